@@ -1,1 +1,3 @@
-//! placeholder
+//! toolgate: an MCP gateway.
+
+pub mod wire;

@@ -1,0 +1,19 @@
+//! The words and bytes of the protocol: JSON-RPC over raw JSON, revisions, methods, headers, framing.
+//!
+//! Floor 0. Pure: no I/O, no async, no clock. Every message is scanned once; what lies in arguments and results stays
+//! the text it came in.
+
+pub mod json;
+
+pub mod members;
+
+pub mod message;
+
+pub mod method;
+
+pub mod revision;
+
+pub mod meta;
+
+pub mod error;
+

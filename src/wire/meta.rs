@@ -1,0 +1,19 @@
+//! Keys of `_meta` that mean something to us. All others pass through.
+
+/// The revision of the request (modern, required).
+pub const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// What the client can do (modern, required).
+pub const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+/// Name and version of the client (modern).
+pub const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
+/// The level from which log messages are wanted (modern).
+pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+/// Name and version of the server (modern results).
+pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+/// The listen request that a notification belongs to (modern).
+pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+/// What progress notifications of a request are marked with.
+pub const PROGRESS_TOKEN: &str = "progressToken";
+
+/// The keys that belong to one hop of a modern request and are written anew for the next.
+pub const PER_HOP: [&str; 4] = [PROTOCOL_VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL];
