@@ -1,3 +1,12 @@
 //! toolgate: an MCP gateway.
 
 pub mod wire;
+
+pub mod model;
+
+pub mod background;
+pub mod manifest;
+pub mod plugin;
+pub mod session;
+
+pub mod runtime;

@@ -17,3 +17,4 @@ pub mod meta;
 
 pub mod error;
 
+pub mod level;

@@ -36,7 +36,11 @@ pub struct RpcError {
 impl RpcError {
     /// An error without data.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+        }
     }
 
     /// The same error with data.
@@ -48,6 +52,9 @@ impl RpcError {
 
     /// Whether only a server of the modern era answers with this code (MCP 2026-07-28, versioning).
     pub fn is_modern(&self) -> bool {
-        matches!(self.code, HEADER_MISMATCH | MISSING_CLIENT_CAPABILITY | UNSUPPORTED_PROTOCOL_VERSION)
+        matches!(
+            self.code,
+            HEADER_MISMATCH | MISSING_CLIENT_CAPABILITY | UNSUPPORTED_PROTOCOL_VERSION
+        )
     }
 }

@@ -86,7 +86,8 @@ impl Json {
 
     /// The text of a value made by us.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
-        let text = serde_json::to_vec(value).expect("our own types have string keys and no failing serializers");
+        let text = serde_json::to_vec(value)
+            .expect("our own types have string keys and no failing serializers");
         Self(Bytes::from(text))
     }
 
@@ -99,7 +100,10 @@ impl Json {
     /// A text put together by us from sound parts.
     pub(crate) fn assembled(text: Vec<u8>) -> Self {
         let text = Bytes::from(text);
-        debug_assert!(Self::scan(text.clone()).is_ok(), "assembled text is not sound JSON");
+        debug_assert!(
+            Self::scan(text.clone()).is_ok(),
+            "assembled text is not sound JSON"
+        );
         Self(text)
     }
 
@@ -177,10 +181,21 @@ mod tests {
 
     #[test]
     fn sound_texts_are_kept_as_they_are() {
-        for text in ["0", "-1.5e+10", "12345678901234567890123456789", "true", "null", r#""\u00e9\ud83d\ude00""#, "[]"] {
+        for text in [
+            "0",
+            "-1.5e+10",
+            "12345678901234567890123456789",
+            "true",
+            "null",
+            r#""\u00e9\ud83d\ude00""#,
+            "[]",
+        ] {
             check(text, Ok(text));
         }
-        check(" {\"b\" : 1 , \"a\": [ ] }\n", Ok("{\"b\" : 1 , \"a\": [ ] }"));
+        check(
+            " {\"b\" : 1 , \"a\": [ ] }\n",
+            Ok("{\"b\" : 1 , \"a\": [ ] }"),
+        );
         check("\"\u{2028}\"", Ok("\"\u{2028}\""));
     }
 
@@ -188,21 +203,36 @@ mod tests {
     fn texts_that_two_readers_could_take_differently_are_refused() {
         check(r#"{"a":1,"a":2}"#, Err("duplicate key `a`"));
         check(r#"{"a":1,"\u0061":2}"#, Err("duplicate key `a`"));
-        check(r#"{"x":{"a":1,"b":{"c":1,"c":1}}}"#, Err("duplicate key `c`"));
+        check(
+            r#"{"x":{"a":1,"b":{"c":1,"c":1}}}"#,
+            Err("duplicate key `c`"),
+        );
         check(r#""\ud800""#, Err("lone surrogate"));
         check(r#""\ud800\u0041""#, Err("lone surrogate"));
         check(r#""\udc00""#, Err("lone surrogate"));
         let many: Vec<String> = (0..40).map(|n| format!("\"k{}\":0", n % 39)).collect();
-        check(&format!("{{{}}}", many.join(",")), Err("duplicate key `k0`"));
+        check(
+            &format!("{{{}}}", many.join(",")),
+            Err("duplicate key `k0`"),
+        );
     }
 
     #[test]
     fn broken_grammar_is_named_with_its_byte() {
-        for text in ["", "{", "[1,]", "{\"a\"}", "01", "1.", "-", "1e", "\"\\x\"", "\"a", "tru", "1 2", "{a:1}", "\"\n\"", "'a'", "+1", ".5"] {
-            assert!(Json::scan(Bytes::copy_from_slice(text.as_bytes())).is_err(), "{text}");
+        for text in [
+            "", "{", "[1,]", "{\"a\"}", "01", "1.", "-", "1e", "\"\\x\"", "\"a", "tru", "1 2",
+            "{a:1}", "\"\n\"", "'a'", "+1", ".5",
+        ] {
+            assert!(
+                Json::scan(Bytes::copy_from_slice(text.as_bytes())).is_err(),
+                "{text}"
+            );
         }
         check("[1,x]", Err("expected a value at byte 3"));
-        assert_eq!(Json::scan(Bytes::from_static(b"\"\xff\"")).map_err(|e| e.kind), Err(JsonErrorKind::Utf8));
+        assert_eq!(
+            Json::scan(Bytes::from_static(b"\"\xff\"")).map_err(|e| e.kind),
+            Err(JsonErrorKind::Utf8)
+        );
     }
 
     #[test]

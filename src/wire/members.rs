@@ -14,18 +14,29 @@ pub struct Members(SmallVec<[(Bytes, Json); 6]>);
 impl Members {
     /// Takes `json` apart; `None` when it is not an object.
     pub fn of(json: &Json) -> Option<Self> {
-        json.is_object().then(|| Self::under(json.bytes(), &json.scan_members(), Index::ROOT))
+        json.is_object()
+            .then(|| Self::under(json.bytes(), &json.scan_members(), Index::ROOT))
     }
 
     /// The members noted under `parent`.
     pub(crate) fn under(text: &Bytes, index: &Index, parent: u32) -> Self {
-        let of_parent = index.members.iter().filter(|member| member.parent == parent);
-        Self(of_parent.map(|member| (key_of(text, member.key), Json::part(text, member.value))).collect())
+        let of_parent = index
+            .members
+            .iter()
+            .filter(|member| member.parent == parent);
+        Self(
+            of_parent
+                .map(|member| (key_of(text, member.key), Json::part(text, member.value)))
+                .collect(),
+        )
     }
 
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&Json> {
-        self.0.iter().find(|(name, _)| name == key.as_bytes()).map(|(_, value)| value)
+        self.0
+            .iter()
+            .find(|(name, _)| name == key.as_bytes())
+            .map(|(_, value)| value)
     }
 
     /// The value of `key` where that is a string.
@@ -68,7 +79,11 @@ impl Members {
     }
 
     /// Writes the object, each value by `write_value`.
-    pub(crate) fn write_with(&self, out: &mut Vec<u8>, write_value: impl Fn(&[u8], &Json, &mut Vec<u8>)) {
+    pub(crate) fn write_with(
+        &self,
+        out: &mut Vec<u8>,
+        write_value: impl Fn(&[u8], &Json, &mut Vec<u8>),
+    ) {
         out.push(b'{');
         for (at, (name, value)) in self.0.iter().enumerate() {
             if at > 0 {
@@ -84,7 +99,13 @@ impl Members {
 
     /// The object as text.
     pub fn to_json(&self) -> Json {
-        let mut out = Vec::with_capacity(64 + self.0.iter().map(|(name, value)| name.len() + value.bytes().len() + 4).sum::<usize>());
+        let mut out = Vec::with_capacity(
+            64 + self
+                .0
+                .iter()
+                .map(|(name, value)| name.len() + value.bytes().len() + 4)
+                .sum::<usize>(),
+        );
         self.write(&mut out);
         Json::assembled(out)
     }
@@ -107,7 +128,8 @@ fn key_of(text: &Bytes, key: Slot) -> Bytes {
 
 /// The number of the member `key` under `parent`.
 pub(crate) fn position(text: &Bytes, index: &Index, parent: u32, key: &str) -> Option<u32> {
-    let same = |member: &Member| member.parent == parent && key_of(text, member.key) == key.as_bytes();
+    let same =
+        |member: &Member| member.parent == parent && key_of(text, member.key) == key.as_bytes();
     index.members.iter().position(same).map(|at| at as u32)
 }
 
@@ -122,7 +144,10 @@ mod tests {
     #[test]
     fn order_and_texts_survive() {
         let m = members(r#"{ "z": 12345678901234567890123456789, "a" : {"y":1,  "x":[1 , 2]} }"#);
-        assert_eq!(m.to_json().as_str(), r#"{"z":12345678901234567890123456789,"a":{"y":1,  "x":[1 , 2]}}"#);
+        assert_eq!(
+            m.to_json().as_str(),
+            r#"{"z":12345678901234567890123456789,"a":{"y":1,  "x":[1 , 2]}}"#
+        );
     }
 
     #[test]

@@ -114,10 +114,16 @@ impl Message {
             Err(err) => return Some(Err(Reject::parse(&err))),
         };
         if items.is_empty() || items.len() > MAX_BATCH {
-            let message = format!("a batch holds 1 to {MAX_BATCH} messages, this one holds {}", items.len());
+            let message = format!(
+                "a batch holds 1 to {MAX_BATCH} messages, this one holds {}",
+                items.len()
+            );
             return Some(Err(Reject::invalid(None, &message)));
         }
-        Some(Ok(items.into_iter().map(|item| Self::parse(item.bytes().clone())).collect()))
+        Some(Ok(items
+            .into_iter()
+            .map(|item| Self::parse(item.bytes().clone()))
+            .collect()))
     }
 
     fn assemble(text: &Bytes, index: &Index) -> Result<Self, Reject> {
@@ -163,19 +169,41 @@ impl Message {
             (Some((at, result)), None) if result.is_object() => {
                 let result_type = position(text, index, at, "resultType")
                     .map(|at| Json::part(text, index.members[at as usize].value))
-                    .map(|kind| kind.string().map_or_else(|| kind.as_str().into(), Cow::into_owned).into_boxed_str());
-                Outcome::Result(Reply { result, result_type })
+                    .map(|kind| {
+                        kind.string()
+                            .map_or_else(|| kind.as_str().into(), Cow::into_owned)
+                            .into_boxed_str()
+                    });
+                Outcome::Result(Reply {
+                    result,
+                    result_type,
+                })
             }
             (None, Some((_, error))) => match error.parse() {
                 Ok(error) => Outcome::Error(error),
-                Err(err) => return Err(Reject::invalid(id, &format!("`error` is malformed: {err}"))),
+                Err(err) => {
+                    return Err(Reject::invalid(id, &format!("`error` is malformed: {err}")));
+                }
             },
             (Some(_), None) => return Err(Reject::invalid(id, "`result` must be an object")),
-            (Some(_), Some(_)) => return Err(Reject::invalid(id, "a response has `result` or `error`, not both")),
-            (None, None) => return Err(Reject::invalid(id, "neither `method` nor `result` nor `error`")),
+            (Some(_), Some(_)) => {
+                return Err(Reject::invalid(
+                    id,
+                    "a response has `result` or `error`, not both",
+                ));
+            }
+            (None, None) => {
+                return Err(Reject::invalid(
+                    id,
+                    "neither `method` nor `result` nor `error`",
+                ));
+            }
         };
         if id.is_none() && matches!(outcome, Outcome::Result(_)) {
-            return Err(Reject::invalid(None, "a result needs the `id` of its request"));
+            return Err(Reject::invalid(
+                None,
+                "a result needs the `id` of its request",
+            ));
         }
         Ok(Self::Response(Response { id, outcome }))
     }
@@ -187,7 +215,12 @@ impl Id {
         match json.bytes().first()? {
             b'"' if json.bytes().contains(&b'\\') => Some(Self(Json::of(json.string()?.as_ref()))),
             b'"' => Some(Self(json)),
-            b'-' | b'0'..=b'9' if json.bytes().iter().all(|byte| *byte == b'-' || byte.is_ascii_digit()) => {
+            b'-' | b'0'..=b'9'
+                if json
+                    .bytes()
+                    .iter()
+                    .all(|byte| *byte == b'-' || byte.is_ascii_digit()) =>
+            {
                 Some(Self(json))
             }
             _ => None,
@@ -213,7 +246,10 @@ impl Id {
 impl Params {
     fn under(text: &Bytes, index: &Index, at: u32) -> Self {
         let meta = position(text, index, at, "_meta").map(|at| Members::under(text, index, at));
-        Self { members: Members::under(text, index, at), meta: meta.unwrap_or_default() }
+        Self {
+            members: Members::under(text, index, at),
+            meta: meta.unwrap_or_default(),
+        }
     }
 
     /// Params of ours.
@@ -255,18 +291,27 @@ impl From<Json> for Params {
     /// Takes an object apart; anything else gives empty params.
     fn from(json: Json) -> Self {
         let members = Members::of(&json).unwrap_or_default();
-        let meta = members.get("_meta").and_then(Members::of).unwrap_or_default();
+        let meta = members
+            .get("_meta")
+            .and_then(Members::of)
+            .unwrap_or_default();
         Self { members, meta }
     }
 }
 
 impl Reject {
     fn parse(err: &JsonError) -> Self {
-        Self { id: None, error: RpcError::new(PARSE_ERROR, format!("Parse error: {err}")) }
+        Self {
+            id: None,
+            error: RpcError::new(PARSE_ERROR, format!("Parse error: {err}")),
+        }
     }
 
     fn invalid(id: Option<Id>, message: &str) -> Self {
-        Self { id, error: RpcError::new(INVALID_REQUEST, format!("Invalid request: {message}")) }
+        Self {
+            id,
+            error: RpcError::new(INVALID_REQUEST, format!("Invalid request: {message}")),
+        }
     }
 }
 
@@ -322,7 +367,6 @@ pub fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) {
     out.extend_from_slice(Json::of(error).bytes());
     out.push(b'}');
 }
-
 
 #[cfg(test)]
 mod tests;

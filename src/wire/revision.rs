@@ -36,8 +36,13 @@ impl Era {
 
 impl Revision {
     /// All revisions, newest first, as `supportedVersions` lists them.
-    pub const ALL: [Self; 5] =
-        [Self::V2026_07_28, Self::V2025_11_25, Self::V2025_06_18, Self::V2025_03_26, Self::V2024_11_05];
+    pub const ALL: [Self; 5] = [
+        Self::V2026_07_28,
+        Self::V2025_11_25,
+        Self::V2025_06_18,
+        Self::V2025_03_26,
+        Self::V2024_11_05,
+    ];
 
     /// The newest revision with a handshake, offered to an `initialize` that asks for one we do not know.
     pub const NEWEST_LEGACY: Self = Self::V2025_11_25;
@@ -47,7 +52,9 @@ impl Revision {
 
     /// The revision of that name.
     pub fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|revision| revision.as_str() == name)
+        Self::ALL
+            .into_iter()
+            .find(|revision| revision.as_str() == name)
     }
 
     /// The name on the wire.
@@ -63,7 +70,11 @@ impl Revision {
 
     /// The era it belongs to.
     pub fn era(self) -> Era {
-        if self >= Self::V2026_07_28 { Era::Modern } else { Era::Legacy }
+        if self >= Self::V2026_07_28 {
+            Era::Modern
+        } else {
+            Era::Legacy
+        }
     }
 
     /// Whether several messages may come in one array.

@@ -38,7 +38,10 @@ impl Index {
     pub(crate) const ROOT: u32 = u32::MAX;
 
     pub(crate) fn shallow() -> Self {
-        Self { shallow: true, ..Self::default() }
+        Self {
+            shallow: true,
+            ..Self::default()
+        }
     }
 }
 
@@ -72,7 +75,11 @@ impl Notes for Index {
     const ACTIVE: bool = true;
 
     fn open(&mut self, parent: u32, key: Slot) -> u32 {
-        self.members.push(Member { parent, key, value: Slot::default() });
+        self.members.push(Member {
+            parent,
+            key,
+            value: Slot::default(),
+        });
         (self.members.len() - 1) as u32
     }
 
@@ -93,12 +100,24 @@ impl Notes for Index {
 /// Scans one value with white space around it and says where it stands.
 pub(super) fn scan<N: Notes>(text: &[u8], notes: &mut N) -> Result<Range<usize>, JsonError> {
     if u32::try_from(text.len()).is_err() {
-        return Err(JsonError { offset: 0, kind: JsonErrorKind::Nodes });
+        return Err(JsonError {
+            offset: 0,
+            kind: JsonErrorKind::Nodes,
+        });
     }
     if let Err(err) = std::str::from_utf8(text) {
-        return Err(JsonError { offset: err.valid_up_to(), kind: JsonErrorKind::Utf8 });
+        return Err(JsonError {
+            offset: err.valid_up_to(),
+            kind: JsonErrorKind::Utf8,
+        });
     }
-    let mut scanner = Scanner { text, at: 0, nodes: 0, keys: SmallVec::new(), notes };
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        nodes: 0,
+        keys: SmallVec::new(),
+        notes,
+    };
     scanner.space();
     let start = scanner.at;
     scanner.value(0, N::ACTIVE.then_some(Index::ROOT))?;
@@ -131,7 +150,10 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
     }
 
     fn error(&self, kind: JsonErrorKind) -> JsonError {
-        JsonError { offset: self.at, kind }
+        JsonError {
+            offset: self.at,
+            kind,
+        }
     }
 
     fn expected(&self, what: &'static str) -> JsonError {
@@ -208,13 +230,22 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
                 self.at = self.text.len();
                 return Err(self.expected("a closing quote"));
             };
-            if rest[..run].iter().fold(false, |found, byte| found | (*byte < 0x20)) {
+            if rest[..run]
+                .iter()
+                .fold(false, |found, byte| found | (*byte < 0x20))
+            {
                 self.at += rest.iter().position(|byte| *byte < 0x20).unwrap_or(0);
                 return Err(self.expected("an escape instead of a control character"));
             }
             self.at += run + 1;
             if rest[run] == b'"' {
-                return Ok((Slot { start: start as u32, end: (self.at - 1) as u32 }, escaped));
+                return Ok((
+                    Slot {
+                        start: start as u32,
+                        end: (self.at - 1) as u32,
+                    },
+                    escaped,
+                ));
             }
             escaped = true;
             self.escape()?;
@@ -336,7 +367,13 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
             self.notes.descend(depth, key)
         };
         self.value(depth, descend.then_some(member))?;
-        self.notes.close(member, Slot { start, end: self.at as u32 });
+        self.notes.close(
+            member,
+            Slot {
+                start,
+                end: self.at as u32,
+            },
+        );
         Ok(())
     }
 
@@ -345,7 +382,11 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
 
     fn remember(&mut self, first: usize, key: Slot, escaped: bool) -> Result<(), JsonError> {
         let raw = &self.text[key.start as usize..key.end as usize];
-        let key = if escaped { Cow::Owned(unescape(raw).into_owned().into_bytes()) } else { Cow::Borrowed(raw) };
+        let key = if escaped {
+            Cow::Owned(unescape(raw).into_owned().into_bytes())
+        } else {
+            Cow::Borrowed(raw)
+        };
         let earlier = &self.keys[first..];
         if earlier.len() < Self::FEW && earlier.contains(&key) {
             return Err(self.duplicate(&key));
@@ -368,7 +409,9 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
     }
 
     fn duplicate(&self, key: &[u8]) -> JsonError {
-        self.error(JsonErrorKind::DuplicateKey(String::from_utf8_lossy(key).into_owned()))
+        self.error(JsonErrorKind::DuplicateKey(
+            String::from_utf8_lossy(key).into_owned(),
+        ))
     }
 }
 

@@ -1,0 +1,13 @@
+//! What the rooms above talk about: plugins, callers, answers, faults. Words only: no I/O.
+
+pub mod plugin_id;
+
+pub mod caller;
+
+pub mod client;
+
+pub mod answer;
+
+pub mod fault;
+
+pub mod drawer;

@@ -1,0 +1,1 @@
+//! The trait that authors of in-process plugins implement.

@@ -1,0 +1,147 @@
+//! How plugins come to life and are spoken to.
+//!
+//! The two seams of the gateway: a [`Runtime`] starts instances of plugins, an [`Instance`] answers requests. They sit
+//! at the level of calls. Handshakes, eras, reconnects and sessions upstream stay inside a runtime.
+
+pub mod link;
+
+pub(crate) mod client;
+
+pub(crate) mod surface;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::background::Supervisor;
+use crate::manifest::Manifest;
+use crate::model::answer::Answer;
+use crate::model::caller::{Caller, ClientProfile};
+use crate::model::client::Client;
+use crate::model::fault::Fault;
+use crate::session::Session;
+use crate::wire::level::LogLevel;
+use crate::wire::members::Members;
+use crate::wire::message::Params;
+use crate::wire::method::Method;
+use crate::wire::revision::Era;
+
+/// A way to run plugins.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// Brings one instance of `plugin` to life: it answers requests and its surface is known. Bounded by the plugin's
+    /// start deadline; when it fails nothing of the attempt is left behind.
+    async fn start(&self, plugin: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault>;
+}
+
+/// What the gateway gives an instance.
+#[derive(Clone)]
+pub struct Host {
+    /// Owns the instance's tasks. Stopped with the instance.
+    pub supervisor: Supervisor,
+    /// The client that the instance is told of: the one it serves, or a bare one.
+    pub profile: Arc<ClientProfile>,
+    /// The version of the gateway, for handshakes.
+    pub version: &'static str,
+}
+
+/// One running plugin, or one upstream session of it.
+pub trait Instance: Send + Sync {
+    /// What it offers, now and after each change.
+    fn surface(&self) -> watch::Receiver<Arc<Surface>>;
+
+    /// Asks it something. Dropping the future abandons the request and tells the plugin.
+    fn request<'a>(
+        &'a self,
+        request: Request,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Answer, Fault>>;
+
+    /// Asks whether it is there: a ping, or what serves for one. Bounded by `deadline`.
+    fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>>;
+
+    /// Cancelled when it has come to an end by itself: the process died, the session is lost.
+    fn ended(&self) -> &CancellationToken;
+
+    /// Why it ended: exit code and last words, for people. `None` while it runs.
+    fn last_words(&self) -> Option<String>;
+
+    /// Stops it: tasks, processes, connections. Idempotent, bounded, never fails.
+    fn stop(&self) -> BoxFuture<'_, ()>;
+
+    /// The process it runs in, if it has one of its own.
+    fn pid(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// A request to an instance.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What is asked.
+    pub method: Method,
+    /// As the client sent them, the name already the plugin's own.
+    pub params: Params,
+}
+
+/// What surrounds one call.
+#[derive(Clone)]
+pub struct CallContext {
+    /// Unique in this process.
+    pub id: u64,
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// With what kind of client.
+    pub profile: Arc<ClientProfile>,
+    /// The session it belongs to, if any.
+    pub session: Option<Arc<Session>>,
+    /// From which level on the client wants log messages of this call; `None` is: none for a modern client, the
+    /// plugin's choice for a legacy one.
+    pub log_level: Option<LogLevel>,
+    /// How long the call may take; `None` leaves it to the plugin's limits.
+    pub timeout: Option<Duration>,
+    /// Cancelled when the caller no longer wants the answer.
+    pub cancel: CancellationToken,
+    /// The way back to the client.
+    pub client: Arc<dyn Client>,
+}
+
+/// What a plugin offers, as raw definitions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surface {
+    /// Its tools, in its own order.
+    pub tools: Vec<Definition>,
+    /// What it says about its use.
+    pub instructions: Option<String>,
+    /// What was left out of the lists above, and why: bounds, malformed definitions.
+    pub omitted: Vec<Omitted>,
+}
+
+/// One tool (prompt, resource) as its plugin defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name in the plugin.
+    pub name: Arc<str>,
+    /// All members of the definition, `name` included.
+    pub members: Members,
+}
+
+/// Something a plugin offered that is not listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Omitted {
+    /// Its name, or a description where it has none.
+    pub name: String,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+impl CallContext {
+    /// The era of the client that calls.
+    pub fn era(&self) -> Era {
+        self.profile.era()
+    }
+}

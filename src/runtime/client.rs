@@ -1,0 +1,249 @@
+//! The MCP client that the runtimes share: handshakes of both eras, and what goes on with each request.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::manifest::EraChoice;
+use crate::model::answer::{Answer, kind_of};
+use crate::model::caller::ClientProfile;
+use crate::model::fault::{Fault, FaultKind};
+use crate::runtime::link::{Link, ask};
+use crate::runtime::{CallContext, Host};
+use crate::wire::error::{RpcError, UNSUPPORTED_PROTOCOL_VERSION};
+use crate::wire::json::Json;
+use crate::wire::message::{Outcome, Params};
+use crate::wire::meta;
+use crate::wire::method::Method;
+use crate::wire::revision::{Era, Revision};
+
+/// What the handshake found out about a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// The revision spoken with it.
+    pub(crate) revision: Revision,
+    /// Its capabilities, an object.
+    pub(crate) capabilities: Json,
+    /// What it says about its use.
+    pub(crate) instructions: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InitializeResult {
+    protocol_version: String,
+    #[serde(default)]
+    capabilities: Option<Json>,
+    instructions: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DiscoverResult {
+    supported_versions: Vec<String>,
+    #[serde(default)]
+    capabilities: Option<Json>,
+    instructions: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct UnsupportedVersion {
+    supported: Vec<String>,
+}
+
+/// What became of a probe for the modern era.
+pub(crate) enum Probe {
+    /// The server is modern.
+    Modern(Peer),
+    /// It answered in a way that only a legacy server does.
+    Legacy,
+    /// It did not answer, or ended: says nothing for good, but `initialize` is worth a try.
+    Inconclusive(Fault),
+}
+
+impl Peer {
+    /// The era spoken with it.
+    pub(crate) fn era(&self) -> Era {
+        self.revision.era()
+    }
+
+    /// Whether it declares the capability `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        crate::wire::members::Members::of(&self.capabilities)
+            .is_some_and(|found| found.get(name).is_some())
+    }
+
+    /// The params of a request to this server: what belongs to the client's own hop is written anew for this one.
+    pub(crate) fn outgoing(
+        &self,
+        mut params: Params,
+        call: Option<&CallContext>,
+        host: &Host,
+    ) -> Params {
+        match self.era() {
+            Era::Legacy => params
+                .meta
+                .retain(|key| !meta::PER_HOP.iter().any(|hop| hop.as_bytes() == key)),
+            Era::Modern => stamp(
+                &mut params,
+                self.revision,
+                call.map(|call| &*call.profile),
+                host,
+            ),
+        }
+        if let (Era::Modern, Some(level)) = (self.era(), call.and_then(|call| call.log_level)) {
+            params.meta.set(meta::LOG_LEVEL, Json::of(level.as_str()));
+        }
+        params
+    }
+
+    /// The answer in an outcome; a result of a kind that the protocol does not have breaks it.
+    pub(crate) fn answer(&self, outcome: Outcome) -> Result<Answer, Fault> {
+        if let Outcome::Result(reply) = &outcome
+            && kind_of(reply).is_none()
+        {
+            let kind = reply.result_type.as_deref().unwrap_or_default();
+            return Err(broken(format!(
+                "the plugin answered with the unknown resultType `{kind}`"
+            )));
+        }
+        Ok(Answer {
+            outcome,
+            era: self.era(),
+        })
+    }
+}
+
+/// Shakes hands as `choice` says. With `Auto` a server that does not answer the probe is tried with `initialize`.
+pub(crate) async fn open(
+    link: &dyn Link,
+    choice: EraChoice,
+    host: &Host,
+    deadline: Duration,
+) -> Result<Peer, Fault> {
+    match choice {
+        EraChoice::Legacy => initialize(link, host, deadline).await,
+        EraChoice::Modern => match discover(link, host, deadline).await {
+            Probe::Modern(peer) => Ok(peer),
+            Probe::Legacy => Err(Fault::new(
+                FaultKind::Unavailable,
+                "the plugin does not speak the modern era that its manifest asks for; set `era = \"auto\"`",
+            )),
+            Probe::Inconclusive(fault) => Err(fault),
+        },
+        EraChoice::Auto => match discover(link, host, deadline / 3).await {
+            Probe::Modern(peer) => Ok(peer),
+            Probe::Legacy | Probe::Inconclusive(_) => initialize(link, host, deadline).await,
+        },
+    }
+}
+
+/// Asks `server/discover` (MCP 2026-07-28, versioning).
+pub(crate) async fn discover(link: &dyn Link, host: &Host, deadline: Duration) -> Probe {
+    let mut params = Params::default();
+    stamp(&mut params, Revision::NEWEST, Some(&host.profile), host);
+    match ask(link, &Method::Discover, params, deadline).await {
+        Ok(Outcome::Result(reply)) => match reply.result.parse::<DiscoverResult>() {
+            Ok(found) => match common(&found.supported_versions) {
+                Some(revision) => Probe::Modern(Peer {
+                    revision,
+                    capabilities: found.capabilities.unwrap_or_else(|| Json::literal("{}")),
+                    instructions: found.instructions,
+                }),
+                None => Probe::Legacy,
+            },
+            Err(_) => Probe::Legacy,
+        },
+        Ok(Outcome::Error(error)) => after_error(&error),
+        Err(fault) => Probe::Inconclusive(fault),
+    }
+}
+
+fn after_error(error: &RpcError) -> Probe {
+    if error.code == UNSUPPORTED_PROTOCOL_VERSION {
+        let supported = error
+            .data
+            .as_ref()
+            .and_then(|data| data.parse::<UnsupportedVersion>().ok());
+        let revision = supported.and_then(|data| common(&data.supported));
+        return match revision {
+            Some(revision) => Probe::Modern(Peer {
+                revision,
+                capabilities: Json::literal("{}"),
+                instructions: None,
+            }),
+            None => Probe::Legacy,
+        };
+    }
+    Probe::Legacy
+}
+
+/// The newest modern revision that both sides speak.
+fn common(supported: &[String]) -> Option<Revision> {
+    let known = supported.iter().filter_map(|name| Revision::of(name));
+    known.filter(|revision| revision.era() == Era::Modern).max()
+}
+
+/// Shakes hands with `initialize` (MCP 2025-11-25, lifecycle).
+pub(crate) async fn initialize(
+    link: &dyn Link,
+    host: &Host,
+    deadline: Duration,
+) -> Result<Peer, Fault> {
+    let params = Params::of(&json!({
+        "protocolVersion": Revision::NEWEST_LEGACY.as_str(),
+        "capabilities": {},
+        "clientInfo": { "name": "toolgate", "version": host.version },
+    }));
+    let result = match ask(link, &Method::Initialize, params, deadline).await? {
+        Outcome::Result(reply) => reply.result,
+        Outcome::Error(error) => {
+            let message = format!(
+                "the plugin refused `initialize`: {} ({})",
+                error.message, error.code
+            );
+            return Err(Fault::new(FaultKind::Unavailable, message));
+        }
+    };
+    let found: InitializeResult = result
+        .parse()
+        .map_err(|err| broken("the plugin's answer to `initialize` is malformed").caused_by(err))?;
+    let revision =
+        Revision::of(&found.protocol_version).filter(|revision| revision.era() == Era::Legacy);
+    let Some(revision) = revision else {
+        let message = format!(
+            "the plugin speaks revision `{}`, which is not known here",
+            found.protocol_version
+        );
+        return Err(Fault::new(FaultKind::Unavailable, message));
+    };
+    link.notify(&Method::Initialized, Params::default()).await?;
+    let capabilities = found.capabilities.unwrap_or_else(|| Json::literal("{}"));
+    Ok(Peer {
+        revision,
+        capabilities,
+        instructions: found.instructions,
+    })
+}
+
+/// Writes what every modern request carries.
+fn stamp(params: &mut Params, revision: Revision, client: Option<&ClientProfile>, host: &Host) {
+    let client = client.filter(|client| client.era() == Era::Modern);
+    let own_info = || Json::of(&json!({ "name": "toolgate", "version": host.version }));
+    params
+        .meta
+        .set(meta::PROTOCOL_VERSION, Json::of(revision.as_str()));
+    let capabilities =
+        client.map_or_else(|| Json::literal("{}"), |client| client.capabilities.clone());
+    params.meta.set(meta::CLIENT_CAPABILITIES, capabilities);
+    let info = client
+        .and_then(|client| client.info.clone())
+        .unwrap_or_else(own_info);
+    params.meta.set(meta::CLIENT_INFO, info);
+}
+
+/// The plugin broke the protocol.
+pub(crate) fn broken(message: impl Into<String>) -> Fault {
+    Fault::new(FaultKind::Broken, message).because("protocol_error")
+}
