@@ -7,6 +7,9 @@ pub mod model;
 pub mod background;
 pub mod manifest;
 pub mod plugin;
+pub mod schema;
 pub mod session;
 
 pub mod runtime;
+
+pub mod registry;

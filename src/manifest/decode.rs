@@ -66,7 +66,11 @@ pub struct Report<'n> {
 impl<'n> Report<'n> {
     /// A report on `root`; values below the `blamed` paths are not complained about again.
     pub fn new(root: &'n Node, blamed: Vec<Vec<String>>) -> Self {
-        Self { root, problems: Vec::new(), blamed }
+        Self {
+            root,
+            problems: Vec::new(),
+            blamed,
+        }
     }
 
     /// Notes a problem with the value at `path`, unless that value has one already.
@@ -95,7 +99,11 @@ impl<'n> Report<'n> {
     }
 
     fn decoded<T>(self, value: Option<T>) -> Decoded<T> {
-        Decoded { value, problems: self.problems, blamed: self.blamed }
+        Decoded {
+            value,
+            problems: self.problems,
+            blamed: self.blamed,
+        }
     }
 }
 
@@ -107,7 +115,11 @@ pub fn path<const N: usize>(steps: [&str; N]) -> Vec<String> {
 /// A value from the environment may be a secret, so a message never quotes it.
 fn hide_environment(message: String, node: Option<&Node>) -> String {
     match node {
-        Some(Node { from_env: true, value: Value::String(text), .. }) if !text.is_empty() => message.replace(text, "***"),
+        Some(Node {
+            from_env: true,
+            value: Value::String(text),
+            ..
+        }) if !text.is_empty() => message.replace(text, "***"),
         _ => message,
     }
 }
@@ -140,10 +152,14 @@ fn patch(root: &mut Node, path: &[String], kind: &FaultKind) -> bool {
             descend(root, above).is_some_and(|table| table.take(last).is_some())
         }
         FaultKind::Missing(_) | FaultKind::Wrong(_) => match descend(root, path) {
-            Some(Node { value: Value::Hole(turn), .. }) if *turn + 1 >= HOLE_TEXTS.len() => {
-                !above.is_empty() && dig(root, above)
-            }
-            Some(Node { value: Value::Hole(turn), .. }) => {
+            Some(Node {
+                value: Value::Hole(turn),
+                ..
+            }) if *turn + 1 >= HOLE_TEXTS.len() => !above.is_empty() && dig(root, above),
+            Some(Node {
+                value: Value::Hole(turn),
+                ..
+            }) => {
                 *turn += 1;
                 true
             }
@@ -167,10 +183,20 @@ fn dig(root: &mut Node, path: &[String]) -> bool {
     }
     match &mut parent.value {
         Value::Table(table) => {
-            table.insert(last.clone(), Entry { key: hole.place.clone(), node: hole });
+            table.insert(
+                last.clone(),
+                Entry {
+                    key: hole.place.clone(),
+                    node: hole,
+                },
+            );
             true
         }
-        Value::Array(items) => match last.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
+        Value::Array(items) => match last
+            .parse::<usize>()
+            .ok()
+            .and_then(|index| items.get_mut(index))
+        {
             Some(item) => {
                 *item = hole;
                 true
@@ -182,11 +208,12 @@ fn dig(root: &mut Node, path: &[String]) -> bool {
 }
 
 fn descend<'n>(root: &'n mut Node, path: &[String]) -> Option<&'n mut Node> {
-    path.iter().try_fold(root, |node, step| match &mut node.value {
-        Value::Table(table) => Some(&mut table.get_mut(step)?.node),
-        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
-        _ => None,
-    })
+    path.iter()
+        .try_fold(root, |node, step| match &mut node.value {
+            Value::Table(table) => Some(&mut table.get_mut(step)?.node),
+            Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
+            _ => None,
+        })
 }
 
 #[cfg(test)]
@@ -270,6 +297,13 @@ mod tests {
 
     #[test]
     fn missing_everything_is_still_readable() {
-        check("", &["1:1 /id missing key `id`", "1:1 /color missing key `color`", "1:1 /inner missing key `inner`"]);
+        check(
+            "",
+            &[
+                "1:1 /id missing key `id`",
+                "1:1 /color missing key `color`",
+                "1:1 /inner missing key `inner`",
+            ],
+        );
     }
 }

@@ -55,7 +55,11 @@ pub enum Format {
 
 impl Node {
     /// Reads a document. `file` is named in every place of it.
-    pub fn parse(format: Format, text: &str, file: Option<&std::path::Path>) -> Result<Self, Problems> {
+    pub fn parse(
+        format: Format,
+        text: &str,
+        file: Option<&std::path::Path>,
+    ) -> Result<Self, Problems> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = Lines::new(text, file.map(Arc::from));
         let node = match format {
@@ -64,12 +68,20 @@ impl Node {
         };
         match node.value {
             Value::Table(_) => Ok(node),
-            _ => Err(Problems(vec![Problem::at(&node.place, &[], "the document must be a table of keys")])),
+            _ => Err(Problems(vec![Problem::at(
+                &node.place,
+                &[],
+                "the document must be a table of keys",
+            )])),
         }
     }
 
     pub fn new(place: Place, value: Value) -> Self {
-        Self { place, value, from_env: false }
+        Self {
+            place,
+            value,
+            from_env: false,
+        }
     }
 
     /// An empty table standing at `place`.
@@ -126,7 +138,10 @@ impl Node {
             return &self.place;
         };
         match self.lookup(above) {
-            Some(Node { value: Value::Table(table), .. }) if table.contains_key(last) => &table[last].key,
+            Some(Node {
+                value: Value::Table(table),
+                ..
+            }) if table.contains_key(last) => &table[last].key,
             Some(node) => node.step(last).map_or(&node.place, |found| &found.place),
             None => self.place_of(above),
         }
@@ -136,7 +151,13 @@ impl Node {
     pub fn put(&mut self, key: &str, value: Value) {
         let place = self.place.clone();
         if let Some(table) = self.as_table_mut() {
-            table.insert(key.to_owned(), Entry { key: place.clone(), node: Self::new(place, value) });
+            table.insert(
+                key.to_owned(),
+                Entry {
+                    key: place.clone(),
+                    node: Self::new(place, value),
+                },
+            );
         }
     }
 
@@ -170,7 +191,13 @@ impl Node {
                     }
                 }
             }
-            (_, value) => *self = Self { place: over.place, value, from_env: over.from_env },
+            (_, value) => {
+                *self = Self {
+                    place: over.place,
+                    value,
+                    from_env: over.from_env,
+                }
+            }
         }
     }
 
@@ -192,8 +219,13 @@ pub struct Lines<'t> {
 
 impl<'t> Lines<'t> {
     pub fn new(text: &'t str, file: Option<Arc<std::path::Path>>) -> Self {
-        let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
-        Self { text, starts: starts.collect(), file }
+        let starts =
+            std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
+        Self {
+            text,
+            starts: starts.collect(),
+            file,
+        }
     }
 
     /// The place of a byte offset; past the end it is the end.
@@ -202,7 +234,11 @@ impl<'t> Lines<'t> {
         let line = self.starts.partition_point(|start| *start <= offset);
         let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Place { file: self.file.clone(), line: small(line), column: small(column) }
+        Place {
+            file: self.file.clone(),
+            line: small(line),
+            column: small(column),
+        }
     }
 }
 
@@ -216,9 +252,15 @@ mod tests {
 
     #[test]
     fn merging_joins_tables_and_named_lists_and_replaces_the_rest() {
-        let mut node = toml("a = 1\nl = [1, 2]\n[t]\nx = 1\n[[tools]]\nname = 'p'\nd = 1\n[[tools]]\nname = 'q'");
-        node.merge(toml("l = [3]\n[t]\ny = 2\n[[tools]]\nname = 'q'\nd = 5\n[[tools]]\nname = 'r'"));
-        let plain = crate::manifest::decode::decode::<serde_json::Value>(&node).value.expect("any value fits");
+        let mut node = toml(
+            "a = 1\nl = [1, 2]\n[t]\nx = 1\n[[tools]]\nname = 'p'\nd = 1\n[[tools]]\nname = 'q'",
+        );
+        node.merge(toml(
+            "l = [3]\n[t]\ny = 2\n[[tools]]\nname = 'q'\nd = 5\n[[tools]]\nname = 'r'",
+        ));
+        let plain = crate::manifest::decode::decode::<serde_json::Value>(&node)
+            .value
+            .expect("any value fits");
         assert_eq!(
             plain.to_string(),
             r#"{"a":1,"l":[3],"t":{"x":1,"y":2},"tools":[{"name":"p","d":1},{"name":"q","d":5},{"name":"r"}]}"#
