@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use crate::Problem;
 use crate::args::Args;
 use crate::load::{self, Calls, Phase};
+use crate::prepared::{Arguments, Text};
 use crate::process::Process;
 
 /// How a run ends and what is measured of it.
@@ -33,7 +34,10 @@ pub(crate) fn run(mut args: Args) -> Result<(), Problem> {
         target: args.need("url")?,
         legacy: legacy(&args.get_or("era", "modern".to_owned())?)?,
         tool: args.get_or("tool", "echo".to_owned())?,
-        n_argument_bytes: args.get_or("bytes", 200)?,
+        arguments: Arguments {
+            n_bytes: args.get_or("bytes", 200)?,
+            text: args.get_or("text", Text::Code)?,
+        },
         n_calls: args.get("calls")?,
     };
     let plan = Plan {

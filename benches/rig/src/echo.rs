@@ -35,7 +35,7 @@ impl Echo {
 
     /// Answers one message. An error when it is not JSON-RPC.
     pub(crate) fn answer(&self, message: &[u8]) -> Result<Reply, Problem> {
-        let request: Request<'_> = serde_json::from_slice(message)?;
+        let request: Request<'_> = serde_json::from_str(std::str::from_utf8(message)?)?;
         if request.jsonrpc != "2.0" {
             return Err("not JSON-RPC 2.0".into());
         }

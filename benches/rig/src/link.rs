@@ -185,3 +185,57 @@ fn length(head: &[u8]) -> Result<Length, Problem> {
     // A 202 or 204 has no body to measure.
     Ok(Length::Bytes(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the link makes of an answer that arrives in the given pieces.
+    async fn check(pieces: &'static [&'static str], body: &str) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let target: Target = format!("http://127.0.0.1:{port}/mcp")
+            .parse()
+            .expect("a URL");
+        let server = async {
+            let (mut stream, _) = listener.accept().await.expect("the link connects");
+            stream.read(&mut [0; 64]).await.expect("the link sends");
+            for piece in pieces {
+                stream
+                    .write_all(piece.as_bytes())
+                    .await
+                    .expect("the link reads");
+                stream.flush().await.expect("the link reads");
+                tokio::task::yield_now().await;
+            }
+        };
+        let client = async {
+            let mut link = Link::open(&target).await.expect("the server listens");
+            let answer = link.exchange(b"x").await.expect("a whole answer");
+            assert_eq!(answer.status, 200);
+            assert_eq!(String::from_utf8_lossy(answer.body), body);
+        };
+        tokio::join!(server, client);
+    }
+
+    #[tokio::test]
+    async fn answers_are_read_whole_however_they_are_framed() {
+        check(
+            &["HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r", "\nab", "cd"],
+            "abcd",
+        )
+        .await;
+        check(
+            &[
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3",
+                "\r\nabc\r\n1\r\n",
+                "d\r\n0\r\n\r\n",
+            ],
+            "abcd",
+        )
+        .await;
+        check(&["HTTP/1.1 200 OK\r\n\r\n"], "").await;
+    }
+}

@@ -34,7 +34,7 @@ programs to compare with (servers print `listening on URL` to stderr):
 
 load (each prints one line of JSON):
   drive       --url URL [--tool NAME] [--era modern|legacy] [--connections N] [--bytes N]
-              [--calls N | --ms N [--warm-ms N]] [--pid PID]
+              [--text code|plain] [--calls N | --ms N [--warm-ms N]] [--pid PID]
   sessions    --url URL [--sessions N] [--connections N] [--pid PID]
   list        --url URL [--calls N] [--pid PID]
   start       [--rounds N] -- COMMAND…";

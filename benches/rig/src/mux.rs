@@ -73,7 +73,7 @@ async fn handle(mux: Arc<Mux>, request: Request<Incoming>) -> Always {
 impl Mux {
     /// Passes one message to the child; its answer, unless it was a notification.
     async fn pass(&self, body: Bytes) -> Result<Option<Vec<u8>>, Problem> {
-        let message: Passing<'_> = serde_json::from_slice(&body)?;
+        let message: Passing<'_> = serde_json::from_str(std::str::from_utf8(&body)?)?;
         let params = message.params.map_or("{}", |raw| raw.get());
         let Some(id) = message.id else {
             self.lines.send(line("", &message.method, params)).await?;
@@ -100,7 +100,7 @@ impl Mux {
 
     /// Hands a line of the child to whoever waits for it.
     fn deliver(&self, line: &[u8]) -> Result<(), Problem> {
-        let answer: Answer<'_> = serde_json::from_slice(line)?;
+        let answer: Answer<'_> = serde_json::from_str(std::str::from_utf8(line)?)?;
         let waiter = answer.id.and_then(|id| {
             self.waiters
                 .lock()

@@ -50,9 +50,9 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// `tools/call` of a tool whose arguments are `n_bytes` of JSON.
-    pub(crate) fn call(target: &Target, era: &Era, tool: &str, n_bytes: usize) -> Self {
-        let arguments = arguments(n_bytes);
+    /// `tools/call` of a tool.
+    pub(crate) fn call(target: &Target, era: &Era, tool: &str, arguments: Arguments) -> Self {
+        let arguments = arguments.json();
         let params = format!(r#""name":"{tool}","arguments":{arguments}"#);
         Self::request(target, era, "tools/call", Some(tool), &params)
     }
@@ -158,14 +158,47 @@ fn digits(mut number: u32) -> [u8; 9] {
     text
 }
 
-/// `{"text":"…"}` of `n_bytes` (at least the frame's 11): lines of text with the escapes that source code has.
-fn arguments(n_bytes: usize) -> String {
-    const LINE: &str = r#"    let answer = call(\"echo\", 42)?; // what came is what goes\n"#;
-    let room = n_bytes.saturating_sub(11);
-    let mut text = LINE.repeat(room / LINE.len());
-    // Filled with spaces: a line cut short could end within an escape.
-    text.push_str(&" ".repeat(room - text.len()));
-    format!(r#"{{"text":"{text}"}}"#)
+/// What the text of an argument looks like.
+#[derive(Clone, Copy)]
+pub(crate) enum Text {
+    /// Prose without a single escape.
+    Plain,
+    /// Source code: three escapes in each line of 66 bytes.
+    Code,
+}
+
+impl std::str::FromStr for Text {
+    type Err = Problem;
+
+    fn from_str(word: &str) -> Result<Self, Problem> {
+        match word {
+            "plain" => Ok(Self::Plain),
+            "code" => Ok(Self::Code),
+            _ => Err("a text is `plain` or `code`".into()),
+        }
+    }
+}
+
+/// The size and kind of a call's arguments.
+#[derive(Clone, Copy)]
+pub(crate) struct Arguments {
+    pub(crate) n_bytes: usize,
+    pub(crate) text: Text,
+}
+
+impl Arguments {
+    /// `{"text":"…"}` of `n_bytes`; at least the 11 of its frame.
+    fn json(self) -> String {
+        let line = match self.text {
+            Text::Plain => "What came in is what goes out, word for word and byte for byte... ",
+            Text::Code => r#"    let answer = call(\"echo\", 42)?; // what came is what goes\n"#,
+        };
+        let room = self.n_bytes.saturating_sub(11);
+        let mut text = line.repeat(room / line.len());
+        // Filled with spaces: a line cut short could end within an escape.
+        text.push_str(&" ".repeat(room - text.len()));
+        format!(r#"{{"text":"{text}"}}"#)
+    }
 }
 
 #[cfg(test)]
@@ -186,8 +219,9 @@ mod tests {
     fn requests_are_json_of_the_promised_size_under_their_own_ids() {
         let target: Target = "http://127.0.0.1:9/mcp".parse().expect("a URL");
         for era in [Era::Modern, Era::Legacy(Some("s".into()))] {
-            for n_bytes in [200, 24 * 1024] {
-                let mut call = Prepared::call(&target, &era, "echo", n_bytes);
+            for (n_bytes, text) in [(200, Text::Plain), (24 * 1024, Text::Code)] {
+                let arguments = Arguments { n_bytes, text };
+                let mut call = Prepared::call(&target, &era, "echo", arguments);
                 let value = body(call.numbered(3, 1_000_004));
                 assert_eq!(value["id"], 103_000_004);
                 assert_eq!(value["params"]["arguments"].to_string().len(), n_bytes);

@@ -38,7 +38,7 @@ impl Place {
     pub(crate) fn runtime(&self) -> Result<Runtime, Problem> {
         Ok(tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.n_threads)
-            .enable_all()
+            .enable_io()
             .build()?)
     }
 
