@@ -201,7 +201,7 @@ mod tests {
             .expect("a URL");
         let server = async {
             let (mut stream, _) = listener.accept().await.expect("the link connects");
-            stream.read(&mut [0; 64]).await.expect("the link sends");
+            stream.read_exact(&mut [0]).await.expect("the link sends");
             for piece in pieces {
                 stream
                     .write_all(piece.as_bytes())
