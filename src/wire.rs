@@ -1,0 +1,3 @@
+//! Bytes and words of the protocol: no I/O, no async, no clock.
+
+pub mod line;
