@@ -1,3 +1,4 @@
 //! Bytes and words of the protocol: no I/O, no async, no clock.
 
 pub mod line;
+pub mod sse;
