@@ -13,3 +13,7 @@ pub mod session;
 pub mod runtime;
 
 pub mod registry;
+
+pub mod dispatch;
+
+pub mod front;

@@ -152,6 +152,11 @@ impl Registry {
         self.catalog.load_full()
     }
 
+    /// Reads the current catalog without keeping it.
+    pub fn with_catalog<T>(&self, read: impl FnOnce(&Catalog) -> T) -> T {
+        read(&self.catalog.load())
+    }
+
     /// The current catalog, after the plugins that start with the gateway had a moment to start.
     pub async fn settled_catalog(&self) -> Arc<Catalog> {
         if !*self.settled.borrow() {
