@@ -33,6 +33,11 @@ impl Callers {
         Self { tokens: tokens.collect(), anonymous: Arc::new(Caller::anonymous()) }
     }
 
+    /// Whether callers need a credential.
+    pub fn are_named(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
     /// The caller without a credential, where none is needed.
     pub fn anonymous(&self) -> &Arc<Caller> {
         &self.anonymous
