@@ -1,0 +1,3 @@
+//! The one way through: every call passes the steps kept here.
+
+pub mod config;

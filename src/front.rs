@@ -1,0 +1,3 @@
+//! The faces turned to clients: stdio, HTTP and REST.
+
+pub mod config;
