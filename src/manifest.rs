@@ -271,4 +271,4 @@ fn tools_only() -> BTreeSet<Grant> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

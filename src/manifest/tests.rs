@@ -2,7 +2,7 @@
 
 use super::*;
 
-const GITHUB: &str = r#"
+pub(crate) const GITHUB: &str = r#"
 id = "github"
 name = "GitHub"
 version = "1.2.0"
@@ -23,7 +23,7 @@ command = ["npx", "-y", "@modelcontextprotocol/server-github"]
 env = { GITHUB_TOKEN = "${GITHUB_TOKEN}" }
 "#;
 
-const FULL: &str = r#"
+pub(crate) const FULL: &str = r#"
 id = "com.example.full"
 version = "0.1.0-rc.1"
 description = "Everything at once"
@@ -311,4 +311,23 @@ fn an_empty_command_is_refused() {
         "id='a'\nversion='1.0.0'\nruntime='mcp_stdio'\nmcp_stdio = { command = 'npx -y x' }",
     );
     assert!(text.contains("expected a list, found a text"), "{text}");
+}
+
+#[test]
+fn a_mangled_manifest_is_refused_and_never_more() {
+    let json = toml::from_str::<Value>(FULL)
+        .expect("valid TOML")
+        .to_string();
+    for at in 0..FULL.len() {
+        let _ = parse_toml(&format!("{}{}", &FULL[..at], &FULL[at + 1..]));
+        let _ = parse_toml(&FULL[..at]);
+    }
+    for at in 0..json.len() {
+        let _ = parse_json(&format!("{}{}", &json[..at], &json[at + 1..]));
+        let _ = parse_json(&json.replacen(':', &":[".repeat(at % 3), at % 40));
+    }
+    assert_eq!(
+        parse_json(&json).expect("valid"),
+        parse_toml(FULL).expect("valid")
+    );
 }
