@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 
 use crate::config::file::ConfigFile;
-use crate::front::config::{AuthConfig, ServerConfig};
-use crate::manifest::check::in_range;
+use crate::front::config::{AuthConfig, ServerConfig, SessionsConfig};
+use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
 use crate::manifest::problem::Problem;
 
@@ -61,7 +61,6 @@ pub fn exposed(server: &ServerConfig, auth: &AuthConfig) -> Option<Problem> {
 
 fn check_server(server: &ServerConfig, report: &mut Report<'_>) {
     const HOUR_MS: u64 = 3_600_000;
-    const MONTH_MS: u64 = crate::manifest::check::MAX_MS;
     let at = |key: &str| path(["server", key]);
     for (key, value, low, high) in [
         (
@@ -101,7 +100,11 @@ fn check_server(server: &ServerConfig, report: &mut Report<'_>) {
     ] {
         in_range(report, &at(key), value, low, high);
     }
-    let sessions = &server.sessions;
+    check_sessions(&server.sessions, report);
+    check_names(server, report);
+}
+
+fn check_sessions(sessions: &SessionsConfig, report: &mut Report<'_>) {
     for (key, value, high) in [
         ("max", sessions.max as u64, 10_000_000),
         (
@@ -109,11 +112,14 @@ fn check_server(server: &ServerConfig, report: &mut Report<'_>) {
             sessions.max_per_principal as u64,
             10_000_000,
         ),
-        ("idle_ms", sessions.idle_ms, MONTH_MS),
-        ("total_ms", sessions.total_ms, MONTH_MS),
+        ("idle_ms", sessions.idle_ms, MAX_MS),
+        ("total_ms", sessions.total_ms, MAX_MS),
     ] {
         in_range(report, &path(["server", "sessions", key]), value, 1, high);
     }
+}
+
+fn check_names(server: &ServerConfig, report: &mut Report<'_>) {
     for (index, host) in server.allowed_hosts.iter().enumerate() {
         if !is_authority(host) {
             report.add(

@@ -41,7 +41,7 @@ impl<'a> Words<'a> {
 }
 
 /// Fills in every text value of `node`, which stands at `path` of its document, and notes what is missing. In the
-/// place of a text that cannot be filled in a hole is left, which is not complained about again.
+/// place of a text that cannot be filled in a hole is left, which is not complained about again. A text that was filled in once is left alone.
 pub fn expand(
     node: &mut Node,
     path: &mut Vec<String>,
@@ -49,18 +49,20 @@ pub fn expand(
     problems: &mut Vec<Problem>,
 ) {
     match &mut node.value {
-        Value::String(text) if text.contains('$') => match expand_text(text, words, 0) {
-            Ok(filled) => {
-                node.from_env |= filled != *text;
-                *text = filled;
+        Value::String(text) if text.contains('$') && !node.from_env => {
+            match expand_text(text, words, 0) {
+                Ok(filled) => {
+                    node.from_env |= filled != *text;
+                    *text = filled;
+                }
+                Err(error) => {
+                    let mut problem = Problem::at(&node.place, path, error.message);
+                    problem.mend = error.mend;
+                    problems.push(problem);
+                    node.value = Value::Hole(0);
+                }
             }
-            Err(error) => {
-                let mut problem = Problem::at(&node.place, path, error.message);
-                problem.mend = error.mend;
-                problems.push(problem);
-                node.value = Value::Hole(0);
-            }
-        },
+        }
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
                 path.push(index.to_string());

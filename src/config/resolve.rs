@@ -221,16 +221,12 @@ impl Resolving<'_> {
         let enabled = entry.map_or(on_by_default, |entry| entry.enabled);
         self.known.extend(id.clone());
         let mut problems = Vec::new();
-        if enabled {
-            expand(
-                &mut document,
-                &mut Vec::new(),
-                Words::of(&self.loaded.env),
-                &mut problems,
-            );
-        }
         if let Some(entry) = entry {
             document.merge(entry.overrides.clone());
+        }
+        if enabled {
+            let words = Words::of(&self.loaded.env);
+            expand(&mut document, &mut Vec::new(), words, &mut problems);
         }
         let manifest = match read(&document) {
             Ok(manifest) if problems.is_empty() => manifest,
@@ -240,21 +236,7 @@ impl Resolving<'_> {
                 return self.left_out(id, source, enabled, problems);
             }
         };
-        if let Some(entry) = entry
-            && manifest.id != entry.id
-        {
-            let message = format!(
-                "the id cannot be changed: this entry is about `{}`",
-                entry.id
-            );
-            return self.left_out(
-                id,
-                source,
-                enabled,
-                vec![Problem::at(&entry.place, &entry.path, message)],
-            );
-        }
-        if let Some(problem) = self.refusal(&manifest, &document, enabled) {
+        if let Some(problem) = self.refusal(&manifest, &document, entry, enabled) {
             return self.left_out(id, source, enabled, vec![problem]);
         }
         let grants = granted(&manifest, entry, &source);
@@ -268,7 +250,18 @@ impl Resolving<'_> {
         });
     }
 
-    fn refusal(&mut self, manifest: &Manifest, document: &Node, enabled: bool) -> Option<Problem> {
+    fn refusal(
+        &mut self,
+        manifest: &Manifest,
+        document: &Node,
+        entry: Option<&PluginEntry>,
+        enabled: bool,
+    ) -> Option<Problem> {
+        if let Some(entry) = entry.filter(|entry| entry.id != manifest.id) {
+            let id = &entry.id;
+            let message = format!("the id cannot be changed: this entry is about `{id}`");
+            return Some(Problem::at(&entry.place, &entry.path, message));
+        }
         let at = |key: &str, message: String| {
             let path = path([key]);
             Problem::at(document.place_of(&path), &path, message)

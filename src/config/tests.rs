@@ -287,13 +287,13 @@ fn the_operator_has_the_last_word_on_a_folder() {
     let world = World::new(&[
         (
             "toolgate.toml",
-            "plugin_dirs = ['plugins']\n[plugins.a]\ngrants = ['ROUTES', 'STATIC']\nprefix = ''\ntools = [{ name = 't', description = 'better' }]\nconfig = { deep = { y = 2 } }\nmcp_stdio = { env = { KEY = '${TOKEN}' } }\n[plugins.b]\nenabled = false",
+            "plugin_dirs = ['plugins']\n[plugins.a]\ngrants = ['ROUTES', 'STATIC']\nprefix = ''\ntools = [{ name = 't', description = 'better' }]\nconfig = { deep = { y = 2 } }\nmcp_stdio = { env = { KEY = '${TOKEN}', LITERAL = '$${TOKEN}' } }\ndescription = 'set here'\n[plugins.b]\nenabled = false",
         ),
         (
             "plugins/a/plugin.toml",
             &folder(
                 "a",
-                "requests = ['TOOLS', 'ROUTES']\ntools = [{ name = 't', title = 'T' }]\nconfig = { deep = { x = 1 } }",
+                "description = '${NOT_SET}'\nrequests = ['TOOLS', 'ROUTES']\ntools = [{ name = 't', title = 'T' }]\nconfig = { deep = { x = 1 } }",
             ),
         ),
         (
@@ -313,6 +313,8 @@ fn the_operator_has_the_last_word_on_a_folder() {
     );
     let stdio = a.manifest.mcp_stdio.as_ref().expect("has the section");
     assert_eq!(stdio.env["KEY"].expose(), "hunter2");
+    assert_eq!(stdio.env["LITERAL"].expose(), "${TOKEN}");
+    assert_eq!(a.manifest.description, "set here");
     assert_eq!(Path::new(&stdio.command[0]), world.path("plugins/a/run"));
     assert_eq!(stdio.cwd, Some(world.path("plugins/a")));
     assert!(!find(&resolution, "b").enabled);

