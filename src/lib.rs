@@ -17,3 +17,5 @@ pub mod registry;
 pub mod dispatch;
 
 pub mod front;
+
+pub mod config;

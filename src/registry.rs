@@ -6,6 +6,8 @@ pub mod gate;
 
 pub mod naming;
 
+pub mod discover;
+
 pub mod order;
 
 pub mod plugin;
