@@ -1,80 +1,250 @@
-//! What a plugin says of itself.
+//! What a plugin says about itself: `plugin.toml` or `plugin.json`, read, checked, and described by a JSON schema.
+//!
+//! Every table is closed: a key that is not known is an error that names the nearest valid one. `${VAR}` is text
+//! here; the config fills variables in before a manifest is used.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+pub mod check;
+pub mod core_version;
+pub mod decode;
+pub mod document;
+pub mod expose;
+pub mod glob;
+pub mod host;
+pub mod json_text;
+pub mod limits;
+pub mod problem;
+pub mod read_node;
+pub mod runtime;
+pub mod secret;
+pub mod toml_text;
+pub mod upkeep;
+pub mod url;
 
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::manifest::check::check;
+use crate::manifest::core_version::CoreVersion;
+use crate::manifest::decode::{Decoded, Report, decode};
+use crate::manifest::document::{Format, Node};
+use crate::manifest::expose::{Expose, ToolEntry};
+use crate::manifest::host::{Background, Events, Route, StaticFiles};
+use crate::manifest::limits::{Limits, Restart};
+use crate::manifest::problem::Problems;
+use crate::manifest::runtime::{InProcess, McpHttp, McpStdio, RuntimeKind, Runtimes};
+use crate::manifest::upkeep::{Build, HealthCheck};
 use crate::model::plugin_id::PluginId;
 
-#[derive(Debug, Clone)]
+/// The names a manifest has in a plugin's folder, the first that exists counts.
+pub const FILE_NAMES: [&str; 2] = ["plugin.toml", "plugin.json"];
+
+/// The manifest of a plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// The plugin's id, unique per kind.
     pub id: PluginId,
-    pub name: Option<String>,
-    pub runtime: Vec<RuntimeKind>,
+    /// The name people read; the id when left out.
+    #[serde(default)]
+    pub name: String,
+    /// The plugin's own version (SemVer).
+    pub version: String,
+    /// One or two sentences for people.
+    #[serde(default)]
+    pub description: String,
+    /// What the plugin is for; decides how it is dispatched.
+    #[serde(default)]
+    pub kind: Kind,
+    /// How it runs: one runtime, or several of which the first available one is used.
+    pub runtime: Runtimes,
+    /// The versions of toolgate it works with: a SemVer range, or a PEP 440 specifier.
+    #[serde(default)]
+    pub toolgate: Option<CoreVersion>,
+    /// When it is started.
+    #[serde(default)]
+    pub load: Load,
+    /// Among plugins that do not depend on each other the higher priority starts first.
+    #[serde(default)]
+    pub priority: i64,
+    /// Plugins that must be running before this one starts.
+    #[serde(default)]
+    pub depends_on: Vec<PluginId>,
+    /// The grants it asks for; the operator decides.
+    #[serde(default = "tools_only")]
+    pub requests: BTreeSet<Grant>,
+    /// How its instances belong to client sessions; the runtime's own default when left out.
+    #[serde(default)]
     pub isolation: Option<Isolation>,
+    /// What stands in front of its tools' names: `{id}__` when left out, nothing when empty.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]{0,63}$"))]
     pub prefix: Option<String>,
-    pub era: EraChoice,
+    /// The generation of the protocol the server speaks.
+    #[serde(default)]
+    pub era: Era,
+    /// The `in_process` runtime.
+    #[serde(default)]
     pub in_process: Option<InProcess>,
+    /// The `mcp_stdio` runtime.
+    #[serde(default)]
     pub mcp_stdio: Option<McpStdio>,
+    /// The `mcp_http` runtime.
+    #[serde(default)]
     pub mcp_http: Option<McpHttp>,
+    /// Tools it declares, and corrections to tools its server lists.
+    #[serde(default)]
+    pub tools: Vec<ToolEntry>,
+    /// Which of its tools are listed, and under which names.
+    #[serde(default)]
+    pub expose: Expose,
+    /// Its HTTP routes under `/ext/{id}` (grant `ROUTES`).
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Files it serves under `/ext/{id}` (grant `STATIC`).
+    #[serde(default, rename = "static")]
+    pub static_files: Option<StaticFiles>,
+    /// Tools called again and again (grant `BACKGROUND_TASKS`).
+    #[serde(default)]
+    pub background: Vec<Background>,
+    /// Events it wants to hear of (grant `EVENTS_SUB`).
+    #[serde(default)]
+    pub events: Events,
+    /// How its health is asked for.
+    #[serde(default)]
+    pub health: HealthCheck,
+    /// How it is built from source.
+    #[serde(default)]
+    pub build: Option<Build>,
+    /// How often it may be started again after a crash.
+    #[serde(default)]
+    pub restart: Restart,
+    /// What it may use.
+    #[serde(default)]
     pub limits: Limits,
-    pub config: toml::Table,
+    /// Its own settings, handed to it as they are.
+    #[serde(default)]
+    pub config: Map<String, Value>,
+    /// A JSON schema for `config`.
+    #[serde(default)]
+    pub config_schema: Option<Map<String, Value>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RuntimeKind {
-    InProcess,
-    McpStdio,
-    McpHttp,
+/// What a plugin is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Offers tools.
+    #[default]
+    Tool,
+    /// Offers something to other plugins.
+    Provider,
+    /// Every call's arguments and results pass through it.
+    Filter,
+    /// Takes over a kind of work.
+    Handler,
+    /// Is told of events; its failure is nobody else's.
+    Notifier,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When a plugin is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Load {
+    /// With the gateway.
+    #[default]
+    Eager,
+    /// At its first use.
+    Lazy,
+    /// By the operator.
+    Manual,
+}
+
+/// A permission on the host. A manifest requests, the operator grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Grant {
+    /// Answer HTTP requests under `/ext/{id}`.
+    Routes,
+    /// Offer tools.
+    Tools,
+    /// Publish events.
+    EventsPub,
+    /// Hear events.
+    EventsSub,
+    /// Run in the background.
+    BackgroundTasks,
+    /// Serve files.
+    Static,
+}
+
+/// Who shares an instance of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Isolation {
+    /// One instance per client session.
     Session,
+    /// One instance for everyone.
     Shared,
+    /// One instance per call.
     Call,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EraChoice {
+/// The generation of the protocol a server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Era {
+    /// Find out by asking.
     #[default]
     Auto,
+    /// With `initialize`, up to revision 2025-11-25.
     Legacy,
+    /// Stateless, from revision 2026-07-28 on.
     Modern,
 }
 
-#[derive(Debug, Clone)]
-pub struct InProcess {
-    pub entry: String,
+/// Reads a manifest in TOML. `Err` holds every problem found.
+pub fn parse_toml(text: &str) -> Result<Manifest, Problems> {
+    read(&Node::parse(Format::Toml, text, None)?)
 }
 
-#[derive(Debug, Clone)]
-pub struct McpStdio {
-    pub command: Vec<String>,
-    pub env: BTreeMap<String, String>,
-    pub env_passthrough: Vec<String>,
-    pub cwd: Option<PathBuf>,
+/// Reads a manifest in JSON. `Err` holds every problem found.
+pub fn parse_json(text: &str) -> Result<Manifest, Problems> {
+    read(&Node::parse(Format::Json, text, None)?)
 }
 
-#[derive(Debug, Clone)]
-pub struct McpHttp {
-    pub url: String,
-    pub headers: BTreeMap<String, String>,
-    pub bearer_token: Option<String>,
-    pub connect_timeout_ms: u64,
+/// Reads a manifest from a document and checks that its parts agree. `Err` holds every problem found.
+pub fn read(document: &Node) -> Result<Manifest, Problems> {
+    let Decoded { value, mut problems, blamed } = decode::<Manifest>(document);
+    let Some(mut manifest) = value else {
+        return Err(Problems(problems));
+    };
+    let mut report = Report::new(document, blamed);
+    check(&manifest, &mut report);
+    problems.extend(report.into_problems());
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    if manifest.name.is_empty() {
+        manifest.name = manifest.id.to_string();
+    }
+    Ok(manifest)
 }
 
-#[derive(Debug, Clone)]
-pub struct Limits {
-    pub max_instances: usize,
-    pub max_concurrent_calls: usize,
-    pub max_queue: usize,
-    pub call_timeout_ms: u64,
-    pub max_call_ms: u64,
-    pub start_timeout_ms: u64,
-    pub idle_timeout_ms: u64,
-    pub max_message_bytes: usize,
-    pub max_tools: usize,
-    pub max_list_pages: usize,
-    pub max_description_bytes: usize,
-    pub stderr_buffer_bytes: usize,
+impl Manifest {
+    /// What stands in front of this plugin's tool names.
+    pub fn effective_prefix(&self) -> String {
+        self.prefix.clone().unwrap_or_else(|| format!("{}__", self.id))
+    }
+
+    /// The runtimes it can use, the preferred one first; never empty.
+    pub fn runtimes(&self) -> &[RuntimeKind] {
+        &self.runtime.0
+    }
+}
+
+fn tools_only() -> BTreeSet<Grant> {
+    BTreeSet::from([Grant::Tools])
 }

@@ -11,7 +11,15 @@ mod own_thread;
 
 pub mod link;
 
+pub mod mcp_stdio;
+
+pub mod process;
+
 pub(crate) mod client;
+
+pub(crate) mod lines;
+
+pub(crate) mod server;
 
 pub(crate) mod surface;
 
@@ -51,6 +59,8 @@ pub struct Host {
     pub supervisor: Supervisor,
     /// The client that the instance is told of: the one it serves, or a bare one.
     pub profile: Arc<ClientProfile>,
+    /// The session that it serves alone, if it does.
+    pub session: Option<Arc<Session>>,
     /// The version of the gateway, for handshakes.
     pub version: &'static str,
 }

@@ -18,3 +18,5 @@ pub mod meta;
 pub mod error;
 
 pub mod level;
+
+pub mod line;

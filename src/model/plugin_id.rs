@@ -1,19 +1,31 @@
-//! The name of a plugin.
+//! The id of a plugin.
 
+use std::borrow::{Borrow, Cow};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The most characters an id may have.
+pub const MAX_LEN: usize = 64;
+
+/// The rule as a regular expression, for schemas and messages.
+pub const PATTERN: &str = "[a-z0-9][a-z0-9_.-]{0,63}";
 
 /// The id of a plugin: `[a-z0-9][a-z0-9_.-]{0,63}`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+///
+/// Cheap to clone. It names the plugin in the config, in tool names, in routes and in logs, so its characters need
+/// no escaping in any of them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct PluginId(Arc<str>);
 
-/// A name that is no plugin id.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// A text that is not a plugin id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a plugin id: use 1 to 64 of a-z, 0-9, `_`, `.`, `-`, beginning with a letter or digit"
+    "`{0}` is not a plugin id: one to 64 characters `a-z 0-9 _ . -`, the first a letter or a digit"
 )]
 pub struct BadPluginId(String);
 
@@ -28,17 +40,19 @@ impl FromStr for PluginId {
     type Err = BadPluginId;
 
     fn from_str(text: &str) -> Result<Self, BadPluginId> {
-        let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let fits = text.len() <= 64
-            && text.bytes().next().is_some_and(letter)
-            && text
-                .bytes()
-                .all(|byte| letter(byte) || matches!(byte, b'_' | b'.' | b'-'));
-        if fits {
-            Ok(Self(text.into()))
+        if follows_rule(text) {
+            Ok(Self(Arc::from(text)))
         } else {
-            Err(BadPluginId(text.into()))
+            Err(BadPluginId(text.to_owned()))
         }
+    }
+}
+
+impl TryFrom<&str> for PluginId {
+    type Error = BadPluginId;
+
+    fn try_from(text: &str) -> Result<Self, BadPluginId> {
+        text.parse()
     }
 }
 
@@ -50,24 +64,78 @@ impl TryFrom<String> for PluginId {
     }
 }
 
-impl From<PluginId> for String {
-    fn from(id: PluginId) -> Self {
-        id.0.as_ref().to_owned()
+impl AsRef<str> for PluginId {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 
-impl std::fmt::Display for PluginId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+/// Lets maps keyed by id be asked with a `&str`.
+impl Borrow<str> for PluginId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
-impl schemars::JsonSchema for PluginId {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+impl fmt::Display for PluginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for PluginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for PluginId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl JsonSchema for PluginId {
+    fn schema_name() -> Cow<'static, str> {
         "PluginId".into()
     }
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,63}$" })
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The id of a plugin.",
+            "type": "string",
+            "pattern": format!("^{PATTERN}$"),
+        })
+    }
+}
+
+fn follows_rule(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let inside = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+    (1..=MAX_LEN).contains(&bytes.len())
+        && bytes[0].is_ascii_alphanumeric()
+        && bytes.iter().all(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_follows_the_rule() {
+        let longest = "a".repeat(64);
+        for good in ["a", "0", "github", "com.example.tool-1_b", longest.as_str()] {
+            assert!(good.parse::<PluginId>().is_ok(), "{good}");
+        }
+        let too_long = "a".repeat(65);
+        for bad in ["", "A", "-a", ".a", "_a", "a b", "ä", "a/b", too_long.as_str()] {
+            assert!(bad.parse::<PluginId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_rule() {
+        let error = "My Tool".parse::<PluginId>().expect_err("has a space");
+        insta::assert_snapshot!(error, @"`My Tool` is not a plugin id: one to 64 characters `a-z 0-9 _ . -`, the first a letter or a digit");
     }
 }

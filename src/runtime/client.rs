@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::manifest::EraChoice;
+use crate::manifest::Era as EraChoice;
 use crate::model::answer::{Answer, kind_of};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};

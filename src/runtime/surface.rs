@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::manifest::Limits;
+use crate::manifest::limits::Limits;
 use crate::model::fault::Fault;
 use crate::runtime::client::{Peer, broken};
 use crate::runtime::link::{Link, ask};

@@ -1,0 +1,89 @@
+//! What a plugin may use: instances, calls, time and memory.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Bounds of one plugin. Whatever is above a bound is refused, cut or dropped, never queued without end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Instances alive at one time, over all sessions.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_instances: u32,
+    /// Calls running at one time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_concurrent_calls: u32,
+    /// Calls waiting for their turn; the next one is refused.
+    #[schemars(range(max = 1_000_000))]
+    pub max_queue: u32,
+    /// Milliseconds one call may take; progress starts it again.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub call_timeout_ms: u64,
+    /// Milliseconds one call may take whatever its progress.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub max_call_ms: u64,
+    /// Milliseconds from the start of an instance to its first complete list.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub start_timeout_ms: u64,
+    /// Milliseconds without a call after which an instance is stopped; 0 never.
+    #[schemars(range(max = 2_592_000_000_u64))]
+    pub idle_timeout_ms: u64,
+    /// Bytes of one message from the plugin.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_message_bytes: usize,
+    /// Tools taken from its list.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_tools: usize,
+    /// Pages asked for of one list.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_list_pages: usize,
+    /// Bytes of one tool's description.
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub max_description_bytes: usize,
+    /// Bytes of its latest error output that are kept.
+    #[schemars(range(max = 16_777_216))]
+    pub stderr_buffer_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_instances: 16,
+            max_concurrent_calls: 50,
+            max_queue: 200,
+            call_timeout_ms: 30_000,
+            max_call_ms: 900_000,
+            start_timeout_ms: 10_000,
+            idle_timeout_ms: 300_000,
+            max_message_bytes: 16_777_216,
+            max_tools: 1_000,
+            max_list_pages: 100,
+            max_description_bytes: 102_400,
+            stderr_buffer_bytes: 65_536,
+        }
+    }
+}
+
+/// The restart budget. When it is spent the plugin stays down, in state `error`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Restart {
+    /// Starts after a crash within the window; 0 never starts it again.
+    #[schemars(range(max = 10_000))]
+    pub max: u32,
+    /// The window in milliseconds.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub within_ms: u64,
+    /// Milliseconds before the first of them; doubles with each.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub backoff_initial_ms: u64,
+    /// The most it grows to.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub backoff_max_ms: u64,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self { max: 5, within_ms: 60_000, backoff_initial_ms: 200, backoff_max_ms: 30_000 }
+    }
+}

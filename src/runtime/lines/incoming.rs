@@ -1,0 +1,169 @@
+//! What a plugin sends: answers to their callers, notifications to whom they are for, questions to the client.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::model::fault::{Fault, FaultKind};
+use crate::runtime::client::broken;
+use crate::runtime::lines::{Lines, Why};
+use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
+use crate::wire::json::Json;
+use crate::wire::line::{LineDecoder, LineError};
+use crate::wire::message::{Id, Message, Notification, Request, write_error};
+use crate::wire::method::Method;
+
+/// How many bytes are read in one go.
+const CHUNK: usize = 64 << 10;
+
+/// How much of a line that is not a message goes to the log.
+const EXCERPT: usize = 200;
+
+/// Reads until the end of the pipe, then tells whoever still waits why it ended.
+pub(super) async fn read<R: AsyncRead + Unpin>(lines: Arc<Lines>, mut reader: R, why: Why) {
+    let mut decoder = LineDecoder::new(lines.max_message);
+    loop {
+        let room = decoder.room();
+        room.reserve(CHUNK);
+        match reader.read_buf(room).await {
+            Ok(0) | Err(_) => break,
+            Ok(_) => take_lines(&lines, &mut decoder),
+        }
+        // A plugin that never stops talking must not keep this thread from others.
+        tokio::task::yield_now().await;
+    }
+    if decoder.finish().is_some() {
+        lines.counts.garbage.fetch_add(1, Ordering::Relaxed);
+    }
+    lines.close();
+    let fault = why().await;
+    lines.end(&fault);
+}
+
+fn take_lines(lines: &Arc<Lines>, decoder: &mut LineDecoder) {
+    while let Some(line) = decoder.next_line() {
+        match line {
+            Ok(line) => take(lines, line),
+            Err(err) => {
+                lines.counts.garbage.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(plugin.id = %lines.plugin, "Dropped output of the plugin: {err}");
+                if matches!(err, LineError::TooLong { .. }) {
+                    // Nobody can say whose answer it was.
+                    let message = format!("plugin `{}` sent a line that is too long: {err}", lines.plugin);
+                    lines.pending.fail_waiting(&Fault::new(FaultKind::Broken, message).because("line_too_large"));
+                }
+            }
+        }
+    }
+}
+
+fn take(lines: &Arc<Lines>, line: Bytes) {
+    match Message::parse(line.clone()) {
+        Ok(Message::Response(response)) => {
+            let id = response.id.as_ref().and_then(Id::as_number);
+            let taken = match id {
+                Some(id) => lines.pending.complete(id, Ok(response.outcome)),
+                None => false,
+            };
+            if !taken {
+                lines.counts.late.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(plugin.id = %lines.plugin, "Dropped an answer that nobody waits for");
+            }
+        }
+        Ok(Message::Notification(notification)) => told(lines, notification),
+        Ok(Message::Request(request)) => asked(lines, request),
+        Err(reject) => {
+            lines.counts.garbage.fetch_add(1, Ordering::Relaxed);
+            let excerpt = String::from_utf8_lossy(&line[..line.len().min(EXCERPT)]).into_owned();
+            tracing::warn!(plugin.id = %lines.plugin, excerpt = ?excerpt, "Dropped a line that is no message");
+            if !line.starts_with(b"{") {
+                return;
+            }
+            // It was meant to be one. Its sender will not send it again, so whoever it was for must not wait.
+            let message = format!("plugin `{}` sent a malformed message: {}", lines.plugin, reject.error.message);
+            match reject.id.as_ref().and_then(Id::as_number).or_else(|| guess_id(&line)) {
+                Some(id) if lines.pending.complete(id, Err(broken(message.clone()))) => {}
+                _ => drop(lines.pending.fail_oldest(broken(message))),
+            }
+        }
+    }
+}
+
+/// The number behind the first `"id":` of a text that is no JSON.
+fn guess_id(line: &[u8]) -> Option<u64> {
+    let at = memchr::memmem::find(line, b"\"id\"")?;
+    let rest = line[at + 4..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
+}
+
+fn told(lines: &Arc<Lines>, notification: Notification) {
+    let Notification { method, mut params } = notification;
+    let delivered = match method {
+        Method::Progress => {
+            let token = params.members.get("progressToken");
+            let id = token.and_then(|token| std::str::from_utf8(token.bytes()).ok()?.parse().ok());
+            match id.and_then(|id| lines.pending.caller(id)) {
+                Some(caller) => caller.token.is_some_and(|token| {
+                    params.members.set("progressToken", token);
+                    caller.client.notify(&method, &params);
+                    true
+                }),
+                None => false,
+            }
+        }
+        Method::LogMessage => match lines.pending.addressee(lines.host.session.is_some()) {
+            Some(caller) => {
+                caller.client.notify(&method, &params);
+                true
+            }
+            None => match lines.host.session.as_ref().and_then(|session| session.stream()) {
+                Some(stream) => stream.push(notification_text(&method, &params)),
+                None => false,
+            },
+        },
+        Method::ToolsListChanged => {
+            lines.changed.notify_one();
+            true
+        }
+        _ => false,
+    };
+    if !delivered {
+        lines.counts.strays.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn notification_text(method: &Method, params: &crate::wire::message::Params) -> Bytes {
+    let mut text = Vec::with_capacity(256);
+    crate::wire::message::write_notification(&mut text, method, params);
+    text.into()
+}
+
+fn asked(lines: &Arc<Lines>, request: Request) {
+    if request.method == Method::Ping {
+        return lines.answer(&request.id, &Json::literal("{}"));
+    }
+    let Some(caller) = lines.pending.addressee(lines.host.session.is_some()) else {
+        let text = format!("`{}`: no call is in flight that the question could belong to", request.method);
+        return refuse(lines, &request.id, &RpcError::new(METHOD_NOT_FOUND, text));
+    };
+    let asking = Arc::clone(lines);
+    lines.host.supervisor.spawn_request(async move {
+        let answer = tokio::select! {
+            answer = caller.client.ask(request.method, request.params) => answer,
+            () = asking.ended.cancelled() => return,
+        };
+        match answer {
+            Ok(result) => asking.answer(&request.id, &result),
+            Err(error) => refuse(&asking, &request.id, &error),
+        }
+    });
+}
+
+fn refuse(lines: &Lines, id: &Id, error: &RpcError) {
+    if lines.send_message(|out| write_error(out, Some(id), error)).is_err() {
+        tracing::debug!(plugin.id = %lines.plugin, "Could not refuse a request of the plugin");
+    }
+}

@@ -1,0 +1,209 @@
+//! Plugins that are child processes and speak MCP on their standard streams.
+
+mod stderr;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::manifest::runtime::McpStdio as Section;
+use crate::manifest::{Era as EraChoice, Manifest};
+use crate::model::answer::Answer;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::plugin_id::PluginId;
+use crate::runtime::lines::Lines;
+use crate::runtime::mcp_stdio::stderr::Tail;
+use crate::runtime::process::{Launcher, Process, Program};
+use crate::runtime::server::Server;
+use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
+use crate::wire::revision::Era;
+
+/// How long after the end of its output a child may take to exit, so that its exit code can be told.
+const EXIT_GRACE: Duration = Duration::from_millis(300);
+
+/// How many of the last lines of a child's stderr are told.
+const LAST_LINES: usize = 20;
+
+/// Starts child processes.
+pub struct McpStdio {
+    launcher: Launcher,
+    /// Which era each plugin spoke when it was last asked. Old servers may die of the question.
+    eras: Mutex<HashMap<PluginId, Era>>,
+}
+
+struct Child {
+    plugin: PluginId,
+    host: Host,
+    server: Arc<Server>,
+    process: Process,
+    pid: u32,
+    tail: Arc<Tail>,
+}
+
+impl McpStdio {
+    /// A runtime that starts its children with `launcher`.
+    pub fn new(launcher: Launcher) -> Self {
+        Self { launcher, eras: Mutex::default() }
+    }
+
+    fn era(&self, manifest: &Manifest) -> EraChoice {
+        let eras = self.eras.lock().expect("no holder of this lock panics");
+        match (manifest.era, eras.get(&manifest.id)) {
+            (EraChoice::Auto, Some(Era::Legacy)) => EraChoice::Legacy,
+            (EraChoice::Auto, Some(Era::Modern)) => EraChoice::Modern,
+            (choice, _) => choice,
+        }
+    }
+
+    fn remember(&self, plugin: &PluginId, era: Era) {
+        self.eras.lock().expect("no holder of this lock panics").insert(plugin.clone(), era);
+    }
+
+    async fn attempt(&self, manifest: &Arc<Manifest>, host: &Host, era: EraChoice) -> Result<Arc<Child>, Fault> {
+        let section = manifest.mcp_stdio.as_ref().ok_or_else(|| {
+            Fault::new(FaultKind::Unavailable, format!("plugin `{}` has no [mcp_stdio] section", manifest.id))
+        })?;
+        let program = Program {
+            command: &section.command,
+            variables: self.variables(&manifest.id, section),
+            directory: section.cwd.as_deref(),
+        };
+        let host = Host { supervisor: host.supervisor.child(), ..host.clone() };
+        let child = self.launcher.start(&program, &host.supervisor, manifest.id.as_str()).map_err(|err| {
+            let message = format!("plugin `{}` could not be started: `{}`: {err}; is it installed?", manifest.id, section.command[0]);
+            Fault::new(FaultKind::Unavailable, message).because("start_failed")
+        })?;
+        let tail = Tail::follow(child.stderr, manifest.limits.stderr_buffer_bytes, &manifest.id, &host.supervisor);
+        let why = why_ended(manifest.id.clone(), child.process.clone(), Arc::clone(&tail));
+        let pipes = (child.stdout, child.stdin);
+        let lines = Lines::start(manifest.id.clone(), pipes, manifest.limits.max_message_bytes, &host, why);
+        let starting = Starting { lines: Arc::clone(&lines), process: child.process.clone(), host: Some(host.clone()) };
+        let server = Server::open(lines, manifest, era, host.clone()).await?;
+        starting.done();
+        let (plugin, process, pid) = (manifest.id.clone(), child.process, child.pid);
+        Ok(Arc::new(Child { plugin, host, server, process, pid, tail }))
+    }
+
+    /// What the child's environment holds besides what every child gets.
+    fn variables(&self, plugin: &PluginId, section: &Section) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::new();
+        let home = self.launcher.homes.join(plugin.as_str());
+        if std::fs::create_dir_all(&home).is_ok() {
+            variables.insert("HOME".to_owned(), home.to_string_lossy().into_owned());
+        }
+        for name in &section.env_passthrough {
+            if let Some(value) = self.launcher.environment.get(name) {
+                variables.insert(name.clone(), value.clone());
+            }
+        }
+        variables.extend(section.env.iter().map(|(name, value)| (name.clone(), value.to_string())));
+        variables
+    }
+}
+
+#[async_trait]
+impl Runtime for McpStdio {
+    async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
+        let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
+        let choice = self.era(&manifest);
+        let work = async {
+            let child = match self.attempt(&manifest, &host, choice).await {
+                Err(fault) if choice == EraChoice::Auto && may_be_the_probe(&fault) => {
+                    tracing::debug!(plugin.id = %manifest.id, "Starting again without a probe: {fault}");
+                    self.attempt(&manifest, &host, EraChoice::Legacy).await?
+                }
+                started => started?,
+            };
+            self.remember(&manifest.id, child.server.peer.era());
+            Ok(child as Arc<dyn Instance>)
+        };
+        tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
+            let message =
+                format!("plugin `{}` did not start within {} ms", manifest.id, manifest.limits.start_timeout_ms);
+            Err(Fault::new(FaultKind::Unavailable, message).because("start_timeout"))
+        })
+    }
+}
+
+/// Whether a start may have failed because the server did not survive being asked for its era.
+fn may_be_the_probe(fault: &Fault) -> bool {
+    matches!(fault.reason, "upstream_exited" | "timeout")
+}
+
+fn why_ended(plugin: PluginId, process: Process, tail: Arc<Tail>) -> crate::runtime::lines::Why {
+    Box::new(move || {
+        Box::pin(async move {
+            let exit = process.wait(EXIT_GRACE).await;
+            let how = exit.map_or_else(|| "closed its output".to_owned(), |exit| format!("ended ({exit})"));
+            let message = format!("plugin `{plugin}` {how}{}", tail.quoted(LAST_LINES));
+            Fault::new(FaultKind::Unavailable, message).because("upstream_exited")
+        })
+    })
+}
+
+/// Ends a child whose start does not come to its end: the handshake failed, or nobody waits for it any more.
+struct Starting {
+    lines: Arc<Lines>,
+    process: Process,
+    host: Option<Host>,
+}
+
+impl Starting {
+    fn done(mut self) {
+        self.host = None;
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let Some(host) = self.host.take() else { return };
+        self.lines.close();
+        let process = self.process.clone();
+        let supervisor = host.supervisor.clone();
+        host.supervisor.spawn_request(async move {
+            process.kill().await;
+            supervisor.stopping().cancel();
+        });
+    }
+}
+
+impl Instance for Child {
+    fn surface(&self) -> watch::Receiver<Arc<Surface>> {
+        self.server.surface()
+    }
+
+    fn request<'a>(&'a self, request: Request, context: &'a CallContext) -> BoxFuture<'a, Result<Answer, Fault>> {
+        self.server.request(request, context)
+    }
+
+    fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>> {
+        self.server.probe(deadline)
+    }
+
+    fn ended(&self) -> &CancellationToken {
+        self.server.ended()
+    }
+
+    fn last_words(&self) -> Option<String> {
+        let exit = self.process.exit()?;
+        Some(format!("{exit}{}", self.tail.quoted(LAST_LINES)))
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.server.lines.close();
+            self.process.end().await;
+            self.host.supervisor.stopping().cancel();
+            tracing::debug!(plugin.id = %self.plugin, process.pid = self.pid, "Stopped a process");
+        })
+    }
+
+    fn pid(&self) -> Option<u32> {
+        Some(self.pid)
+    }
+}
