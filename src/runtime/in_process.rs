@@ -18,7 +18,8 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::manifest::{Limits, Manifest};
+use crate::manifest::Manifest;
+use crate::manifest::limits::Limits;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::Factory;

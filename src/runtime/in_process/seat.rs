@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::manifest::Limits;
+use crate::manifest::limits::Limits;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::runtime::in_process::hooks::{Life, STOP_BOUND, Started};
@@ -56,10 +56,10 @@ impl Seat {
     /// as it is no longer blocked.
     pub(super) async fn there(life: &Arc<Life>, limits: &Limits) -> Result<(Self, Started), Fault> {
         let bound = Duration::from_millis(limits.start_timeout_ms);
-        let (queue, jobs) = mpsc::channel(limits.max_queue.max(1));
+        let (queue, jobs) = mpsc::channel(limits.max_queue.max(1) as usize);
         let (ready, started) = oneshot::channel();
         let stop = CancellationToken::new();
-        let at_once = limits.max_concurrent_calls.max(1);
+        let at_once = limits.max_concurrent_calls.max(1) as usize;
         let work = serve(Arc::clone(life), jobs, at_once, ready, stop.clone());
         let id = life.id.clone();
         let thread = OwnThread::start(format!("plugin {id}"), work).map_err(|err| {
