@@ -10,3 +10,5 @@ pub mod plugin;
 pub mod session;
 
 pub mod runtime;
+
+pub mod builtin;

@@ -250,19 +250,12 @@ mod tests {
 
     #[test]
     fn a_call_without_a_session_has_a_drawer_of_its_own() {
+        let read = |context: &ToolContext| *context.drawer::<Mutex<u8>>().lock().expect("fine");
         let context = ToolContext::detached();
+        let clone = context.clone();
         *context.drawer::<Mutex<u8>>().lock().expect("fine") = 7;
-        assert_eq!(
-            *context.clone().drawer::<Mutex<u8>>().lock().expect("fine"),
-            7
-        );
-        assert_eq!(
-            *ToolContext::detached()
-                .drawer::<Mutex<u8>>()
-                .lock()
-                .expect("fine"),
-            0
-        );
+        assert_eq!(read(&clone), 7);
+        assert_eq!(read(&ToolContext::detached()), 0);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! JSON schemas of arguments and results, from Rust types.
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
 /// Which way the values of a type go.
@@ -23,6 +24,7 @@ pub(crate) fn object_schema<T: JsonSchema>(
         // Draft 2020-12 is what MCP takes a schema for that does not say.
         settings.meta_schema = None;
     });
+    let settings = settings.with_transform(RecursiveTransform(drop_rust_formats));
     let settings = match direction {
         Direction::In => settings.for_deserialize(),
         Direction::Out => settings.for_serialize(),
@@ -31,8 +33,9 @@ pub(crate) fn object_schema<T: JsonSchema>(
     let Value::Object(mut found) = schema.to_value() else {
         return Err("it is no schema of an object".to_owned());
     };
-    // The name of the Rust type says nothing to a model.
-    found.remove("title");
+    // What the Rust type is called and what its author says of it is nothing for a model; the tool has words of its own.
+    found.shift_remove("title");
+    found.shift_remove("description");
     match found.get("type") {
         Some(Value::String(kind)) if kind == "object" => return Ok(found),
         Some(kind) => return Err(format!("its type is {kind}, and must be \"object\"")),
@@ -42,6 +45,22 @@ pub(crate) fn object_schema<T: JsonSchema>(
     whole.insert("type".to_owned(), "object".into());
     whole.extend(found);
     Ok(whole)
+}
+
+/// Takes out `uint32` and the like: JSON Schema has formats for strings only, and some model APIs refuse others.
+fn drop_rust_formats(schema: &mut Schema) {
+    let numeric = |format: &str| {
+        let width = format.trim_start_matches("uint").trim_start_matches("int");
+        width.is_empty() || width.parse::<u8>().is_ok() || matches!(format, "float" | "double")
+    };
+    if let Some(object) = schema.as_object_mut()
+        && object
+            .get("format")
+            .and_then(Value::as_str)
+            .is_some_and(numeric)
+    {
+        object.shift_remove("format");
+    }
 }
 
 #[cfg(test)]
@@ -78,14 +97,14 @@ mod tests {
 
     #[test]
     fn structs_become_plain_object_schemas() {
-        insta::assert_snapshot!(text::<Point>(), @"");
-        insta::assert_snapshot!(text::<Shape>(), @"");
-        insta::assert_snapshot!(text::<Tree>(), @"");
+        insta::assert_snapshot!(text::<Point>(), @r#"{"type":"object","properties":{"x":{"type":"integer","description":"To the right."},"label":{"type":["string","null"]}},"required":["x"]}"#);
+        insta::assert_snapshot!(text::<Shape>(), @r#"{"type":"object","oneOf":[{"type":"object","properties":{"kind":{"type":"string","const":"Dot"},"at":{"type":"object","properties":{"x":{"type":"integer","description":"To the right."},"label":{"type":["string","null"]}},"required":["x"]}},"required":["kind","at"]}]}"#);
+        insta::assert_snapshot!(text::<Tree>(), @r##"{"type":"object","properties":{"children":{"type":"array","items":{"$ref":"#"}}},"required":["children"]}"##);
     }
 
     #[test]
     fn what_is_no_object_is_named() {
-        insta::assert_snapshot!(text::<Vec<Point>>(), @"");
-        insta::assert_snapshot!(text::<()>(), @"");
+        insta::assert_snapshot!(text::<Vec<Point>>(), @r#"its type is "array", and must be "object""#);
+        insta::assert_snapshot!(text::<()>(), @r#"its type is "null", and must be "object""#);
     }
 }

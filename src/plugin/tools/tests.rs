@@ -40,8 +40,8 @@ fn a_typed_tool_is_defined_by_its_types_and_options() {
         .timeout(Duration::from_millis(1500));
     tools.add("nop", "Does nothing", |_: NoArguments, _| async {});
     let definitions = definitions(tools);
-    insta::assert_snapshot!(definitions[0], @"");
-    insta::assert_snapshot!(definitions[1], @"");
+    insta::assert_snapshot!(definitions[0], @r#"{"name":"sum","title":"Sum","description":"Adds two numbers","inputSchema":{"type":"object","properties":{"a":{"type":"integer","description":"The first one."},"b":{"type":"integer","default":0}},"required":["a"]},"outputSchema":{"type":"object","properties":{"sum":{"type":"integer","description":"Both together."}},"required":["sum"]},"annotations":{"readOnlyHint":true,"openWorldHint":false},"_meta":{"toolgate/category":"diagnostic","toolgate/timeout_ms":1500}}"#);
+    insta::assert_snapshot!(definitions[1], @r#"{"name":"nop","description":"Does nothing","inputSchema":{"type":"object","additionalProperties":false}}"#);
 }
 
 #[test]
@@ -65,7 +65,10 @@ fn a_tool_whose_types_are_no_objects_says_so() {
     tools.add("four", "Gives a number", |_: NoArguments, _| async {
         Structured(4)
     });
-    insta::assert_snapshot!(definitions(tools).join("\n"), @"");
+    insta::assert_snapshot!(definitions(tools).join("\n"), @r#"
+    list: its arguments cannot be described: its type is "array", and must be "object"
+    four: its result cannot be described: its type is "integer", and must be "object"
+    "#);
 }
 
 #[tokio::test]
@@ -81,5 +84,5 @@ async fn arguments_that_do_not_fit_are_the_tools_error() {
     let error = call(r#"{"a":"x"}"#)
         .await
         .expect_err("a string is no number");
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"the arguments do not fit the tool: invalid type: string "x", expected i64 at line 1 column 8"#);
 }

@@ -197,11 +197,12 @@ async fn serve(
         started = life.start() => started,
     };
     let failed = started.is_err();
-    if failed || ready.send(started).is_err() {
-        if !failed {
-            life.stop().await;
-        }
+    let heard = ready.send(started).is_ok();
+    if failed {
         return;
+    }
+    if !heard {
+        return life.stop().await;
     }
     let mut running = FuturesUnordered::new();
     loop {
