@@ -138,7 +138,8 @@ impl Tools {
     }
 
     /// Adds a tool whose definition, arguments and results stay the texts they are: `definition` is a whole `Tool`
-    /// object, the handler's answer a whole `CallToolResult` object. No option changes a byte of the definition.
+    /// object, the handler's answer a whole and complete `CallToolResult` object, without a `resultType`. No option changes
+    /// a byte of the definition.
     pub fn raw<F, W>(&mut self, definition: Json, handler: F) -> &mut ToolOptions
     where
         F: Fn(Json, ToolContext) -> W + Send + Sync + 'static,

@@ -1,13 +1,14 @@
 //! Where a plugin runs: in the tasks of its callers, or on a thread of its own.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -92,11 +93,9 @@ impl Seat {
         life: &Life,
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Result<T, Fault> {
-        let Self::Here { stop, .. } = self else {
-            let Self::There(thread) = self else {
-                return Err(stopped(&life.id));
-            };
-            return thread.run(work).await;
+        let stop = match self {
+            Self::Here { stop, .. } => stop,
+            Self::There(thread) => return thread.run(work).await,
         };
         let mut work = pin!(work);
         if stop.is_cancelled() {
@@ -156,13 +155,15 @@ impl Thread {
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Result<T, Fault> {
         let (mut reply, answer) = oneshot::channel();
-        let job = Box::pin(async move {
+        let job = async move {
             tokio::select! {
                 biased;
                 () = reply.closed() => {}
                 done = work => drop(reply.send(done)),
             }
-        });
+        };
+        // Work answers for its own panics, except for one while it is dropped; that must not end the thread either.
+        let job = Box::pin(AssertUnwindSafe(job).catch_unwind().map(drop));
         self.queue.try_send(job).map_err(|err| match err {
             mpsc::error::TrySendError::Full(_) => Fault::new(
                 FaultKind::Busy,
