@@ -7,8 +7,16 @@ pub mod model;
 pub mod background;
 pub mod manifest;
 pub mod plugin;
+pub mod schema;
 pub mod session;
 
 pub mod runtime;
 
 pub mod builtin;
+pub mod registry;
+
+pub mod dispatch;
+
+pub mod front;
+
+pub mod config;

@@ -133,7 +133,20 @@ pub struct Manifest {
 }
 
 /// What a plugin is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Offers tools.
@@ -163,7 +176,9 @@ pub enum Load {
 }
 
 /// A permission on the host. A manifest requests, the operator grants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Grant {
     /// Answer HTTP requests under `/ext/{id}`.
@@ -217,7 +232,11 @@ pub fn parse_json(text: &str) -> Result<Manifest, Problems> {
 
 /// Reads a manifest from a document and checks that its parts agree. `Err` holds every problem found.
 pub fn read(document: &Node) -> Result<Manifest, Problems> {
-    let Decoded { value, mut problems, blamed } = decode::<Manifest>(document);
+    let Decoded {
+        value,
+        mut problems,
+        blamed,
+    } = decode::<Manifest>(document);
     let Some(mut manifest) = value else {
         return Err(Problems(problems));
     };
@@ -236,7 +255,9 @@ pub fn read(document: &Node) -> Result<Manifest, Problems> {
 impl Manifest {
     /// What stands in front of this plugin's tool names.
     pub fn effective_prefix(&self) -> String {
-        self.prefix.clone().unwrap_or_else(|| format!("{}__", self.id))
+        self.prefix
+            .clone()
+            .unwrap_or_else(|| format!("{}__", self.id))
     }
 
     /// The runtimes it can use, the preferred one first; never empty.
@@ -248,3 +269,6 @@ impl Manifest {
 fn tools_only() -> BTreeSet<Grant> {
     BTreeSet::from([Grant::Tools])
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

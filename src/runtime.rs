@@ -89,6 +89,9 @@ pub trait Instance: Send + Sync {
     /// Stops it: tasks, processes, connections. Idempotent, bounded, never fails.
     fn stop(&self) -> BoxFuture<'_, ()>;
 
+    /// The era it speaks. Modern instances keep no state between calls and are shared.
+    fn era(&self) -> Era;
+
     /// The process it runs in, if it has one of its own.
     fn pid(&self) -> Option<u32> {
         None

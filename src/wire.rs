@@ -20,3 +20,7 @@ pub mod error;
 pub mod level;
 
 pub mod line;
+
+pub mod header;
+
+pub mod sse;

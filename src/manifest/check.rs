@@ -48,21 +48,31 @@ pub fn is_tool_name(name: &str) -> bool {
 }
 
 fn has_name_characters(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    name.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 fn check_identity(manifest: &Manifest, report: &mut Report<'_>) {
     if let Err(error) = semver::Version::parse(&manifest.version) {
-        report.add(&path(["version"]), format!("not a version such as `1.2.0` (SemVer): {error}"));
+        report.add(
+            &path(["version"]),
+            format!("not a version such as `1.2.0` (SemVer): {error}"),
+        );
     }
     if let Some(prefix) = &manifest.prefix
         && (prefix.len() > 63 || !has_name_characters(prefix))
     {
-        report.add(&path(["prefix"]), "a prefix has at most 63 characters `A-Z a-z 0-9 _ . -`");
+        report.add(
+            &path(["prefix"]),
+            "a prefix has at most 63 characters `A-Z a-z 0-9 _ . -`",
+        );
     }
     for (index, id) in manifest.depends_on.iter().enumerate() {
         if *id == manifest.id {
-            report.add(&["depends_on".into(), index.to_string()], "a plugin cannot depend on itself");
+            report.add(
+                &["depends_on".into(), index.to_string()],
+                "a plugin cannot depend on itself",
+            );
         }
     }
     no_doubles(report, "depends_on", "", manifest.depends_on.iter());
@@ -70,11 +80,17 @@ fn check_identity(manifest: &Manifest, report: &mut Report<'_>) {
 
 fn check_runtimes(manifest: &Manifest, report: &mut Report<'_>) {
     let kinds = manifest.runtimes();
+    // A runtime that could not be read says nothing about the sections that are needed.
+    let unread = report.blames(&path(["runtime"]));
+    let needed = if unread { &[] } else { kinds };
     if kinds.is_empty() {
-        report.add(&path(["runtime"]), "at least one runtime is needed: in_process, mcp_stdio or mcp_http");
+        report.add(
+            &path(["runtime"]),
+            "at least one runtime is needed: in_process, mcp_stdio or mcp_http",
+        );
     }
     no_doubles(report, "runtime", "", kinds.iter());
-    for kind in kinds {
+    for kind in needed {
         let present = match kind {
             RuntimeKind::InProcess => manifest.in_process.is_some(),
             RuntimeKind::McpStdio => manifest.mcp_stdio.is_some(),
@@ -86,11 +102,17 @@ fn check_runtimes(manifest: &Manifest, report: &mut Report<'_>) {
             RuntimeKind::McpHttp => "url",
         };
         if !present {
-            report.add(&path([kind.as_str()]), format!("runtime `{kind}` needs a section `[{kind}]` with `{needs}`"));
+            report.add(
+                &path([kind.as_str()]),
+                format!("runtime `{kind}` needs a section `[{kind}]` with `{needs}`"),
+            );
         }
     }
     if let Some(section) = &manifest.in_process
-        && section.entry.strip_prefix("builtin:").is_none_or(str::is_empty)
+        && section
+            .entry
+            .strip_prefix("builtin:")
+            .is_none_or(str::is_empty)
     {
         report.add(&path(["in_process", "entry"]), "expected `builtin:NAME`");
     }
@@ -114,7 +136,11 @@ fn check_stdio(section: &McpStdio, report: &mut Report<'_>) {
     }
     for (index, name) in section.env_passthrough.iter().enumerate() {
         if !is_variable_name(name) {
-            let at = ["mcp_stdio".into(), "env_passthrough".into(), index.to_string()];
+            let at = [
+                "mcp_stdio".into(),
+                "env_passthrough".into(),
+                index.to_string(),
+            ];
             report.add(&at, "a variable's name cannot be empty or hold `=`");
         }
     }
@@ -127,8 +153,13 @@ fn is_variable_name(name: &str) -> bool {
 fn check_command(report: &mut Report<'_>, section: &str, command: &[String]) {
     let at = path([section, "command"]);
     match command.first() {
-        None => report.add(&at, "the command is empty: expected a program and its arguments"),
-        Some(program) if program.trim().is_empty() => report.add(&at, "the program's name is empty"),
+        None => report.add(
+            &at,
+            "the command is empty: expected a program and its arguments",
+        ),
+        Some(program) if program.trim().is_empty() => {
+            report.add(&at, "the program's name is empty")
+        }
         Some(_) if command.iter().any(|word| word.contains('\0')) => {
             report.add(&at, "a command cannot hold a NUL character");
         }
@@ -145,35 +176,66 @@ fn check_http(section: &McpHttp, report: &mut Report<'_>) {
         } else if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
             report.add(&at, format!("the gateway sets `{name}` itself"));
         } else if HeaderValue::try_from(value.expose()).is_err() {
-            report.add(&at, "a header's value cannot hold line breaks or control characters");
+            report.add(
+                &at,
+                "a header's value cannot hold line breaks or control characters",
+            );
         }
     }
-    let mut names: Vec<String> = section.headers.keys().map(|name| name.to_ascii_lowercase()).collect();
+    let mut names: Vec<String> = section
+        .headers
+        .keys()
+        .map(|name| name.to_ascii_lowercase())
+        .collect();
     if section.bearer_token.is_some() {
         names.push("authorization".into());
     }
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        report.add(&at("headers"), format!("the header `{}` would be sent twice", twice[0]));
+        report.add(
+            &at("headers"),
+            format!("the header `{}` would be sent twice", twice[0]),
+        );
     }
     if let Some(token) = &section.bearer_token
         && (token.expose().trim().is_empty() || HeaderValue::try_from(token.expose()).is_err())
     {
-        report.add(&at("bearer_token"), "the token is empty or holds characters that cannot be sent");
+        report.add(
+            &at("bearer_token"),
+            "the token is empty or holds characters that cannot be sent",
+        );
     }
     let carries_secrets = section.bearer_token.is_some() || !section.headers.is_empty();
-    if !section.url.is_encrypted() && !section.url.is_loopback() && carries_secrets && !section.allow_plain_http {
-        let mend = "use `https://`, or set `allow_plain_http = true` when the network between is trusted";
-        report.add_with_mend(&at("url"), "headers or a token would travel unencrypted to another machine", mend);
+    if !section.url.is_encrypted()
+        && !section.url.is_loopback()
+        && carries_secrets
+        && !section.allow_plain_http
+    {
+        let mend =
+            "use `https://`, or set `allow_plain_http = true` when the network between is trusted";
+        report.add_with_mend(
+            &at("url"),
+            "headers or a token would travel unencrypted to another machine",
+            mend,
+        );
     }
-    in_range(report, &at("connect_timeout_ms"), section.connect_timeout_ms, 1, 600_000);
+    in_range(
+        report,
+        &at("connect_timeout_ms"),
+        section.connect_timeout_ms,
+        1,
+        600_000,
+    );
 }
 
 fn check_tools(manifest: &Manifest, report: &mut Report<'_>) {
     for (index, tool) in manifest.tools.iter().enumerate() {
         let at = |key: &str| vec!["tools".into(), index.to_string(), key.into()];
         if !is_tool_name(&tool.name) {
-            report.add(&at("name"), "a tool's name has 1 to 64 characters `A-Z a-z 0-9 _ . -`");
+            report.add(
+                &at("name"),
+                "a tool's name has 1 to 64 characters `A-Z a-z 0-9 _ . -`",
+            );
         }
         if let Some(ms) = tool.timeout_ms {
             in_range(report, &at("timeout_ms"), ms, 1, MAX_MS);
@@ -181,7 +243,12 @@ fn check_tools(manifest: &Manifest, report: &mut Report<'_>) {
         is_object_schema(report, &at("input_schema"), tool.input_schema.as_ref());
         is_object_schema(report, &at("output_schema"), tool.output_schema.as_ref());
     }
-    no_doubles(report, "tools", "name", manifest.tools.iter().map(|tool| &tool.name));
+    no_doubles(
+        report,
+        "tools",
+        "name",
+        manifest.tools.iter().map(|tool| &tool.name),
+    );
     let mut targets = BTreeSet::new();
     for (tool, target) in &manifest.expose.rename {
         let at = path(["expose", "rename", tool]);
@@ -202,15 +269,31 @@ fn is_object_schema(report: &mut Report<'_>, at: &[String], schema: Option<&Map<
 fn check_host(manifest: &Manifest, report: &mut Report<'_>) {
     for (index, route) in manifest.routes.iter().enumerate() {
         if !route.path.starts_with('/') {
-            report.add(&["routes".into(), index.to_string(), "path".into()], "a path begins with `/`");
+            report.add(
+                &["routes".into(), index.to_string(), "path".into()],
+                "a path begins with `/`",
+            );
         }
     }
-    no_doubles(report, "routes", "path", manifest.routes.iter().map(|route| (route.method, &route.path)));
+    no_doubles(
+        report,
+        "routes",
+        "path",
+        manifest
+            .routes
+            .iter()
+            .map(|route| (route.method, &route.path)),
+    );
     if let Some(files) = &manifest.static_files {
         if !stays_inside(&files.dir) {
-            report.add(&path(["static", "dir"]), "the directory must lie inside the plugin's folder");
+            report.add(
+                &path(["static", "dir"]),
+                "the directory must lie inside the plugin's folder",
+            );
         }
-        if Path::new(&files.index).components().count() != 1 || !stays_inside(Path::new(&files.index)) {
+        if Path::new(&files.index).components().count() != 1
+            || !stays_inside(Path::new(&files.index))
+        {
             report.add(&path(["static", "index"]), "expected the name of a file");
         }
     }
@@ -218,39 +301,73 @@ fn check_host(manifest: &Manifest, report: &mut Report<'_>) {
         let at = ["background".into(), index.to_string(), "interval_ms".into()];
         in_range(report, &at, job.interval_ms, 100, MAX_MS);
     }
-    no_doubles(report, "background", "name", manifest.background.iter().map(|job| &job.name));
+    no_doubles(
+        report,
+        "background",
+        "name",
+        manifest.background.iter().map(|job| &job.name),
+    );
     for (index, subscription) in manifest.events.subscribe.iter().enumerate() {
         if subscription.topic.is_empty() {
-            let at = ["events".into(), "subscribe".into(), index.to_string(), "topic".into()];
+            let at = [
+                "events".into(),
+                "subscribe".into(),
+                index.to_string(),
+                "topic".into(),
+            ];
             report.add(&at, "the topic is empty");
         }
     }
 }
 
 fn stays_inside(dir: &Path) -> bool {
-    dir.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    dir.components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 fn check_limits(limits: &Limits, report: &mut Report<'_>) {
     let rows: [(&str, u64, u64, u64); 12] = [
         ("max_instances", limits.max_instances.into(), 1, 10_000),
-        ("max_concurrent_calls", limits.max_concurrent_calls.into(), 1, 1_000_000),
+        (
+            "max_concurrent_calls",
+            limits.max_concurrent_calls.into(),
+            1,
+            1_000_000,
+        ),
         ("max_queue", limits.max_queue.into(), 0, 1_000_000),
         ("call_timeout_ms", limits.call_timeout_ms, 1, MAX_MS),
         ("max_call_ms", limits.max_call_ms, 1, MAX_MS),
         ("start_timeout_ms", limits.start_timeout_ms, 1, MAX_MS),
         ("idle_timeout_ms", limits.idle_timeout_ms, 0, MAX_MS),
-        ("max_message_bytes", limits.max_message_bytes as u64, 1024, 1 << 30),
+        (
+            "max_message_bytes",
+            limits.max_message_bytes as u64,
+            1024,
+            1 << 30,
+        ),
         ("max_tools", limits.max_tools as u64, 1, 100_000),
         ("max_list_pages", limits.max_list_pages as u64, 1, 100_000),
-        ("max_description_bytes", limits.max_description_bytes as u64, 1, 1 << 24),
-        ("stderr_buffer_bytes", limits.stderr_buffer_bytes as u64, 0, 1 << 24),
+        (
+            "max_description_bytes",
+            limits.max_description_bytes as u64,
+            1,
+            1 << 24,
+        ),
+        (
+            "stderr_buffer_bytes",
+            limits.stderr_buffer_bytes as u64,
+            0,
+            1 << 24,
+        ),
     ];
     for (key, value, low, high) in rows {
         in_range(report, &path(["limits", key]), value, low, high);
     }
     if limits.call_timeout_ms > limits.max_call_ms {
-        report.add(&path(["limits", "call_timeout_ms"]), "longer than `max_call_ms`");
+        report.add(
+            &path(["limits", "call_timeout_ms"]),
+            "longer than `max_call_ms`",
+        );
     }
 }
 
@@ -258,28 +375,66 @@ fn check_restart(restart: &Restart, report: &mut Report<'_>) {
     let at = |key: &str| path(["restart", key]);
     in_range(report, &at("max"), restart.max.into(), 0, 10_000);
     in_range(report, &at("within_ms"), restart.within_ms, 1, MAX_MS);
-    in_range(report, &at("backoff_initial_ms"), restart.backoff_initial_ms, 1, MAX_MS);
-    in_range(report, &at("backoff_max_ms"), restart.backoff_max_ms, 1, MAX_MS);
+    in_range(
+        report,
+        &at("backoff_initial_ms"),
+        restart.backoff_initial_ms,
+        1,
+        MAX_MS,
+    );
+    in_range(
+        report,
+        &at("backoff_max_ms"),
+        restart.backoff_max_ms,
+        1,
+        MAX_MS,
+    );
 }
 
 fn check_upkeep(manifest: &Manifest, report: &mut Report<'_>) {
-    in_range(report, &path(["health", "interval_ms"]), manifest.health.interval_ms, 100, MAX_MS);
-    in_range(report, &path(["health", "timeout_ms"]), manifest.health.timeout_ms, 1, MAX_MS);
+    in_range(
+        report,
+        &path(["health", "interval_ms"]),
+        manifest.health.interval_ms,
+        100,
+        MAX_MS,
+    );
+    in_range(
+        report,
+        &path(["health", "timeout_ms"]),
+        manifest.health.timeout_ms,
+        1,
+        MAX_MS,
+    );
     if let Some(build) = &manifest.build {
         check_command(report, "build", &build.command);
-        in_range(report, &path(["build", "timeout_ms"]), build.timeout_ms, 1, MAX_MS);
+        in_range(
+            report,
+            &path(["build", "timeout_ms"]),
+            build.timeout_ms,
+            1,
+            MAX_MS,
+        );
     }
 }
 
 /// Notes a number outside `low..=high`.
 pub fn in_range(report: &mut Report<'_>, at: &[String], value: u64, low: u64, high: u64) {
     if !(low..=high).contains(&value) {
-        report.add(at, format!("the number is out of range: {low} to {high} is allowed"));
+        report.add(
+            at,
+            format!("the number is out of range: {low} to {high} is allowed"),
+        );
     }
 }
 
 /// Notes items of the list `key` that are there a second time. `part` is the key inside an item, or empty.
-fn no_doubles<T: Eq + Hash>(report: &mut Report<'_>, key: &str, part: &str, items: impl Iterator<Item = T>) {
+fn no_doubles<T: Eq + Hash>(
+    report: &mut Report<'_>,
+    key: &str,
+    part: &str,
+    items: impl Iterator<Item = T>,
+) {
     let mut seen = std::collections::HashSet::new();
     for (index, item) in items.enumerate() {
         if !seen.insert(item) {

@@ -58,14 +58,20 @@ impl FromStr for CoreVersion {
     fn from_str(text: &str) -> Result<Self, BadCoreVersion> {
         let bad = || BadCoreVersion(text.to_owned());
         if let Ok(range) = VersionSpecifiers::from_str(text) {
-            return Ok(Self { text: text.to_owned(), range: Range::Pep440(range) });
+            return Ok(Self {
+                text: text.to_owned(),
+                range: Range::Pep440(range),
+            });
         }
         // The crate also takes a lone `x` for every version.
         if !text.contains(|c: char| c.is_ascii_digit() || c == '*') {
             return Err(bad());
         }
         let range = VersionReq::parse(text).map_err(|_| bad())?;
-        Ok(Self { text: text.to_owned(), range: Range::SemVer(range) })
+        Ok(Self {
+            text: text.to_owned(),
+            range: Range::SemVer(range),
+        })
     }
 }
 

@@ -46,9 +46,10 @@ pub fn decode<T: DeserializeOwned>(node: &Node) -> Decoded<T> {
                 let path = fault.path();
                 let message = fault.message(patched.lookup(&path[..path.len().saturating_sub(1)]));
                 report.add(&path, message);
-                if !patch(patched.to_mut(), &path, &fault.kind) {
+                let Some(emptied) = patch(patched.to_mut(), &path, &fault.kind) else {
                     break;
-                }
+                };
+                report.blamed.push(emptied);
             }
         }
     }
@@ -66,7 +67,11 @@ pub struct Report<'n> {
 impl<'n> Report<'n> {
     /// A report on `root`; values below the `blamed` paths are not complained about again.
     pub fn new(root: &'n Node, blamed: Vec<Vec<String>>) -> Self {
-        Self { root, problems: Vec::new(), blamed }
+        Self {
+            root,
+            problems: Vec::new(),
+            blamed,
+        }
     }
 
     /// Notes a problem with the value at `path`, unless that value has one already.
@@ -80,7 +85,14 @@ impl<'n> Report<'n> {
     }
 
     fn note(&mut self, path: &[String], message: String, mend: Option<&str>) {
-        if self.blamed.iter().any(|blamed| path.starts_with(blamed)) {
+        let is_hole = matches!(
+            self.root.lookup(path),
+            Some(Node {
+                value: Value::Hole(_),
+                ..
+            })
+        );
+        if is_hole || self.blamed.iter().any(|blamed| path.starts_with(blamed)) {
             return;
         }
         let message = hide_environment(message, self.root.lookup(path));
@@ -90,12 +102,23 @@ impl<'n> Report<'n> {
         self.blamed.push(path.to_vec());
     }
 
+    /// Whether the value at `path`, or part of it, has a problem already.
+    pub fn blames(&self, path: &[String]) -> bool {
+        self.blamed
+            .iter()
+            .any(|blamed| blamed.starts_with(path) || path.starts_with(blamed))
+    }
+
     pub fn into_problems(self) -> Vec<Problem> {
         self.problems
     }
 
     fn decoded<T>(self, value: Option<T>) -> Decoded<T> {
-        Decoded { value, problems: self.problems, blamed: self.blamed }
+        Decoded {
+            value,
+            problems: self.problems,
+            blamed: self.blamed,
+        }
     }
 }
 
@@ -104,10 +127,24 @@ pub fn path<const N: usize>(steps: [&str; N]) -> Vec<String> {
     steps.map(str::to_owned).to_vec()
 }
 
+/// The path of an item of a list, or of something in it.
+pub fn in_list(list: &[&str], index: usize, inside: &[&str]) -> Vec<String> {
+    let index = index.to_string();
+    list.iter()
+        .chain([&index.as_str()])
+        .chain(inside)
+        .map(|step| (*step).to_owned())
+        .collect()
+}
+
 /// A value from the environment may be a secret, so a message never quotes it.
 fn hide_environment(message: String, node: Option<&Node>) -> String {
     match node {
-        Some(Node { from_env: true, value: Value::String(text), .. }) if !text.is_empty() => message.replace(text, "***"),
+        Some(Node {
+            from_env: true,
+            value: Value::String(text),
+            ..
+        }) if !text.is_empty() => message.replace(text, "***"),
         _ => message,
     }
 }
@@ -130,63 +167,63 @@ impl Fault {
     }
 }
 
-/// Makes the document readable past the fault. False when nothing more can be done.
-fn patch(root: &mut Node, path: &[String], kind: &FaultKind) -> bool {
-    let Some((last, above)) = path.split_last() else {
-        return false;
-    };
+/// Makes the document readable past the fault, and tells which value is no longer what was written. `None` when
+/// nothing more can be done.
+fn patch(root: &mut Node, path: &[String], kind: &FaultKind) -> Option<Vec<String>> {
+    let (last, above) = path.split_last()?;
     match kind {
         FaultKind::UnknownKey { .. } | FaultKind::BadKey(..) => {
-            descend(root, above).is_some_and(|table| table.take(last).is_some())
+            descend(root, above)?.take(last)?;
+            Some(path.to_vec())
         }
         FaultKind::Missing(_) | FaultKind::Wrong(_) => match descend(root, path) {
-            Some(Node { value: Value::Hole(turn), .. }) if *turn + 1 >= HOLE_TEXTS.len() => {
-                !above.is_empty() && dig(root, above)
-            }
-            Some(Node { value: Value::Hole(turn), .. }) => {
+            Some(Node {
+                value: Value::Hole(turn),
+                ..
+            }) if *turn + 1 >= HOLE_TEXTS.len() => dig(root, above),
+            Some(Node {
+                value: Value::Hole(turn),
+                ..
+            }) => {
                 *turn += 1;
-                true
+                Some(path.to_vec())
             }
             _ => dig(root, path),
         },
     }
 }
 
-/// Puts a hole at `path`; a hole on the way becomes a table.
-fn dig(root: &mut Node, path: &[String]) -> bool {
-    let (last, above) = match path {
-        [] => return false,
-        [above @ .., last] => (last, above),
-    };
-    let Some(parent) = descend(root, above) else {
-        return false;
-    };
+/// Puts a hole at `path`, which is given back; a hole on the way becomes a table.
+fn dig(root: &mut Node, path: &[String]) -> Option<Vec<String>> {
+    let (last, above) = path.split_last()?;
+    let parent = descend(root, above)?;
     let hole = Node::new(parent.place.clone(), Value::Hole(0));
     if let Value::Hole(_) = parent.value {
         parent.value = Value::Table(Table::new());
     }
     match &mut parent.value {
         Value::Table(table) => {
-            table.insert(last.clone(), Entry { key: hole.place.clone(), node: hole });
-            true
+            table.insert(
+                last.clone(),
+                Entry {
+                    key: hole.place.clone(),
+                    node: hole,
+                },
+            );
         }
-        Value::Array(items) => match last.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-            Some(item) => {
-                *item = hole;
-                true
-            }
-            None => false,
-        },
-        _ => false,
+        Value::Array(items) => *items.get_mut(last.parse::<usize>().ok()?)? = hole,
+        _ => return None,
     }
+    Some(path.to_vec())
 }
 
 fn descend<'n>(root: &'n mut Node, path: &[String]) -> Option<&'n mut Node> {
-    path.iter().try_fold(root, |node, step| match &mut node.value {
-        Value::Table(table) => Some(&mut table.get_mut(step)?.node),
-        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
-        _ => None,
-    })
+    path.iter()
+        .try_fold(root, |node, step| match &mut node.value {
+            Value::Table(table) => Some(&mut table.get_mut(step)?.node),
+            Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
+            _ => None,
+        })
 }
 
 #[cfg(test)]
@@ -270,6 +307,13 @@ mod tests {
 
     #[test]
     fn missing_everything_is_still_readable() {
-        check("", &["1:1 /id missing key `id`", "1:1 /color missing key `color`", "1:1 /inner missing key `inner`"]);
+        check(
+            "",
+            &[
+                "1:1 /id missing key `id`",
+                "1:1 /color missing key `color`",
+                "1:1 /inner missing key `inner`",
+            ],
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! Manifests and configs are read into this tree first, so that variables can be filled in, the operator's overrides
 //! laid over a manifest, and every problem named with its line, whatever the format was.
 
+use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -12,7 +13,7 @@ use crate::manifest::problem::{Place, Problem, Problems};
 use crate::manifest::{json_text, toml_text};
 
 /// A value and the place where it starts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node {
     pub place: Place,
     pub value: Value,
@@ -21,7 +22,7 @@ pub struct Node {
 }
 
 /// What a document can hold.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Value {
     Null,
     Bool(bool),
@@ -53,23 +54,48 @@ pub enum Format {
     Json,
 }
 
+/// Any text in it may be a secret.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = (self.place.line, self.place.column);
+        f.debug_struct("Node")
+            .field("line", &line)
+            .field("column", &column)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Node {
     /// Reads a document. `file` is named in every place of it.
-    pub fn parse(format: Format, text: &str, file: Option<&std::path::Path>) -> Result<Self, Problems> {
+    pub fn parse(
+        format: Format,
+        text: &str,
+        file: Option<&std::path::Path>,
+    ) -> Result<Self, Problems> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = Lines::new(text, file.map(Arc::from));
-        let node = match format {
+        let mut node = match format {
             Format::Toml => toml_text::read(text, &lines)?,
             Format::Json => json_text::read(text, &lines)?,
         };
+        // Editors put the address of the schema there.
+        node.take("$schema");
         match node.value {
             Value::Table(_) => Ok(node),
-            _ => Err(Problems(vec![Problem::at(&node.place, &[], "the document must be a table of keys")])),
+            _ => Err(Problems(vec![Problem::at(
+                &node.place,
+                &[],
+                "the document must be a table of keys",
+            )])),
         }
     }
 
     pub fn new(place: Place, value: Value) -> Self {
-        Self { place, value, from_env: false }
+        Self {
+            place,
+            value,
+            from_env: false,
+        }
     }
 
     /// An empty table standing at `place`.
@@ -126,7 +152,10 @@ impl Node {
             return &self.place;
         };
         match self.lookup(above) {
-            Some(Node { value: Value::Table(table), .. }) if table.contains_key(last) => &table[last].key,
+            Some(Node {
+                value: Value::Table(table),
+                ..
+            }) if table.contains_key(last) => &table[last].key,
             Some(node) => node.step(last).map_or(&node.place, |found| &found.place),
             None => self.place_of(above),
         }
@@ -136,7 +165,13 @@ impl Node {
     pub fn put(&mut self, key: &str, value: Value) {
         let place = self.place.clone();
         if let Some(table) = self.as_table_mut() {
-            table.insert(key.to_owned(), Entry { key: place.clone(), node: Self::new(place, value) });
+            table.insert(
+                key.to_owned(),
+                Entry {
+                    key: place.clone(),
+                    node: Self::new(place, value),
+                },
+            );
         }
     }
 
@@ -170,7 +205,13 @@ impl Node {
                     }
                 }
             }
-            (_, value) => *self = Self { place: over.place, value, from_env: over.from_env },
+            (_, value) => {
+                *self = Self {
+                    place: over.place,
+                    value,
+                    from_env: over.from_env,
+                }
+            }
         }
     }
 
@@ -192,17 +233,29 @@ pub struct Lines<'t> {
 
 impl<'t> Lines<'t> {
     pub fn new(text: &'t str, file: Option<Arc<std::path::Path>>) -> Self {
-        let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
-        Self { text, starts: starts.collect(), file }
+        let starts =
+            std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
+        Self {
+            text,
+            starts: starts.collect(),
+            file,
+        }
     }
 
     /// The place of a byte offset; past the end it is the end.
     pub fn place(&self, offset: usize) -> Place {
-        let offset = self.text.floor_char_boundary(offset);
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
         let line = self.starts.partition_point(|start| *start <= offset);
         let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Place { file: self.file.clone(), line: small(line), column: small(column) }
+        Place {
+            file: self.file.clone(),
+            line: small(line),
+            column: small(column),
+        }
     }
 }
 
@@ -216,9 +269,15 @@ mod tests {
 
     #[test]
     fn merging_joins_tables_and_named_lists_and_replaces_the_rest() {
-        let mut node = toml("a = 1\nl = [1, 2]\n[t]\nx = 1\n[[tools]]\nname = 'p'\nd = 1\n[[tools]]\nname = 'q'");
-        node.merge(toml("l = [3]\n[t]\ny = 2\n[[tools]]\nname = 'q'\nd = 5\n[[tools]]\nname = 'r'"));
-        let plain = crate::manifest::decode::decode::<serde_json::Value>(&node).value.expect("any value fits");
+        let mut node = toml(
+            "a = 1\nl = [1, 2]\n[t]\nx = 1\n[[tools]]\nname = 'p'\nd = 1\n[[tools]]\nname = 'q'",
+        );
+        node.merge(toml(
+            "l = [3]\n[t]\ny = 2\n[[tools]]\nname = 'q'\nd = 5\n[[tools]]\nname = 'r'",
+        ));
+        let plain = crate::manifest::decode::decode::<serde_json::Value>(&node)
+            .value
+            .expect("any value fits");
         assert_eq!(
             plain.to_string(),
             r#"{"a":1,"l":[3],"t":{"x":1,"y":2},"tools":[{"name":"p","d":1},{"name":"q","d":5},{"name":"r"}]}"#

@@ -96,9 +96,12 @@ mod tests {
     fn deny_beats_allow_and_names_come_last() {
         let text = r#"{"allow": ["get_*"], "deny": ["*_secret"], "rename": {"get_a": "first"}}"#;
         let expose: Expose = serde_json::from_str(text).expect("valid");
-        for (tool, expect) in
-            [("get_a", Some("first")), ("get_b", Some("get_b")), ("get_secret", None), ("set_a", None)]
-        {
+        for (tool, expect) in [
+            ("get_a", Some("first")),
+            ("get_b", Some("get_b")),
+            ("get_secret", None),
+            ("set_a", None),
+        ] {
             assert_eq!(expose.listed_name(tool), expect);
         }
         assert_eq!(Expose::default().listed_name("any"), Some("any"));

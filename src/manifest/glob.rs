@@ -25,7 +25,8 @@ impl Pattern {
             257.. => return Err(BadPattern("it is longer than 256 bytes".into())),
             _ => {}
         }
-        let glob = globset::Glob::new(text).map_err(|error| BadPattern(error.kind().to_string()))?;
+        let glob =
+            globset::Glob::new(text).map_err(|error| BadPattern(error.kind().to_string()))?;
         Ok(Self(glob.compile_matcher()))
     }
 

@@ -59,7 +59,10 @@ impl Reader<'_> {
                 return Err(self.wrong(self.at, "expected `:` after the key"));
             }
             self.at += 1;
-            let entry = Entry { node: self.node(depth + 1)?, key: self.lines.place(start) };
+            let entry = Entry {
+                node: self.node(depth + 1)?,
+                key: self.lines.place(start),
+            };
             if table.insert(key.clone(), entry).is_some() {
                 return Err(self.wrong(start, format!("the key `{key}` stands here a second time")));
             }
@@ -112,7 +115,12 @@ impl Reader<'_> {
             };
             if byte == b'"' {
                 let text = serde_json::from_slice(&bytes[start..self.at]);
-                return text.map_err(|_| self.wrong(start, "not a valid text: a bad escape or a control character"));
+                return text.map_err(|_| {
+                    self.wrong(
+                        start,
+                        "not a valid text: a bad escape or a control character",
+                    )
+                });
             }
         }
         Err(self.wrong(start, "this text has no closing quote"))
@@ -121,14 +129,20 @@ impl Reader<'_> {
     fn word(&mut self) -> Result<Value, Problem> {
         let start = self.at;
         let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-        self.at += self.text.as_bytes()[start..].iter().take_while(|byte| inside(byte)).count();
+        self.at += self.text.as_bytes()[start..]
+            .iter()
+            .take_while(|byte| inside(byte))
+            .count();
         match &self.text[start..self.at] {
             "null" => Ok(Value::Null),
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
-            word => serde_json::from_str(word)
-                .map(Value::Number)
-                .map_err(|_| self.wrong(start, "expected a value: text in quotes, number, true, false, null, list or table")),
+            word => serde_json::from_str(word).map(Value::Number).map_err(|_| {
+                self.wrong(
+                    start,
+                    "expected a value: text in quotes, number, true, false, null, list or table",
+                )
+            }),
         }
     }
 
@@ -142,7 +156,9 @@ impl Reader<'_> {
             if rest.starts_with("//") {
                 self.at += rest.find('\n').unwrap_or(rest.len());
             } else if rest.starts_with("/*") {
-                let end = rest.find("*/").ok_or_else(|| self.wrong(self.at, "this comment has no end"))?;
+                let end = rest
+                    .find("*/")
+                    .ok_or_else(|| self.wrong(self.at, "this comment has no end"))?;
                 self.at += end + 2;
             } else {
                 return Ok(());
@@ -155,7 +171,11 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, offset: usize, message: impl std::fmt::Display) -> Problem {
-        Problem::at(&self.lines.place(offset), &[], format!("not valid JSON: {message}"))
+        Problem::at(
+            &self.lines.place(offset),
+            &[],
+            format!("not valid JSON: {message}"),
+        )
     }
 }
 
@@ -167,7 +187,9 @@ mod tests {
     fn check(text: &str, expect: Result<&str, &str>) {
         match Node::parse(Format::Json, text, None) {
             Ok(node) => {
-                let plain = crate::manifest::decode::decode::<serde_json::Value>(&node).value.expect("any value fits");
+                let plain = crate::manifest::decode::decode::<serde_json::Value>(&node)
+                    .value
+                    .expect("any value fits");
                 assert_eq!(Ok(plain.to_string().as_str()), expect, "{text}");
             }
             Err(problems) => assert_eq!(Err(problems.to_string().as_str()), expect, "{text}"),
@@ -186,15 +208,44 @@ mod tests {
 
     #[test]
     fn a_syntax_error_has_its_place() {
-        check("{\n  \"a\": 1\n  \"b\": 2\n}", Err("line 3, column 3: not valid JSON: expected `,` or `}`"));
-        check("{\"a\": 1, \"a\": 2}", Err("line 1, column 10: not valid JSON: the key `a` stands here a second time"));
-        check("{\"a\": ", Err("line 1, column 7: not valid JSON: the text ends where a value is expected"));
-        check("{\"a\": \"b\\", Err("line 1, column 7: not valid JSON: this text has no closing quote"));
-        check("{\"a\": \"\\ud800\"}", Err("line 1, column 7: not valid JSON: not a valid text: a bad escape or a control character"));
-        check("{} {}", Err("line 1, column 4: not valid JSON: text after the end of the document"));
-        check("{a: 1}", Err("line 1, column 2: not valid JSON: expected a key in quotes, or `}`"));
-        check("[]", Err("line 1, column 1: the document must be a table of keys"));
-        check("{/*", Err("line 1, column 2: not valid JSON: this comment has no end"));
+        check(
+            "{\n  \"a\": 1\n  \"b\": 2\n}",
+            Err("line 3, column 3: not valid JSON: expected `,` or `}`"),
+        );
+        check(
+            "{\"a\": 1, \"a\": 2}",
+            Err("line 1, column 10: not valid JSON: the key `a` stands here a second time"),
+        );
+        check(
+            "{\"a\": ",
+            Err("line 1, column 7: not valid JSON: the text ends where a value is expected"),
+        );
+        check(
+            "{\"a\": \"b\\",
+            Err("line 1, column 7: not valid JSON: this text has no closing quote"),
+        );
+        check(
+            "{\"a\": \"\\ud800\"}",
+            Err(
+                "line 1, column 7: not valid JSON: not a valid text: a bad escape or a control character",
+            ),
+        );
+        check(
+            "{} {}",
+            Err("line 1, column 4: not valid JSON: text after the end of the document"),
+        );
+        check(
+            "{a: 1}",
+            Err("line 1, column 2: not valid JSON: expected a key in quotes, or `}`"),
+        );
+        check(
+            "[]",
+            Err("line 1, column 1: the document must be a table of keys"),
+        );
+        check(
+            "{/*",
+            Err("line 1, column 2: not valid JSON: this comment has no end"),
+        );
     }
 
     #[test]

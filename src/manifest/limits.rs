@@ -84,6 +84,11 @@ pub struct Restart {
 
 impl Default for Restart {
     fn default() -> Self {
-        Self { max: 5, within_ms: 60_000, backoff_initial_ms: 200, backoff_max_ms: 30_000 }
+        Self {
+            max: 5,
+            within_ms: 60_000,
+            backoff_initial_ms: 200,
+            backoff_max_ms: 30_000,
+        }
     }
 }

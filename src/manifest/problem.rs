@@ -105,7 +105,12 @@ pub fn nearest<'a>(word: &str, valid: impl IntoIterator<Item = &'a str>) -> Opti
     let lower = word.to_lowercase().replace('-', "_");
     valid
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -138,7 +143,11 @@ mod tests {
 
     #[test]
     fn a_problem_is_a_block() {
-        let place = Place { file: Some(Arc::from(Path::new("x.toml"))), line: 4, column: 1 };
+        let place = Place {
+            file: Some(Arc::from(Path::new("x.toml"))),
+            line: 4,
+            column: 1,
+        };
         let problem = Problem::at(&place, &["a".into()], "no").mend("write yes");
         let both = Problems(vec![problem, Problem::new("nothing there")]);
         insta::assert_snapshot!(both, @r"

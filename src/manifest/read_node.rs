@@ -2,14 +2,23 @@
 
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use crate::manifest::document::{Entry, Node, Value};
 use crate::manifest::problem::nearest;
 
 /// What a hole reads as when a text is wanted; tried one after the other.
-pub const HOLE_TEXTS: [&str; 4] = ["x", "http://localhost/", "in_process", ""];
+pub const HOLE_TEXTS: [&str; 5] = [
+    "x",
+    "http://localhost/",
+    "in_process",
+    "127.0.0.1:1",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+];
 
 /// Why a document does not fit its type.
 #[derive(Debug)]
@@ -23,7 +32,10 @@ pub struct Fault {
 #[derive(Debug)]
 pub enum FaultKind {
     /// A key that the table does not have.
-    UnknownKey { key: String, valid: &'static [&'static str] },
+    UnknownKey {
+        key: String,
+        valid: &'static [&'static str],
+    },
     /// A key of a free table that breaks the rule for its keys.
     BadKey(String, String),
     /// A key that must be there.
@@ -34,7 +46,10 @@ pub enum FaultKind {
 
 impl Fault {
     fn new(kind: FaultKind) -> Self {
-        Self { steps: Vec::new(), kind }
+        Self {
+            steps: Vec::new(),
+            kind,
+        }
     }
 
     fn under(mut self, step: &str) -> Self {
@@ -67,19 +82,31 @@ impl de::Error for Fault {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::custom(format!("expected {}, found {}", expectation(expected), kind_of(&found)))
+        Self::custom(format!(
+            "expected {}, found {}",
+            expectation(expected),
+            kind_of(&found)
+        ))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        let number = matches!(found, Unexpected::Signed(_) | Unexpected::Unsigned(_) | Unexpected::Float(_));
+        let number = matches!(
+            found,
+            Unexpected::Signed(_) | Unexpected::Unsigned(_) | Unexpected::Float(_)
+        );
         match (number, number_range(&expected.to_string())) {
-            (true, Some(range)) => Self::custom(format!("the number is out of range: {range} is expected")),
+            (true, Some(range)) => {
+                Self::custom(format!("the number is out of range: {range} is expected"))
+            }
             _ => Self::custom(format!("expected {}", expectation(expected))),
         }
     }
 
     fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
-        Self::custom(format!("expected {}, found {length} of them", expectation(expected)))
+        Self::custom(format!(
+            "expected {}, found {length} of them",
+            expectation(expected)
+        ))
     }
 
     fn unknown_variant(word: &str, valid: &'static [&'static str]) -> Self {
@@ -92,7 +119,10 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(key: &str, valid: &'static [&'static str]) -> Self {
-        Self::new(FaultKind::UnknownKey { key: key.to_owned(), valid })
+        Self::new(FaultKind::UnknownKey {
+            key: key.to_owned(),
+            valid,
+        })
     }
 
     fn missing_field(key: &'static str) -> Self {
@@ -165,8 +195,14 @@ impl<'de> Deserializer<'de> for &'de Node {
                 _ => Err(de::Error::custom("the number is out of range")),
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items { items: items.iter(), next: 0 }),
-            Value::Table(table) => visitor.visit_map(Keys { entries: table.iter(), value: None }),
+            Value::Array(items) => visitor.visit_seq(Items {
+                items: items.iter(),
+                next: 0,
+            }),
+            Value::Table(table) => visitor.visit_map(Keys {
+                entries: table.iter(),
+                value: None,
+            }),
             Value::Hole(turn) => visitor.visit_str(HOLE_TEXTS[*turn]),
         }
     }
@@ -178,7 +214,11 @@ impl<'de> Deserializer<'de> for &'de Node {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -229,7 +269,8 @@ impl<'de> Deserializer<'de> for &'de Node {
     }
 }
 
-static EMPTY: std::sync::LazyLock<crate::manifest::document::Table> = std::sync::LazyLock::new(Default::default);
+static EMPTY: std::sync::LazyLock<crate::manifest::document::Table> =
+    std::sync::LazyLock::new(Default::default);
 
 struct Items<'de> {
     items: std::slice::Iter<'de, Node>,
@@ -239,13 +280,18 @@ struct Items<'de> {
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Fault;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
         let Some(item) = self.items.next() else {
             return Ok(None);
         };
         let index = self.next;
         self.next += 1;
-        seed.deserialize(item).map(Some).map_err(|fault| fault.under(&index.to_string()))
+        seed.deserialize(item)
+            .map(Some)
+            .map_err(|fault| fault.under(&index.to_string()))
     }
 }
 
@@ -257,7 +303,10 @@ struct Keys<'de> {
 impl<'de> MapAccess<'de> for Keys<'de> {
     type Error = Fault;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
         let Some((key, entry)) = self.entries.next() else {
             return Ok(None);
         };
@@ -270,7 +319,10 @@ impl<'de> MapAccess<'de> for Keys<'de> {
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Fault> {
-        let (key, node) = self.value.take().ok_or_else(|| Fault::new(FaultKind::Wrong("a value without a key".into())))?;
+        let (key, node) = self
+            .value
+            .take()
+            .ok_or_else(|| Fault::new(FaultKind::Wrong("a value without a key".into())))?;
         seed.deserialize(node).map_err(|fault| fault.under(key))
     }
 }
@@ -305,7 +357,11 @@ impl<'de> de::VariantAccess<'de> for Unit {
         Err(de::Error::custom("this word needs values"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Fault> {
         Err(de::Error::custom("this word needs values"))
     }
 }

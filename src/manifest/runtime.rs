@@ -13,7 +13,9 @@ use crate::manifest::secret::Secret;
 use crate::manifest::url::HttpUrl;
 
 /// A way to run a plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RuntimeKind {
     /// Rust code compiled into the gateway.

@@ -16,7 +16,10 @@ pub fn read(text: &str, lines: &Lines<'_>) -> Result<Node, Problems> {
             Problem::at(&place, &[], format!("not valid TOML: {}", error.message()))
         })
         .collect();
-    let mut reader = Reader { lines, problems: &mut problems };
+    let mut reader = Reader {
+        lines,
+        problems: &mut problems,
+    };
     let table = reader.table(root.get_ref());
     if problems.is_empty() {
         Ok(Node::new(lines.place(0), Value::Table(table)))
@@ -48,12 +51,18 @@ impl Reader<'_> {
         let value = match value {
             DeValue::String(text) => Value::String(text.to_string()),
             DeValue::Integer(number) => self.number(offset, integer(number)),
-            DeValue::Float(number) => self.number(offset, number.as_str().parse().ok().and_then(Number::from_f64)),
+            DeValue::Float(number) => self.number(
+                offset,
+                number.as_str().parse().ok().and_then(Number::from_f64),
+            ),
             DeValue::Boolean(truth) => Value::Bool(*truth),
             DeValue::Datetime(time) => Value::String(time.to_string()),
-            DeValue::Array(items) => {
-                Value::Array(items.iter().map(|item| self.node(item.span().start, item.get_ref())).collect())
-            }
+            DeValue::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| self.node(item.span().start, item.get_ref()))
+                    .collect(),
+            ),
             DeValue::Table(table) => Value::Table(self.table(table)),
         };
         Node::new(place, value)
@@ -62,7 +71,8 @@ impl Reader<'_> {
     fn number(&mut self, offset: usize, number: Option<Number>) -> Value {
         number.map(Value::Number).unwrap_or_else(|| {
             let place = self.lines.place(offset);
-            self.problems.push(Problem::at(&place, &[], "this number is out of range"));
+            self.problems
+                .push(Problem::at(&place, &[], "this number is out of range"));
             Value::Null
         })
     }
@@ -71,7 +81,9 @@ impl Reader<'_> {
 fn integer(number: &DeInteger<'_>) -> Option<Number> {
     let (text, radix) = (number.as_str(), number.radix());
     let signed = i64::from_str_radix(text, radix).map(Number::from);
-    signed.or_else(|_| u64::from_str_radix(text, radix).map(Number::from)).ok()
+    signed
+        .or_else(|_| u64::from_str_radix(text, radix).map(Number::from))
+        .ok()
 }
 
 #[cfg(test)]
@@ -82,13 +94,25 @@ mod tests {
     use crate::manifest::document::Format;
 
     fn errors(text: &str) -> String {
-        Node::parse(Format::Toml, text, Some(Path::new("x.toml"))).expect_err("is wrong").to_string()
+        Node::parse(Format::Toml, text, Some(Path::new("x.toml")))
+            .expect_err("is wrong")
+            .to_string()
     }
 
     #[test]
     fn keys_keep_their_order_and_place() {
-        let node = Node::parse(Format::Toml, "z = 0x1F\n[b]\na = 1.5\n\n[a]\nb = 1979-05-27\n", None).expect("valid");
-        let keys: Vec<_> = node.as_table().expect("a table").keys().map(String::as_str).collect();
+        let node = Node::parse(
+            Format::Toml,
+            "z = 0x1F\n[b]\na = 1.5\n\n[a]\nb = 1979-05-27\n",
+            None,
+        )
+        .expect("valid");
+        let keys: Vec<_> = node
+            .as_table()
+            .expect("a table")
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(keys, ["z", "b", "a"]);
         let place = node.place_of(&["a".into(), "b".into()]);
         assert_eq!((place.line, place.column), (6, 1));
@@ -98,7 +122,10 @@ mod tests {
     fn every_syntax_error_is_reported_without_its_text() {
         let text = errors("a = \nb = 'secret\nc = 1\nc = 2\n");
         assert!(!text.contains("secret"), "{text}");
-        assert!(text.contains("x.toml:1:") && text.contains("x.toml:2:"), "{text}");
+        assert!(
+            text.contains("x.toml:1:") && text.contains("x.toml:2:"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -19,7 +19,11 @@ pub struct HealthCheck {
 
 impl Default for HealthCheck {
     fn default() -> Self {
-        Self { tool: None, interval_ms: 30_000, timeout_ms: 5_000 }
+        Self {
+            tool: None,
+            interval_ms: 30_000,
+            timeout_ms: 5_000,
+        }
     }
 }
 

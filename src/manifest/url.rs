@@ -55,7 +55,8 @@ impl HttpUrl {
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         let host = self.host().trim_start_matches('[').trim_end_matches(']');
-        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 }
 
@@ -68,10 +69,13 @@ impl FromStr for HttpUrl {
         }
         let uri: Uri = text.parse().map_err(|_| BadUrl::NotAnAddress)?;
         match (uri.scheme_str(), uri.authority()) {
-            (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => Err(BadUrl::Credentials),
-            (Some("http" | "https"), Some(authority)) if !authority.host().is_empty() => {
-                Ok(Self { text: text.to_owned(), uri })
+            (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => {
+                Err(BadUrl::Credentials)
             }
+            (Some("http" | "https"), Some(authority)) if !authority.host().is_empty() => Ok(Self {
+                text: text.to_owned(),
+                uri,
+            }),
             (Some("http" | "https"), _) | (None, _) => Err(BadUrl::NotAnAddress),
             (Some(_), _) => Err(BadUrl::Scheme),
         }
@@ -126,7 +130,9 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expect: Result<(bool, bool), BadUrl>) {
-        let found = text.parse::<HttpUrl>().map(|url| (url.is_encrypted(), url.is_loopback()));
+        let found = text
+            .parse::<HttpUrl>()
+            .map(|url| (url.is_encrypted(), url.is_loopback()));
         assert_eq!(found, expect, "{text}");
     }
 
@@ -147,8 +153,13 @@ mod tests {
 
     #[test]
     fn the_query_is_not_printed() {
-        let url: HttpUrl = "https://example.com/mcp?key=hunter2".parse().expect("valid");
-        assert_eq!(format!("{url} {url:?}"), "https://example.com/mcp?*** \"https://example.com/mcp?***\"");
+        let url: HttpUrl = "https://example.com/mcp?key=hunter2"
+            .parse()
+            .expect("valid");
+        assert_eq!(
+            format!("{url} {url:?}"),
+            "https://example.com/mcp?*** \"https://example.com/mcp?***\""
+        );
         assert!(url.as_str().contains("hunter2"));
     }
 }

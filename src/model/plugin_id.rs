@@ -128,7 +128,17 @@ mod tests {
             assert!(good.parse::<PluginId>().is_ok(), "{good}");
         }
         let too_long = "a".repeat(65);
-        for bad in ["", "A", "-a", ".a", "_a", "a b", "ä", "a/b", too_long.as_str()] {
+        for bad in [
+            "",
+            "A",
+            "-a",
+            ".a",
+            "_a",
+            "a b",
+            "ä",
+            "a/b",
+            too_long.as_str(),
+        ] {
             assert!(bad.parse::<PluginId>().is_err(), "{bad}");
         }
     }

@@ -52,6 +52,9 @@ struct UnsupportedVersion {
     supported: Vec<String>,
 }
 
+/// The reason of a fault that the question for the era may have caused.
+pub(crate) const PROBE_FAILED: &str = "probe_failed";
+
 /// What became of a probe for the modern era.
 pub(crate) enum Probe {
     /// The server is modern.
@@ -115,7 +118,8 @@ impl Peer {
     }
 }
 
-/// Shakes hands as `choice` says. With `Auto` a server that does not answer the probe is tried with `initialize`.
+/// Shakes hands as `choice` says. With `Auto`, a server that is silent at the probe or dies of it is a fault of the
+/// reason [`PROBE_FAILED`]: it is to be started again and shaken hands with as a legacy one.
 pub(crate) async fn open(
     link: &dyn Link,
     choice: EraChoice,
@@ -134,7 +138,8 @@ pub(crate) async fn open(
         },
         EraChoice::Auto => match discover(link, host, deadline / 3).await {
             Probe::Modern(peer) => Ok(peer),
-            Probe::Legacy | Probe::Inconclusive(_) => initialize(link, host, deadline).await,
+            Probe::Legacy => initialize(link, host, deadline).await,
+            Probe::Inconclusive(fault) => Err(fault.because(PROBE_FAILED)),
         },
     }
 }

@@ -233,6 +233,11 @@ impl Instance for Resident {
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.seat.stop(&self.life))
     }
+
+    /// The era of the words it answers in, which both eras know.
+    fn era(&self) -> Era {
+        Era::Legacy
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod incoming;
 
 mod pending;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::runtime::link::Link;
 use crate::runtime::lines::pending::{Caller, Pending};
+use crate::runtime::link::Link;
 use crate::runtime::{CallContext, Host};
 use crate::wire::json::Json;
 use crate::wire::line::write_line;
@@ -37,6 +37,8 @@ pub(crate) struct Lines {
     next_id: AtomicU64,
     pending: Pending,
     max_message: usize,
+    /// Whether all callers belong to one session.
+    one_session: AtomicBool,
     /// Nudged when the plugin says that its tools are others now.
     pub(crate) changed: Notify,
     /// Cancelled when nothing more will come.
@@ -89,21 +91,42 @@ impl Lines {
             next_id: AtomicU64::new(1),
             pending: Pending::default(),
             max_message,
+            one_session: AtomicBool::new(host.session.is_some()),
             changed: Notify::new(),
             ended: CancellationToken::new(),
             counts: Counts::default(),
         });
         let writing = Arc::clone(&lines);
-        host.supervisor.spawn(format!("{} writer", lines.plugin), move |_| writing.write(writer));
+        host.supervisor
+            .spawn(format!("{} writer", lines.plugin), move |_| {
+                writing.write(writer)
+            });
         let reading = Arc::clone(&lines);
-        host.supervisor.spawn(format!("{} reader", lines.plugin), move |_| incoming::read(reading, reader, why));
+        host.supervisor
+            .spawn(format!("{} reader", lines.plugin), move |_| {
+                incoming::read(reading, reader, why)
+            });
         lines
     }
 
     /// Closes the plugin's input once what is queued has been written. The plugin should end by itself then.
     pub(crate) fn close(&self) {
-        self.outgoing.lock().expect("no holder of this lock panics").closed = true;
+        self.outgoing
+            .lock()
+            .expect("no holder of this lock panics")
+            .closed = true;
         self.wake.notify_one();
+    }
+
+    /// Says that callers of several sessions will come.
+    pub(crate) fn share(&self) {
+        self.one_session.store(false, Ordering::Relaxed);
+    }
+
+    /// The client that something without an address is for, if that can be said.
+    fn addressee(&self) -> Option<Caller> {
+        self.pending
+            .addressee(self.one_session.load(Ordering::Relaxed))
     }
 
     /// Ends it: whoever still waits is told `fault`.
@@ -152,8 +175,11 @@ impl Lines {
     fn send(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Fault> {
         let mut outgoing = self.outgoing.lock().expect("no holder of this lock panics");
         if outgoing.closed {
-            return Err(Fault::new(FaultKind::Unavailable, format!("plugin `{}` is stopping", self.plugin))
-                .because("upstream_exited"));
+            return Err(Fault::new(
+                FaultKind::Unavailable,
+                format!("plugin `{}` is stopping", self.plugin),
+            )
+            .because("upstream_exited"));
         }
         if outgoing.buffer.len() + outgoing.writing > self.max_message {
             let message = format!("plugin `{}` does not read its input", self.plugin);
@@ -182,7 +208,10 @@ impl Lines {
     }
 
     fn answer(&self, id: &Id, result: &Json) {
-        if self.send_message(|out| write_result(out, id, result)).is_err() {
+        if self
+            .send_message(|out| write_result(out, id, result))
+            .is_err()
+        {
             tracing::debug!(plugin.id = %self.plugin, "Could not answer a request of the plugin");
         }
     }
@@ -194,18 +223,28 @@ impl Lines {
         call: Option<&CallContext>,
     ) -> Result<Outcome, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let caller = call.map(|call| Caller { client: Arc::clone(&call.client), token: params.progress_token().cloned() });
+        let caller = call.map(|call| Caller {
+            client: Arc::clone(&call.client),
+            token: params.progress_token().cloned(),
+        });
         if caller.as_ref().is_some_and(|caller| caller.token.is_some()) {
             params.meta.set(meta::PROGRESS_TOKEN, Json::of(&id));
         }
         let answer = self.pending.add(id, caller);
-        let mut abandoned = Abandoned { lines: self, id, tell: *method != Method::Initialize };
+        let mut abandoned = Abandoned {
+            lines: self,
+            id,
+            tell: *method != Method::Initialize,
+        };
         if self.ended.is_cancelled() {
             abandoned.tell = false;
             return Err(self.pending.why_ended());
         }
-        self.send_message(|out| write_request(out, id, method, &params)).inspect_err(|_| abandoned.tell = false)?;
-        let outcome = answer.await.unwrap_or_else(|_| Err(self.pending.why_ended()));
+        self.send_message(|out| write_request(out, id, method, &params))
+            .inspect_err(|_| abandoned.tell = false)?;
+        let outcome = answer
+            .await
+            .unwrap_or_else(|_| Err(self.pending.why_ended()));
         abandoned.tell = false;
         outcome
     }
@@ -221,8 +260,14 @@ impl Link for Lines {
         Box::pin(self.ask(method, params, call))
     }
 
-    fn notify<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, Result<(), Fault>> {
-        Box::pin(std::future::ready(self.send_message(|out| write_notification(out, method, &params))))
+    fn notify<'a>(
+        &'a self,
+        method: &'a Method,
+        params: Params,
+    ) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(std::future::ready(
+            self.send_message(|out| write_notification(out, method, &params)),
+        ))
     }
 }
 
@@ -237,9 +282,14 @@ impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
         self.lines.pending.remove(self.id);
         if self.tell {
-            let params = Params::of(&json!({ "requestId": self.id, "reason": "the caller no longer waits" }));
+            let params = Params::of(
+                &json!({ "requestId": self.id, "reason": "the caller no longer waits" }),
+            );
             // A plugin that does not read its input does not get this either; it is restarted for that.
-            drop(self.lines.send_message(|out| write_notification(out, &Method::Cancelled, &params)));
+            drop(
+                self.lines
+                    .send_message(|out| write_notification(out, &Method::Cancelled, &params)),
+            );
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::manifest::{Era as EraChoice, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
+use crate::runtime::client::PROBE_FAILED;
 use crate::runtime::lines::Lines;
 use crate::runtime::mcp_stdio::stderr::Tail;
 use crate::runtime::process::{Launcher, Process, Program};
@@ -32,8 +33,17 @@ const LAST_LINES: usize = 20;
 /// Starts child processes.
 pub struct McpStdio {
     launcher: Launcher,
-    /// Which era each plugin spoke when it was last asked. Old servers may die of the question.
-    eras: Mutex<HashMap<PluginId, Era>>,
+    /// Which era each plugin speaks, as far as is known.
+    eras: Mutex<HashMap<PluginId, Memory>>,
+}
+
+/// What is known of a plugin's era.
+#[derive(Debug, Clone, Copy)]
+enum Memory {
+    /// It spoke this one.
+    Speaks(Era),
+    /// It was silent or died when it was asked; the next start does not ask. Not kept beyond that.
+    MayDieOfTheQuestion,
 }
 
 struct Child {
@@ -48,45 +58,106 @@ struct Child {
 impl McpStdio {
     /// A runtime that starts its children with `launcher`.
     pub fn new(launcher: Launcher) -> Self {
-        Self { launcher, eras: Mutex::default() }
+        Self {
+            launcher,
+            eras: Mutex::default(),
+        }
     }
 
     fn era(&self, manifest: &Manifest) -> EraChoice {
-        let eras = self.eras.lock().expect("no holder of this lock panics");
-        match (manifest.era, eras.get(&manifest.id)) {
-            (EraChoice::Auto, Some(Era::Legacy)) => EraChoice::Legacy,
-            (EraChoice::Auto, Some(Era::Modern)) => EraChoice::Modern,
+        let memory = self
+            .eras
+            .lock()
+            .expect("no holder of this lock panics")
+            .get(&manifest.id)
+            .copied();
+        match (manifest.era, memory) {
+            (EraChoice::Auto, Some(Memory::Speaks(Era::Legacy) | Memory::MayDieOfTheQuestion)) => {
+                EraChoice::Legacy
+            }
+            (EraChoice::Auto, Some(Memory::Speaks(Era::Modern))) => EraChoice::Modern,
             (choice, _) => choice,
         }
     }
 
-    fn remember(&self, plugin: &PluginId, era: Era) {
-        self.eras.lock().expect("no holder of this lock panics").insert(plugin.clone(), era);
+    /// Remembers what a start with `choice` taught about the plugin's era.
+    fn learn(&self, plugin: &PluginId, choice: EraChoice, started: &Result<Arc<Child>, Fault>) {
+        let mut eras = self.eras.lock().expect("no holder of this lock panics");
+        match started {
+            Ok(child) => drop(eras.insert(plugin.clone(), Memory::Speaks(child.server.peer.era()))),
+            Err(fault) if choice == EraChoice::Auto && fault.reason == PROBE_FAILED => {
+                eras.insert(plugin.clone(), Memory::MayDieOfTheQuestion);
+            }
+            Err(_) => drop(eras.remove(plugin)),
+        }
     }
 
-    async fn attempt(&self, manifest: &Arc<Manifest>, host: &Host, era: EraChoice) -> Result<Arc<Child>, Fault> {
+    async fn attempt(
+        &self,
+        manifest: &Arc<Manifest>,
+        host: &Host,
+        era: EraChoice,
+    ) -> Result<Arc<Child>, Fault> {
         let section = manifest.mcp_stdio.as_ref().ok_or_else(|| {
-            Fault::new(FaultKind::Unavailable, format!("plugin `{}` has no [mcp_stdio] section", manifest.id))
+            Fault::new(
+                FaultKind::Unavailable,
+                format!("plugin `{}` has no [mcp_stdio] section", manifest.id),
+            )
         })?;
         let program = Program {
             command: &section.command,
             variables: self.variables(&manifest.id, section),
             directory: section.cwd.as_deref(),
         };
-        let host = Host { supervisor: host.supervisor.child(), ..host.clone() };
-        let child = self.launcher.start(&program, &host.supervisor, manifest.id.as_str()).map_err(|err| {
-            let message = format!("plugin `{}` could not be started: `{}`: {err}; is it installed?", manifest.id, section.command[0]);
-            Fault::new(FaultKind::Unavailable, message).because("start_failed")
-        })?;
-        let tail = Tail::follow(child.stderr, manifest.limits.stderr_buffer_bytes, &manifest.id, &host.supervisor);
-        let why = why_ended(manifest.id.clone(), child.process.clone(), Arc::clone(&tail));
+        let host = Host {
+            supervisor: host.supervisor.child(),
+            ..host.clone()
+        };
+        let child = self
+            .launcher
+            .start(&program, &host.supervisor, manifest.id.as_str())
+            .map_err(|err| {
+                let message = format!(
+                    "plugin `{}` could not be started: `{}`: {err}; is it installed?",
+                    manifest.id, section.command[0]
+                );
+                Fault::new(FaultKind::Unavailable, message).because("start_failed")
+            })?;
+        let tail = Tail::follow(
+            child.stderr,
+            manifest.limits.stderr_buffer_bytes,
+            &manifest.id,
+            &host.supervisor,
+        );
+        let why = why_ended(
+            manifest.id.clone(),
+            child.process.clone(),
+            Arc::clone(&tail),
+        );
         let pipes = (child.stdout, child.stdin);
-        let lines = Lines::start(manifest.id.clone(), pipes, manifest.limits.max_message_bytes, &host, why);
-        let starting = Starting { lines: Arc::clone(&lines), process: child.process.clone(), host: Some(host.clone()) };
+        let lines = Lines::start(
+            manifest.id.clone(),
+            pipes,
+            manifest.limits.max_message_bytes,
+            &host,
+            why,
+        );
+        let starting = Starting {
+            lines: Arc::clone(&lines),
+            process: child.process.clone(),
+            host: Some(host.clone()),
+        };
         let server = Server::open(lines, manifest, era, host.clone()).await?;
         starting.done();
         let (plugin, process, pid) = (manifest.id.clone(), child.process, child.pid);
-        Ok(Arc::new(Child { plugin, host, server, process, pid, tail }))
+        Ok(Arc::new(Child {
+            plugin,
+            host,
+            server,
+            process,
+            pid,
+            tail,
+        }))
     }
 
     /// What the child's environment holds besides what every child gets.
@@ -101,7 +172,12 @@ impl McpStdio {
                 variables.insert(name.clone(), value.clone());
             }
         }
-        variables.extend(section.env.iter().map(|(name, value)| (name.clone(), value.to_string())));
+        variables.extend(
+            section
+                .env
+                .iter()
+                .map(|(name, value)| (name.clone(), value.expose().to_owned())),
+        );
         variables
     }
 }
@@ -109,37 +185,29 @@ impl McpStdio {
 #[async_trait]
 impl Runtime for McpStdio {
     async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
-        let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
         let choice = self.era(&manifest);
-        let work = async {
-            let child = match self.attempt(&manifest, &host, choice).await {
-                Err(fault) if choice == EraChoice::Auto && may_be_the_probe(&fault) => {
-                    tracing::debug!(plugin.id = %manifest.id, "Starting again without a probe: {fault}");
-                    self.attempt(&manifest, &host, EraChoice::Legacy).await?
-                }
-                started => started?,
-            };
-            self.remember(&manifest.id, child.server.peer.era());
-            Ok(child as Arc<dyn Instance>)
-        };
-        tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
-            let message =
-                format!("plugin `{}` did not start within {} ms", manifest.id, manifest.limits.start_timeout_ms);
+        let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
+        let started = tokio::time::timeout(deadline, self.attempt(&manifest, &host, choice)).await;
+        let started = started.unwrap_or_else(|_| {
+            let message = format!(
+                "plugin `{}` did not start within {} ms",
+                manifest.id, manifest.limits.start_timeout_ms
+            );
             Err(Fault::new(FaultKind::Unavailable, message).because("start_timeout"))
-        })
+        });
+        self.learn(&manifest.id, choice, &started);
+        Ok(started?)
     }
-}
-
-/// Whether a start may have failed because the server did not survive being asked for its era.
-fn may_be_the_probe(fault: &Fault) -> bool {
-    matches!(fault.reason, "upstream_exited" | "timeout")
 }
 
 fn why_ended(plugin: PluginId, process: Process, tail: Arc<Tail>) -> crate::runtime::lines::Why {
     Box::new(move || {
         Box::pin(async move {
             let exit = process.wait(EXIT_GRACE).await;
-            let how = exit.map_or_else(|| "closed its output".to_owned(), |exit| format!("ended ({exit})"));
+            let how = exit.map_or_else(
+                || "closed its output".to_owned(),
+                |exit| format!("ended ({exit})"),
+            );
             let message = format!("plugin `{plugin}` {how}{}", tail.quoted(LAST_LINES));
             Fault::new(FaultKind::Unavailable, message).because("upstream_exited")
         })
@@ -177,7 +245,11 @@ impl Instance for Child {
         self.server.surface()
     }
 
-    fn request<'a>(&'a self, request: Request, context: &'a CallContext) -> BoxFuture<'a, Result<Answer, Fault>> {
+    fn request<'a>(
+        &'a self,
+        request: Request,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Answer, Fault>> {
         self.server.request(request, context)
     }
 
@@ -201,6 +273,10 @@ impl Instance for Child {
             self.host.supervisor.stopping().cancel();
             tracing::debug!(plugin.id = %self.plugin, process.pid = self.pid, "Stopped a process");
         })
+    }
+
+    fn era(&self) -> Era {
+        self.server.peer.era()
     }
 
     fn pid(&self) -> Option<u32> {

@@ -76,17 +76,29 @@ pub(crate) struct Exit(Option<ExitStatus>);
 static OURS: Mutex<Option<HashSet<u32>>> = Mutex::new(None);
 
 fn with_ours<T>(work: impl FnOnce(&mut HashSet<u32>) -> T) -> T {
-    work(OURS.lock().expect("no holder of this lock panics").get_or_insert_default())
+    work(
+        OURS.lock()
+            .expect("no holder of this lock panics")
+            .get_or_insert_default(),
+    )
 }
 
 impl Launcher {
     /// Starts a child. Its end is watched by a task of `supervisor`.
-    pub(crate) fn start(&self, program: &Program<'_>, supervisor: &Supervisor, name: &str) -> std::io::Result<Child> {
+    pub(crate) fn start(
+        &self,
+        program: &Program<'_>,
+        supervisor: &Supervisor,
+        name: &str,
+    ) -> std::io::Result<Child> {
         let mark = crate::session::table::new_id();
         let mut command = match &self.helper {
             Some(helper) => {
                 let mut command = Command::new(helper);
-                command.arg(HELPER_ARGUMENT).arg(std::process::id().to_string()).args(program.command);
+                command
+                    .arg(HELPER_ARGUMENT)
+                    .arg(std::process::id().to_string())
+                    .args(program.command);
                 command
             }
             None => {
@@ -95,16 +107,26 @@ impl Launcher {
                 command
             }
         };
-        command.env_clear().envs(&self.base).envs(&program.variables).env(MARK, &*mark);
+        command
+            .env_clear()
+            .envs(&self.base)
+            .envs(&program.variables)
+            .env(MARK, &*mark);
         if let Some(directory) = program.directory {
             command.current_dir(directory);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
         let (mut child, pid) = with_ours(|ours| {
             let child = command.spawn()?;
-            let pid = child.id().ok_or_else(|| std::io::Error::other("the child ended at once"))?;
+            let pid = child
+                .id()
+                .ok_or_else(|| std::io::Error::other("the child ended at once"))?;
             ours.insert(pid);
             Ok::<_, std::io::Error>((child, pid))
         })?;
@@ -118,7 +140,13 @@ impl Launcher {
             with_ours(|ours| ours.remove(&pid));
             exit.send_replace(Some(Exit(status)));
         });
-        Ok(Child { pid, stdin, stdout, stderr, process: Process { pid, mark, exited } })
+        Ok(Child {
+            pid,
+            stdin,
+            stdout,
+            stderr,
+            process: Process { pid, mark, exited },
+        })
     }
 }
 
@@ -163,7 +191,11 @@ impl Process {
         let (pid, mark) = (self.pid, Arc::clone(&self.mark));
         let swept = tokio::task::spawn_blocking(move || descendants::kill_marked(pid, &mark)).await;
         if let Ok(count @ 1..) = swept {
-            tracing::debug!(process.pid = pid, count, "Ended processes that a plugin left behind");
+            tracing::debug!(
+                process.pid = pid,
+                count,
+                "Ended processes that a plugin left behind"
+            );
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::runtime::lines::{Lines, Why};
 use crate::runtime::own_thread::OwnThread;
 use crate::runtime::server::Server;
 use crate::runtime::{CallContext, Host, Instance, Request, Surface};
+use crate::wire::revision::Era;
 
 /// How many bytes one direction of the pipe holds before its writer waits.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -202,6 +203,10 @@ impl Instance for Guest {
             }
             self.host.supervisor.stopping().cancel();
         })
+    }
+
+    fn era(&self) -> Era {
+        self.server.peer.era()
     }
 }
 

@@ -46,6 +46,9 @@ impl Server {
     ) -> Result<Arc<Self>, Fault> {
         let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
         let peer = open(&*lines, era, &host, deadline).await?;
+        if peer.era() == Era::Modern {
+            lines.share();
+        }
         let first = surface::read(&*lines, &peer, &host, &manifest.limits).await?;
         let server = Arc::new(Self {
             lines,
@@ -56,13 +59,16 @@ impl Server {
         });
         let watching = Arc::clone(&server);
         let limits = manifest.limits.clone();
-        server.host.supervisor.spawn(format!("{} lists", manifest.id), move |stop| async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = watching.lines.ended.cancelled() => {}
-                () = watching.follow(&limits) => {}
-            }
-        });
+        server
+            .host
+            .supervisor
+            .spawn(format!("{} lists", manifest.id), move |stop| async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = watching.lines.ended.cancelled() => {}
+                    () = watching.follow(&limits) => {}
+                }
+            });
         Ok(server)
     }
 
@@ -103,16 +109,27 @@ impl Server {
     ) -> BoxFuture<'a, Result<Answer, Fault>> {
         Box::pin(async move {
             self.follow_log_level(context).await;
-            let params = self.peer.outgoing(request.params, Some(context), &self.host);
-            let outcome = self.lines.request(&request.method, params, Some(context)).await?;
+            let params = self
+                .peer
+                .outgoing(request.params, Some(context), &self.host);
+            let outcome = self
+                .lines
+                .request(&request.method, params, Some(context))
+                .await?;
             self.peer.answer(outcome)
         })
     }
 
     /// Tells a legacy server from which level on the caller wants log messages.
     async fn follow_log_level(&self, context: &CallContext) {
-        let Some(level) = context.log_level.filter(|_| self.peer.era() == Era::Legacy) else { return };
-        let known = self.log_level.lock().expect("no holder of this lock panics").replace(level);
+        let Some(level) = context.log_level.filter(|_| self.peer.era() == Era::Legacy) else {
+            return;
+        };
+        let known = self
+            .log_level
+            .lock()
+            .expect("no holder of this lock panics")
+            .replace(level);
         if known == Some(level) || !self.peer.has("logging") {
             return;
         }

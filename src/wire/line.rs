@@ -1,7 +1,8 @@
 //! Newline framing, as stdio transports use it.
 //!
-//! A message is one line. Reading is bounded: a line over the limit is refused as soon as the limit is passed, and the
-//! decoder finds its place again at the next newline without keeping what lies between.
+//! A message is one line. Reading is bounded: a line over the limit is refused as soon as the limit
+//! is passed, and the decoder finds its place again at the next newline without keeping what lies
+//! between.
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
@@ -13,7 +14,8 @@ const READ_BYTES: usize = 16 * 1024;
 /// Why a line is not one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LineError {
-    /// The line is longer than `limit` bytes. Reported once; reading goes on behind the next newline.
+    /// The line is longer than `limit` bytes. Reported once; reading goes on behind the next
+    /// newline.
     #[error("line is longer than the limit of {limit} bytes")]
     TooLong { limit: usize },
     /// The stream ended inside this line.
@@ -23,8 +25,9 @@ pub enum LineError {
 
 /// Cuts a stream of bytes into lines.
 ///
-/// After bytes were added, by [`push`](Self::push) or through [`room`](Self::room), call [`next_line`](Self::next_line)
-/// until it gives `None`. Then at most the limit is held, whatever the peer sends. Every byte is looked at once.
+/// After bytes were added, by [`push`](Self::push) or through [`room`](Self::room), call
+/// [`next_line`](Self::next_line) until it gives `None`. Then at most the limit is held, whatever
+/// the peer sends. Every byte is looked at once.
 #[derive(Debug)]
 pub struct LineDecoder {
     max_line_bytes: usize,
@@ -36,7 +39,8 @@ pub struct LineDecoder {
 }
 
 impl LineDecoder {
-    /// A decoder whose lines have at most `max_line_bytes` bytes before their newline, a carriage return included.
+    /// A decoder whose lines have at most `max_line_bytes` bytes before their newline, a carriage
+    /// return included.
     pub fn new(max_line_bytes: usize) -> Self {
         Self {
             max_line_bytes,
@@ -57,8 +61,9 @@ impl LineDecoder {
         &mut self.buffer
     }
 
-    /// The next whole line, without its newline and without a carriage return before that. Empty lines are skipped.
-    /// The line shares memory with the read buffer, nothing is copied. `None`: more bytes are needed.
+    /// The next whole line, without its newline and without a carriage return before that. Empty
+    /// lines are skipped. The line shares memory with the read buffer, nothing is copied. `None`:
+    /// more bytes are needed.
     pub fn next_line(&mut self) -> Option<Result<Bytes, LineError>> {
         loop {
             let Some(at) = memchr(b'\n', &self.buffer[self.n_scanned..]) else {
@@ -81,8 +86,8 @@ impl LineDecoder {
         }
     }
 
-    /// What is left at the end of the stream, once [`next_line`](Self::next_line) gave `None`: an unfinished line, or
-    /// nothing.
+    /// What is left at the end of the stream, once [`next_line`](Self::next_line) gave `None`: an
+    /// unfinished line, or nothing.
     pub fn finish(&mut self) -> Option<LineError> {
         self.n_scanned = 0;
         let rest = without_cr(self.buffer.split().freeze());
@@ -113,8 +118,8 @@ impl LineDecoder {
     }
 }
 
-/// Appends the JSON text `message` as exactly one line. Newlines between its tokens become spaces; inside JSON strings
-/// there are none.
+/// Appends the JSON text `message` as exactly one line. Newlines between its tokens become spaces;
+/// inside JSON strings there are none.
 pub fn write_line(out: &mut Vec<u8>, message: &[u8]) {
     out.reserve(message.len() + 1);
     let mut rest = message;

@@ -51,8 +51,13 @@ fn take_lines(lines: &Arc<Lines>, decoder: &mut LineDecoder) {
                 tracing::warn!(plugin.id = %lines.plugin, "Dropped output of the plugin: {err}");
                 if matches!(err, LineError::TooLong { .. }) {
                     // Nobody can say whose answer it was.
-                    let message = format!("plugin `{}` sent a line that is too long: {err}", lines.plugin);
-                    lines.pending.fail_waiting(&Fault::new(FaultKind::Broken, message).because("line_too_large"));
+                    let message = format!(
+                        "plugin `{}` sent a line that is too long: {err}",
+                        lines.plugin
+                    );
+                    lines.pending.fail_waiting(
+                        &Fault::new(FaultKind::Broken, message).because("line_too_large"),
+                    );
                 }
             }
         }
@@ -82,8 +87,16 @@ fn take(lines: &Arc<Lines>, line: Bytes) {
                 return;
             }
             // It was meant to be one. Its sender will not send it again, so whoever it was for must not wait.
-            let message = format!("plugin `{}` sent a malformed message: {}", lines.plugin, reject.error.message);
-            match reject.id.as_ref().and_then(Id::as_number).or_else(|| guess_id(&line)) {
+            let message = format!(
+                "plugin `{}` sent a malformed message: {}",
+                lines.plugin, reject.error.message
+            );
+            match reject
+                .id
+                .as_ref()
+                .and_then(Id::as_number)
+                .or_else(|| guess_id(&line))
+            {
                 Some(id) if lines.pending.complete(id, Err(broken(message.clone()))) => {}
                 _ => drop(lines.pending.fail_oldest(broken(message))),
             }
@@ -94,7 +107,10 @@ fn take(lines: &Arc<Lines>, line: Bytes) {
 /// The number behind the first `"id":` of a text that is no JSON.
 fn guess_id(line: &[u8]) -> Option<u64> {
     let at = memchr::memmem::find(line, b"\"id\"")?;
-    let rest = line[at + 4..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let rest = line[at + 4..]
+        .trim_ascii_start()
+        .strip_prefix(b":")?
+        .trim_ascii_start();
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
 }
@@ -114,12 +130,17 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
                 None => false,
             }
         }
-        Method::LogMessage => match lines.pending.addressee(lines.host.session.is_some()) {
+        Method::LogMessage => match lines.addressee() {
             Some(caller) => {
                 caller.client.notify(&method, &params);
                 true
             }
-            None => match lines.host.session.as_ref().and_then(|session| session.stream()) {
+            None => match lines
+                .host
+                .session
+                .as_ref()
+                .and_then(|session| session.stream())
+            {
                 Some(stream) => stream.push(notification_text(&method, &params)),
                 None => false,
             },
@@ -145,8 +166,11 @@ fn asked(lines: &Arc<Lines>, request: Request) {
     if request.method == Method::Ping {
         return lines.answer(&request.id, &Json::literal("{}"));
     }
-    let Some(caller) = lines.pending.addressee(lines.host.session.is_some()) else {
-        let text = format!("`{}`: no call is in flight that the question could belong to", request.method);
+    let Some(caller) = lines.addressee() else {
+        let text = format!(
+            "`{}`: no call is in flight that the question could belong to",
+            request.method
+        );
         return refuse(lines, &request.id, &RpcError::new(METHOD_NOT_FOUND, text));
     };
     let asking = Arc::clone(lines);
@@ -163,7 +187,10 @@ fn asked(lines: &Arc<Lines>, request: Request) {
 }
 
 fn refuse(lines: &Lines, id: &Id, error: &RpcError) {
-    if lines.send_message(|out| write_error(out, Some(id), error)).is_err() {
+    if lines
+        .send_message(|out| write_error(out, Some(id), error))
+        .is_err()
+    {
         tracing::debug!(plugin.id = %lines.plugin, "Could not refuse a request of the plugin");
     }
 }

@@ -39,7 +39,11 @@ impl Pending {
         self.0.lock().expect("no holder of this lock panics")
     }
 
-    pub(crate) fn add(&self, id: u64, caller: Option<Caller>) -> oneshot::Receiver<Result<Outcome, Fault>> {
+    pub(crate) fn add(
+        &self,
+        id: u64,
+        caller: Option<Caller>,
+    ) -> oneshot::Receiver<Result<Outcome, Fault>> {
         let (answer, receiver) = oneshot::channel();
         let mut waiting = self.waiting();
         if waiting.ended.is_none() {
@@ -87,21 +91,31 @@ impl Pending {
 
     pub(crate) fn why_ended(&self) -> Fault {
         let ended = self.waiting().ended.as_ref().map(Fault::again);
-        ended.unwrap_or_else(|| Fault::new(FaultKind::Unavailable, "the plugin has ended").because("upstream_exited"))
+        ended.unwrap_or_else(|| {
+            Fault::new(FaultKind::Unavailable, "the plugin has ended").because("upstream_exited")
+        })
     }
 
     /// The client behind the request `id`, with its progress token.
     pub(crate) fn caller(&self, id: u64) -> Option<Caller> {
-        self.waiting().requests.get(&id).and_then(|waiter| waiter.caller.clone())
+        self.waiting()
+            .requests
+            .get(&id)
+            .and_then(|waiter| waiter.caller.clone())
     }
 
     /// The one client that something without an address can be for: the only one that waits, or, where all that wait
     /// belong to one session, the one that came last.
     pub(crate) fn addressee(&self, one_session: bool) -> Option<Caller> {
         let waiting = self.waiting();
-        let mut callers = waiting.requests.iter().filter_map(|(id, waiter)| Some((*id, waiter.caller.as_ref()?)));
+        let mut callers = waiting
+            .requests
+            .iter()
+            .filter_map(|(id, waiter)| Some((*id, waiter.caller.as_ref()?)));
         if one_session {
-            return callers.max_by_key(|(id, _)| *id).map(|(_, caller)| caller.clone());
+            return callers
+                .max_by_key(|(id, _)| *id)
+                .map(|(_, caller)| caller.clone());
         }
         let only = callers.next()?.1.clone();
         callers.next().is_none().then_some(only)

@@ -25,11 +25,19 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Reads `stderr` until its end.
-    pub(super) fn follow<R>(stderr: R, max_bytes: usize, plugin: &PluginId, supervisor: &Supervisor) -> Arc<Self>
+    pub(super) fn follow<R>(
+        stderr: R,
+        max_bytes: usize,
+        plugin: &PluginId,
+        supervisor: &Supervisor,
+    ) -> Arc<Self>
     where
         R: AsyncRead + Send + Unpin + 'static,
     {
-        let tail = Arc::new(Self { lines: Mutex::default(), max_bytes });
+        let tail = Arc::new(Self {
+            lines: Mutex::default(),
+            max_bytes,
+        });
         let (reading, plugin) = (Arc::clone(&tail), plugin.clone());
         supervisor.spawn(format!("{plugin} stderr"), move |stop| async move {
             tokio::select! {
@@ -72,7 +80,9 @@ impl Tail {
         *bytes += line.len();
         lines.push_back(line);
         while *bytes > self.max_bytes {
-            let Some(oldest) = lines.pop_front() else { break };
+            let Some(oldest) = lines.pop_front() else {
+                break;
+            };
             *bytes -= oldest.len();
         }
     }
@@ -85,8 +95,16 @@ impl Tail {
             return String::new();
         }
         let last = lines.iter().skip(lines.len().saturating_sub(count));
-        let escaped = last.map(|line| line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"));
-        format!("; its last lines on stderr:\n  {}", escaped.collect::<Vec<_>>().join("\n  "))
+        let escaped = last.map(|line| {
+            line.escape_debug()
+                .to_string()
+                .replace("\\\"", "\"")
+                .replace("\\'", "'")
+        });
+        format!(
+            "; its last lines on stderr:\n  {}",
+            escaped.collect::<Vec<_>>().join("\n  ")
+        )
     }
 }
 
@@ -97,14 +115,30 @@ mod tests {
     #[tokio::test]
     async fn the_last_lines_are_kept_within_the_bound_and_escaped() {
         let supervisor = Supervisor::new();
-        let text: Vec<u8> = (0..100).flat_map(|n| format!("line {n} \u{1b}[31m\n").into_bytes()).collect();
-        let tail = Tail::follow(std::io::Cursor::new(text), 200, &"p".parse().expect("an id"), &supervisor);
-        assert!(supervisor.stop(Duration::from_secs(5)).await.is_empty() || true);
-        while tail.lines.lock().expect("fine").0.back().is_none_or(|line| !line.starts_with("line 99")) {
+        let text: Vec<u8> = (0..100)
+            .flat_map(|n| format!("line {n} \u{1b}[31m\n").into_bytes())
+            .collect();
+        let tail = Tail::follow(
+            std::io::Cursor::new(text),
+            200,
+            &"p".parse().expect("an id"),
+            &supervisor,
+        );
+        while tail
+            .lines
+            .lock()
+            .expect("fine")
+            .0
+            .back()
+            .is_none_or(|line| !line.starts_with("line 99"))
+        {
             tokio::task::yield_now().await;
         }
         let words = tail.quoted(2);
-        assert!(words.contains("line 98") && words.ends_with("line 99 \\u{1b}[31m"), "{words}");
+        assert!(
+            words.contains("line 98") && words.ends_with("line 99 \\u{1b}[31m"),
+            "{words}"
+        );
         assert!(!words.contains('\u{1b}') && !words.contains("line 97"));
         assert!(tail.lines.lock().expect("fine").1 <= 200);
     }

@@ -11,7 +11,9 @@ pub(super) enum Signal {
 pub(super) fn signal_group(pid: u32, signal: Signal) {
     use rustix::process::{Pid, Signal as Os, kill_process_group};
 
-    let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return;
+    };
     let signal = match signal {
         Signal::Term => Os::TERM,
         Signal::Kill => Os::KILL,
@@ -49,7 +51,8 @@ mod linux {
 
     fn carries(pid: Pid, mark: &[u8]) -> bool {
         let path = format!("/proc/{}/environ", pid.as_raw_pid());
-        std::fs::read(Path::new(&path)).is_ok_and(|environ| memchr::memmem::find(&environ, mark).is_some())
+        std::fs::read(Path::new(&path))
+            .is_ok_and(|environ| memchr::memmem::find(&environ, mark).is_some())
     }
 
     /// Parent, group and state of a process.
@@ -57,7 +60,11 @@ mod linux {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
         let mut fields = text.rsplit_once(") ")?.1.split(' ');
         let state = fields.next()?.chars().next()?;
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?, state))
+        Some((
+            fields.next()?.parse().ok()?,
+            fields.next()?.parse().ok()?,
+            state,
+        ))
     }
 
     /// Ends every process of the group `group` or with the mark; says how many there were.
@@ -66,8 +73,11 @@ mod linux {
         let own = rustix::process::getpid();
         let mut ended = 0;
         for _ in 0..PASSES {
-            let of_group = |pid| status(pid).is_some_and(|(_, pgrp, state)| pgrp == group as i32 && state != 'Z');
-            let marked = |pid: &Pid| *pid != own && (of_group(*pid) || carries(*pid, mark.as_bytes()));
+            let of_group = |pid| {
+                status(pid).is_some_and(|(_, pgrp, state)| pgrp == group as i32 && state != 'Z')
+            };
+            let marked =
+                |pid: &Pid| *pid != own && (of_group(*pid) || carries(*pid, mark.as_bytes()));
             let found: Vec<Pid> = processes().filter(marked).collect();
             if found.is_empty() {
                 break;

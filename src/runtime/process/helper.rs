@@ -10,7 +10,9 @@ pub const HELPER_ARGUMENT: &str = "__become";
 pub fn run(mut arguments: impl Iterator<Item = OsString>) -> String {
     use std::os::unix::process::CommandExt;
 
-    let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok());
+    let parent = arguments
+        .next()
+        .and_then(|pid| pid.to_str()?.parse::<i32>().ok());
     let Some(program) = arguments.next() else {
         return "no command".into();
     };

@@ -1,0 +1,92 @@
+//! From a plugin's definition of a tool to the one that is listed.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value};
+
+use crate::manifest::expose::{Category, ToolEntry};
+use crate::registry::catalog::Entry;
+use crate::registry::plugin::Plugin;
+use crate::runtime::Definition;
+use crate::wire::header::{ParamHeader, param_headers};
+use crate::wire::json::Json;
+use crate::wire::members::Members;
+
+/// The entry for a tool listed as `name`, or why it cannot be listed. All that the manifest does not change stays the
+/// text it came in.
+pub(super) fn entry(plugin: &Arc<Plugin>, tool: &Definition, name: &str) -> Result<Entry, String> {
+    let manifest = &plugin.manifest;
+    let corrections = manifest
+        .tools
+        .iter()
+        .find(|entry| *entry.name == *tool.name);
+    let mut members = tool.members.clone();
+    members.set("name", Json::of(name));
+    if let Some(corrections) = corrections {
+        correct(&mut members, corrections);
+    }
+    let input_schema = members
+        .get("inputSchema")
+        .cloned()
+        .ok_or("it has no `inputSchema`")?;
+    let limits = &manifest.limits;
+    let timeout_ms = corrections
+        .and_then(|entry| entry.timeout_ms)
+        .unwrap_or(limits.call_timeout_ms);
+    Ok(Entry {
+        name: name.into(),
+        tool: Arc::clone(&tool.name),
+        tool_json: Json::of(&*tool.name),
+        plugin: Arc::clone(plugin),
+        definition: members.to_json(),
+        timeout_ms: timeout_ms.min(limits.max_call_ms),
+        category: corrections.and_then(|entry| entry.category),
+        param_headers: headers_of(&input_schema)?,
+        input_schema,
+        compiled: OnceLock::new(),
+    })
+}
+
+fn headers_of(input_schema: &Json) -> Result<Vec<ParamHeader>, String> {
+    if memchr::memmem::find(input_schema.bytes(), b"x-mcp-header").is_none() {
+        return Ok(Vec::new());
+    }
+    let schema: Value = input_schema
+        .parse()
+        .map_err(|err| format!("its `inputSchema` cannot be read: {err}"))?;
+    param_headers(&schema)
+        .map_err(|err| format!("its `inputSchema` has an invalid `x-mcp-header`: {err}"))
+}
+
+fn correct(members: &mut Members, corrections: &ToolEntry) {
+    if let Some(title) = &corrections.title {
+        members.set("title", Json::of(title));
+    }
+    if let Some(description) = &corrections.description {
+        members.set("description", Json::of(description));
+    }
+    if let Some(schema) = &corrections.input_schema {
+        members.set("inputSchema", Json::of(schema));
+    }
+    if let Some(schema) = &corrections.output_schema {
+        members.set("outputSchema", Json::of(schema));
+    }
+    if corrections.annotations.is_some() || corrections.category.is_some() {
+        let known = members
+            .get("annotations")
+            .and_then(|known| known.parse::<Map<String, Value>>().ok());
+        let mut annotations = known.unwrap_or_default();
+        match corrections.category {
+            Some(Category::Diagnostic) => {
+                drop(annotations.insert("readOnlyHint".into(), true.into()))
+            }
+            Some(Category::Remediation) => {
+                annotations.insert("readOnlyHint".into(), false.into());
+                annotations.entry("destructiveHint").or_insert(true.into());
+            }
+            None => {}
+        }
+        annotations.extend(corrections.annotations.clone().unwrap_or_default());
+        members.set("annotations", Json::of(&annotations));
+    }
+}

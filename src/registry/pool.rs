@@ -1,0 +1,423 @@
+//! The instances of one plugin: who may use which, when they are started, when they end.
+//!
+//! A lease is held for one call. Starting runs in a task of its own, so a caller that gives up does not end what others
+//! wait for. All that must agree sits behind one lock, which is never held across an await.
+
+mod slot;
+
+mod start;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::background::Supervisor;
+use crate::manifest::{Isolation, Manifest};
+use crate::model::fault::{Fault, FaultKind};
+use crate::registry::pool::slot::{Holder, Slot, Started};
+use crate::runtime::{CallContext, Instance, Runtime, Surface};
+use crate::session::Session;
+use crate::wire::revision::Era;
+
+/// After so many calls in a row that were not answered in time an instance is asked whether it is there.
+const SUSPICIOUS: u32 = 3;
+
+/// How long it may take to answer that.
+const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The instances of one plugin.
+pub struct Pool {
+    manifest: Arc<Manifest>,
+    runtime: Arc<dyn Runtime>,
+    supervisor: Supervisor,
+    isolation: Isolation,
+    surface: watch::Sender<Option<Arc<Surface>>>,
+    state: Mutex<State>,
+    version: &'static str,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<Arc<Slot>>,
+    /// The era the plugin was last heard to speak.
+    era: Option<Era>,
+    /// When starts failed or instances ended by themselves, within the time that counts.
+    failures: VecDeque<Instant>,
+    last_failure: Option<Fault>,
+    /// How many starts failed since one succeeded.
+    failed_in_a_row: u32,
+    stopped: bool,
+    starts: u64,
+}
+
+/// An instance for one call. Dropping it gives the instance back.
+pub struct Lease {
+    pool: Arc<Pool>,
+    slot: Arc<Slot>,
+    instance: Arc<dyn Instance>,
+}
+
+/// Where a plugin stands, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing runs; the next call starts it.
+    Idle,
+    /// An instance is being started.
+    Starting,
+    /// At least one instance runs.
+    Active,
+    /// It cannot be started; with the reason.
+    Failed(String),
+    /// The gateway is stopping it.
+    Stopped,
+}
+
+impl Pool {
+    /// A pool without instances.
+    pub fn new(
+        manifest: Arc<Manifest>,
+        runtime: Arc<dyn Runtime>,
+        isolation: Isolation,
+        supervisor: Supervisor,
+        version: &'static str,
+    ) -> Arc<Self> {
+        let surface = watch::Sender::new(None);
+        Arc::new(Self {
+            manifest,
+            runtime,
+            supervisor,
+            isolation,
+            surface,
+            state: Mutex::default(),
+            version,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+
+    /// What the plugin offers, as far as is known, and every change of that. Outlives the instances.
+    pub fn surface(&self) -> watch::Receiver<Option<Arc<Surface>>> {
+        self.surface.subscribe()
+    }
+
+    /// An instance for one call: the shared one, the session's own, or one that nobody else uses meanwhile.
+    pub async fn lease(self: &Arc<Self>, context: &CallContext) -> Result<Lease, Fault> {
+        let lease = self.lease_for(context.session.as_ref()).await?;
+        lease.slot.mark_used();
+        Ok(lease)
+    }
+
+    /// Starts an instance if none was ever started, so that the plugin's surface is known.
+    pub async fn warm(self: &Arc<Self>) -> Result<(), Fault> {
+        self.lease_for(None).await.map(drop)
+    }
+
+    async fn lease_for(self: &Arc<Self>, session: Option<&Arc<Session>>) -> Result<Lease, Fault> {
+        loop {
+            let (slot, mut started) = self.reserve(session)?;
+            let lease = |instance| Lease {
+                pool: Arc::clone(self),
+                slot: Arc::clone(&slot),
+                instance,
+            };
+            if let Some(instance) = slot.instance() {
+                return Ok(lease(instance));
+            }
+            // Gives the place back if this wait is given up.
+            let reserved = Reserved {
+                pool: self,
+                slot: &slot,
+            };
+            let outcome = match started.wait_for(Option::is_some).await {
+                Ok(outcome) => outcome.clone(),
+                Err(_) => None,
+            };
+            match outcome {
+                Some(Started::Ready(instance)) => {
+                    std::mem::forget(reserved);
+                    return Ok(lease(instance));
+                }
+                Some(Started::Failed(fault)) => return Err(fault.again()),
+                Some(Started::TryAgain) => {}
+                None => return Err(self.stopping()),
+            }
+        }
+    }
+
+    /// Finds a slot for a caller or makes one, and counts the caller in.
+    fn reserve(
+        self: &Arc<Self>,
+        session: Option<&Arc<Session>>,
+    ) -> Result<(Arc<Slot>, watch::Receiver<Option<Started>>), Fault> {
+        let mut state = self.state();
+        if state.stopped {
+            return Err(self.stopping());
+        }
+        let wanted = self.holder(&state, session);
+        if let Some(slot) = state.find(&wanted) {
+            slot.enter(&wanted);
+            return Ok((Arc::clone(&slot), slot.started.subscribe()));
+        }
+        self.check_budget(&state)?;
+        let full = state.slots.len() >= self.manifest.limits.max_instances as usize;
+        let evicted = if full {
+            Some(state.evict().ok_or_else(|| self.full())?)
+        } else {
+            None
+        };
+        state.starts += 1;
+        let slot = Slot::new(wanted.clone());
+        slot.enter(&wanted);
+        state.slots.push(Arc::clone(&slot));
+        drop(state);
+        if let Some(evicted) = evicted {
+            self.retire(evicted);
+        }
+        let started = slot.started.subscribe();
+        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
+        self.start(Arc::clone(&slot), own.cloned());
+        Ok((slot, started))
+    }
+
+    /// How this caller may use an instance.
+    fn holder(&self, state: &State, session: Option<&Arc<Session>>) -> Holder {
+        match (self.isolation, session) {
+            _ if state.era == Some(Era::Modern) => Holder::Shared,
+            (Isolation::Shared, _) => Holder::Shared,
+            (Isolation::Session, Some(session)) => Holder::Session(Arc::clone(&session.id)),
+            (Isolation::Session | Isolation::Call, _) => Holder::OneCall,
+        }
+    }
+
+    /// Refuses to start a plugin that failed too often, or just now.
+    fn check_budget(&self, state: &State) -> Result<(), Fault> {
+        let restart = &self.manifest.restart;
+        let within = Duration::from_millis(restart.within_ms);
+        let Some(last) = state.failures.back() else {
+            return Ok(());
+        };
+        let recent = state
+            .failures
+            .iter()
+            .filter(|then| then.elapsed() < within)
+            .count();
+        let (wait, words) = if recent >= restart.max as usize {
+            let first = state.failures[state.failures.len() - recent];
+            let words = format!("it failed {recent} times within {} s", within.as_secs());
+            (within.saturating_sub(first.elapsed()), words)
+        } else if state.failed_in_a_row >= 2 {
+            let doubled = restart
+                .backoff_initial_ms
+                .saturating_mul(1 << (state.failed_in_a_row - 2).min(20));
+            let backoff = Duration::from_millis(doubled.min(restart.backoff_max_ms));
+            (
+                backoff.saturating_sub(last.elapsed()),
+                "it failed just now".to_owned(),
+            )
+        } else {
+            return Ok(());
+        };
+        if wait.is_zero() {
+            return Ok(());
+        }
+        let why = state
+            .last_failure
+            .as_ref()
+            .map_or_else(String::new, |fault| format!(": {fault}"));
+        let reason = state
+            .last_failure
+            .as_ref()
+            .map_or("unavailable", |fault| fault.reason);
+        let message = format!(
+            "plugin `{}` is not started again yet, {words}{why}",
+            self.manifest.id
+        );
+        Err(Fault::new(FaultKind::Unavailable, message)
+            .because(reason)
+            .retry_after(wait))
+    }
+
+    fn full(&self) -> Fault {
+        let (id, bound) = (&self.manifest.id, self.manifest.limits.max_instances);
+        let message = format!(
+            "plugin `{id}` is at its limit of {bound} instances, all in use (`limits.max_instances`)"
+        );
+        Fault::new(FaultKind::Busy, message)
+            .because("overloaded")
+            .retry_after(Duration::from_secs(1))
+    }
+
+    fn stopping(&self) -> Fault {
+        Fault::new(
+            FaultKind::Unavailable,
+            format!("plugin `{}` is stopping", self.manifest.id),
+        )
+        .because("shutting_down")
+    }
+
+    /// Where the plugin stands.
+    pub fn standing(&self) -> Standing {
+        let state = self.state();
+        if state.stopped {
+            return Standing::Stopped;
+        }
+        if state.slots.iter().any(|slot| slot.instance().is_some()) {
+            return Standing::Active;
+        }
+        if !state.slots.is_empty() {
+            return Standing::Starting;
+        }
+        match &state.last_failure {
+            Some(fault) if state.failed_in_a_row > 0 => Standing::Failed(fault.to_string()),
+            _ => Standing::Idle,
+        }
+    }
+
+    /// Process ids of the instances, and how many calls each serves.
+    pub fn processes(&self) -> Vec<(u32, usize)> {
+        let slots = self.state().slots.clone();
+        let pid = |slot: &Arc<Slot>| Some((slot.instance()?.pid()?, slot.uses()));
+        slots.iter().filter_map(pid).collect()
+    }
+
+    /// How many starts there were.
+    pub fn starts(&self) -> u64 {
+        self.state().starts
+    }
+
+    /// Stops the instances that nobody has used for the plugin's idle time.
+    pub fn stop_idle(self: &Arc<Self>) {
+        let bound = Duration::from_millis(self.manifest.limits.idle_timeout_ms);
+        let idle: Vec<_> = {
+            let mut state = self.state();
+            let (idle, kept) = state.slots.drain(..).partition(|slot| slot.idle_for(bound));
+            state.slots = kept;
+            idle
+        };
+        idle.into_iter().for_each(|slot| self.retire(slot));
+    }
+
+    /// Stops everything and starts nothing more.
+    pub async fn stop(&self) {
+        let slots = {
+            let mut state = self.state();
+            state.stopped = true;
+            std::mem::take(&mut state.slots)
+        };
+        let stops = slots.iter().map(|slot| async {
+            slot.retired.cancel();
+            if let Some(instance) = slot.instance() {
+                instance.stop().await;
+            }
+        });
+        futures::future::join_all(stops).await;
+    }
+
+    /// Stops an instance that is no longer in the pool.
+    fn retire(self: &Arc<Self>, slot: Arc<Slot>) {
+        slot.retired.cancel();
+        let Some(instance) = slot.instance() else {
+            return;
+        };
+        self.supervisor
+            .spawn(format!("{} stop", self.manifest.id), |_| async move {
+                instance.stop().await
+            });
+    }
+
+    /// Takes a slot out.
+    fn forget(&self, slot: &Arc<Slot>) {
+        self.state().slots.retain(|known| !Arc::ptr_eq(known, slot));
+    }
+
+    fn release(&self, slot: &Arc<Slot>) {
+        let _state = self.state();
+        slot.leave();
+    }
+}
+
+impl State {
+    /// A slot that `wanted` may use: its own, or a free one that was nobody's yet.
+    fn find(&mut self, wanted: &Holder) -> Option<Arc<Slot>> {
+        let mine = self.slots.iter().find(|slot| slot.serves(wanted));
+        mine.or_else(|| self.slots.iter().find(|slot| slot.can_become(wanted)))
+            .cloned()
+    }
+
+    /// Takes out the instance that has been unused longest.
+    fn evict(&mut self) -> Option<Arc<Slot>> {
+        let idle = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.idle_for(Duration::ZERO));
+        let at = idle
+            .min_by_key(|(_, slot)| slot.last_used())
+            .map(|(at, _)| at)?;
+        Some(self.slots.remove(at))
+    }
+}
+
+impl Lease {
+    /// The instance.
+    pub fn instance(&self) -> &Arc<dyn Instance> {
+        &self.instance
+    }
+
+    /// The plugin answered, whatever it said.
+    pub fn answered(&self) {
+        if self.slot.silent.load(Ordering::Relaxed) != 0 {
+            self.slot.silent.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The plugin did not answer in time, or does not read. After the third such call in a row it is asked whether it is
+    /// there, and ended if not: the next call starts another.
+    pub fn silent(&self) {
+        if self.slot.silent.fetch_add(1, Ordering::Relaxed) + 1 != SUSPICIOUS {
+            return;
+        }
+        let (pool, slot, instance) = (
+            Arc::clone(&self.pool),
+            Arc::clone(&self.slot),
+            Arc::clone(&self.instance),
+        );
+        self.pool.supervisor.spawn(format!("{} probe", self.pool.manifest.id), |_| async move {
+            if instance.probe(PROBE_DEADLINE).await.is_ok() {
+                slot.silent.store(0, Ordering::Relaxed);
+                return;
+            }
+            tracing::warn!(plugin.id = %pool.manifest.id, "Ends a plugin that does not answer any more");
+            pool.forget(&slot);
+            pool.retire(slot);
+        });
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.pool.release(&self.slot);
+    }
+}
+
+/// A place in a slot whose instance is not there yet.
+struct Reserved<'a> {
+    pool: &'a Pool,
+    slot: &'a Arc<Slot>,
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.pool.release(self.slot);
+    }
+}
+
+/// A counter that starts at nothing.
+fn none() -> AtomicU32 {
+    AtomicU32::new(0)
+}

@@ -1,0 +1,151 @@
+//! Bringing an instance to life, and seeing it to its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::model::caller::ClientProfile;
+use crate::model::fault::Fault;
+use crate::registry::pool::Pool;
+use crate::registry::pool::slot::{Slot, Started};
+use crate::runtime::{Host, Instance};
+use crate::session::Session;
+use crate::wire::revision::Era;
+
+impl Pool {
+    /// Starts the instance of `slot` in a task of its own and watches over it until it ends.
+    pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>, session: Option<Arc<Session>>) {
+        let pool = Arc::clone(self);
+        let name = format!("{} instance", self.manifest.id);
+        self.supervisor.spawn(name, move |stop| async move {
+            let host = Host {
+                supervisor: pool.supervisor.child(),
+                profile: Arc::new(ClientProfile::bare()),
+                session: session.clone(),
+                version: pool.version,
+            };
+            let started = tokio::select! {
+                started = pool.runtime.start(Arc::clone(&pool.manifest), host) => started,
+                () = stop.cancelled() => Err(pool.stopping()),
+            };
+            match started {
+                Ok(instance) => pool.watch(slot, instance, session).await,
+                Err(fault) => pool.failed(&slot, fault),
+            }
+        });
+    }
+
+    fn failed(&self, slot: &Arc<Slot>, fault: Fault) {
+        let id = &self.manifest.id;
+        let try_again = fault.reason == "probe_failed";
+        if try_again {
+            tracing::debug!(plugin.id = %id, "Starts `{id}` again without asking for its era: {fault}");
+        } else {
+            tracing::warn!(plugin.id = %id, reason = fault.reason, "Could not start `{id}`: {fault}");
+        }
+        let mut state = self.state();
+        state.slots.retain(|known| !Arc::ptr_eq(known, slot));
+        state.note_failure(
+            fault.again(),
+            Duration::from_millis(self.manifest.restart.within_ms),
+        );
+        if !try_again {
+            state.failed_in_a_row += 1;
+        }
+        drop(state);
+        let outcome = if try_again {
+            Started::TryAgain
+        } else {
+            Started::Failed(Arc::new(fault))
+        };
+        slot.started.send_replace(Some(outcome));
+    }
+
+    async fn watch(
+        self: Arc<Self>,
+        slot: Arc<Slot>,
+        instance: Arc<dyn Instance>,
+        session: Option<Arc<Session>>,
+    ) {
+        let mut surface = instance.surface();
+        self.publish(&surface.borrow_and_update().clone());
+        if instance.era() == Era::Modern {
+            slot.share();
+        }
+        let stopped = {
+            let mut state = self.state();
+            state.era = Some(instance.era());
+            state.failed_in_a_row = 0;
+            state.stopped
+        };
+        slot.started
+            .send_replace(Some(Started::Ready(Arc::clone(&instance))));
+        if stopped {
+            return instance.stop().await;
+        }
+        tracing::info!(plugin.id = %self.manifest.id, era = instance.era().as_str(), process.pid = instance.pid(), "Started `{}`", self.manifest.id);
+        let session_ended = async {
+            match session.filter(|_| instance.era() == Era::Legacy) {
+                Some(session) => session.ended().cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(session_ended);
+        loop {
+            tokio::select! {
+                () = slot.retired.cancelled() => return,
+                () = &mut session_ended => {
+                    self.forget(&slot);
+                    return instance.stop().await;
+                }
+                () = instance.ended().cancelled() => return self.ended(&slot, &instance).await,
+                changed = surface.changed() => match changed {
+                    Ok(()) => self.publish(&surface.borrow_and_update().clone()),
+                    Err(_) => return self.ended(&slot, &instance).await,
+                },
+            }
+        }
+    }
+
+    /// An instance came to an end that nobody asked for.
+    async fn ended(&self, slot: &Arc<Slot>, instance: &Arc<dyn Instance>) {
+        let words = instance
+            .last_words()
+            .unwrap_or_else(|| "it gave no reason".to_owned());
+        let id = &self.manifest.id;
+        tracing::warn!(plugin.id = %id, "`{id}` ended by itself: {words}");
+        let fault = Fault::new(
+            crate::model::fault::FaultKind::Unavailable,
+            format!("plugin `{id}` ended: {words}"),
+        );
+        {
+            let mut state = self.state();
+            state.slots.retain(|known| !Arc::ptr_eq(known, slot));
+            state.note_failure(
+                fault.because("upstream_exited"),
+                Duration::from_millis(self.manifest.restart.within_ms),
+            );
+        }
+        // Ends what it left behind.
+        instance.stop().await;
+    }
+
+    fn publish(&self, now: &Arc<crate::runtime::Surface>) {
+        self.surface.send_if_modified(|known| {
+            let differs = known.as_ref().is_none_or(|known| **known != **now);
+            if differs {
+                *known = Some(Arc::clone(now));
+            }
+            differs
+        });
+    }
+}
+
+impl super::State {
+    fn note_failure(&mut self, fault: Fault, within: Duration) {
+        let now = Instant::now();
+        self.failures
+            .retain(|then| now.duration_since(*then) < within);
+        self.failures.push_back(now);
+        self.last_failure = Some(fault);
+    }
+}
