@@ -12,6 +12,7 @@ pub mod session;
 
 pub mod runtime;
 
+pub mod builtin;
 pub mod registry;
 
 pub mod dispatch;
