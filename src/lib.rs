@@ -20,3 +20,7 @@ pub mod dispatch;
 pub mod front;
 
 pub mod config;
+
+pub mod app;
+pub mod cli;
+pub mod telemetry;

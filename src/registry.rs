@@ -182,6 +182,12 @@ impl Registry {
         Changes { changes: self.changes.subscribe(), owed: false, told: None }
     }
 
+    /// The catalog of what is known at this moment, for who does not let the registry keep it up to date.
+    pub fn rebuilt_catalog(&self) -> Arc<Catalog> {
+        self.rebuild();
+        self.catalog()
+    }
+
     /// All plugins, in order.
     pub fn plugins(&self) -> &[Arc<Plugin>] {
         &self.plugins
