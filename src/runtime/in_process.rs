@@ -35,6 +35,7 @@ use crate::wire::revision::Era;
 
 /// The table of compiled-in plugins, by the `entry` of their manifests: `builtin:echo`.
 #[derive(Default)]
+#[derive(Clone)]
 pub struct InProcess(BTreeMap<String, Entry>);
 
 /// How one of them is made.
