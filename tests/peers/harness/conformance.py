@@ -29,7 +29,7 @@ class Scenario:
 
     name: str
     verdict: str = "passed"
-    passed: int = 0
+    passed: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -60,7 +60,9 @@ def read_expected(path: Path | None) -> dict[str, set[str]]:
     return expected
 
 
-def suite(url: str, revision: str, out: Path, expected: Path | None = None, scenario: str | None = None) -> list[Scenario]:
+def suite(
+    url: str, revision: str, out: Path, expected: Path | None = None, scenario: str | None = None
+) -> list[Scenario]:
     """Runs the suite against `url`, keeps what it says under `out`, and gives its scenarios in its order."""
     flags, wanted = REVISIONS[revision]
     if scenario:
@@ -89,25 +91,28 @@ def _names(stdout: str, scenario: str | None) -> list[str]:
 
 def _read_scenario(name: str, out: Path) -> Scenario:
     found = Scenario(name)
-    files = [path for path in out.glob("server-*/checks.json") if re.fullmatch(rf"server-{re.escape(name)}-\d{{4}}-.*", path.parent.name)]
+    folder = re.compile(rf"server-{re.escape(name)}-\d{{4}}-.*")
+    files = [path for path in out.glob("server-*/checks.json") if folder.fullmatch(path.parent.name)]
     if not files:
         found.failed["no-result"] = "the suite wrote no result, so the scenario broke off"
     for check in (check for path in files for check in json.loads(path.read_text())):
         if check["status"] in ("FAILURE", "WARNING"):
             found.failed[check["id"]] = str(check.get("errorMessage") or check.get("description"))
         elif check["status"] == "SUCCESS":
-            found.passed += 1
+            found.passed.add(check["id"])
     return found
 
 
 def _judge(found: Scenario, expected: set[str] | None) -> None:
+    # An empty set stands for the whole scenario.
     if expected is None:
         found.verdict = "failed" if found.failed else "passed"
-    elif not found.failed:
+    elif expected and set(found.failed) - expected:
+        found.verdict = "failed"
+    elif not found.failed or expected & found.passed - set(found.failed):
         found.verdict = "stale"
     else:
-        # An entry without check ids stands for the whole scenario.
-        found.verdict = "failed" if expected and set(found.failed) - expected else "expected"
+        found.verdict = "expected"
 
 
 def table(found: list[Scenario]) -> str:
@@ -115,7 +120,7 @@ def table(found: list[Scenario]) -> str:
     width = max(len(one.name) for one in found)
     lines = []
     for one in found:
-        lines.append(f"{one.verdict:8}  {one.name:{width}}  {one.passed} checks passed, {len(one.failed)} failed")
+        lines.append(f"{one.verdict:8}  {one.name:{width}}  {len(one.passed)} checks passed, {len(one.failed)} failed")
         if one.verdict == "failed":
             lines += [f"            {check}: {' '.join(why.split())[:300]}" for check, why in one.failed.items()]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ so everything that is left of it can be found.
 
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -121,12 +122,24 @@ def leftovers(leader: int, family: dict[int, str], wait_s: float) -> list[str]:
 
     left = alive()
     while left and time.monotonic() < end:
-        time.sleep(0.05)
+        for pid in left:
+            _wait_for_end(pid, end)
         left = alive()
     words = [f"left running: {pid} {command_line(pid)}" for pid in left]
     for pid in left:
         kill(pid)
     return words
+
+
+def _wait_for_end(pid: int, end: float) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        select.select([handle], [], [], max(0, end - time.monotonic()))
+    finally:
+        os.close(handle)
 
 
 def session(leader: int) -> dict[int, str]:
