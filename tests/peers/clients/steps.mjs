@@ -2,9 +2,9 @@
 //!
 //! CLIENT (--url URL | --stdio '["COMMAND", "ARGUMENT", …]') STEPS
 //!
-//! STEPS is a JSON array: {"do": "list"}, {"do": "call" | "progress" | "cancel", "name": …, "arguments": …}. `cancel`
-//! gives up at the first progress notification. The first line printed says what was connected to, then comes one line
-//! per step; object keys are sorted, so that results of different ways can be compared as text.
+//! STEPS is a JSON array: {"do": "list"} or {"do": "call" | "progress" | "cancel", "name": …, "arguments": …}.
+//! `cancel` gives up at the first progress notification. The first line printed says what was connected to, then
+//! comes one line per step; object keys are sorted, so that results of different ways can be compared as text.
 
 /** Reads the command line: {url} or {command}, and the steps. */
 export function commandLine() {

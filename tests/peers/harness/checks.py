@@ -1,6 +1,7 @@
 """What must hold between a result through the gateway and the same client's result from the server itself."""
 
 import json
+from dataclasses import dataclass
 
 # What a client of one era is told and one of the other is not: the bridge adds or drops them at the top of a result.
 ERA_KEYS = ("resultType", "ttlMs", "cacheScope")
@@ -8,11 +9,25 @@ SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 INVALID_PARAMS = -32602
 
 
-def compare(step: dict, through: dict, direct: dict, prefix: str, gateway: bool) -> str | None:
+@dataclass(frozen=True)
+class Way:
+    """What the way of a result is allowed to change."""
+
+    # What the gateway puts in front of the names.
+    prefix: str
+    gateway: bool
+    # The names the server lists to a client without capabilities. What it lists beyond them to this client, because
+    # of what this client can do, may be missing.
+    listed_to_all: frozenset[str]
+    # Keys of a tool that this client keeps or not depending on the era.
+    era_tool_keys: tuple[str, ...]
+
+
+def compare(step: dict, through: dict, direct: dict, way: Way) -> str | None:
     """What is wrong with the result of one step, or nothing."""
     if step["do"] == "list":
-        return _tools(through, direct, prefix)
-    if gateway and step["name"] == "no_such_tool":
+        return _tools(through, direct, way)
+    if way.gateway and step["name"] == "no_such_tool":
         return _unknown(through)
     if step["do"] == "cancel":
         if not through.get("aborted") or not through["progress"]:
@@ -20,21 +35,28 @@ def compare(step: dict, through: dict, direct: dict, prefix: str, gateway: bool)
         return None
     if step["do"] == "progress":
         return _progress(through, direct) or _same(through.get("result"), direct.get("result"))
-    return _same(_plain_names(through, step["name"], prefix), direct)
+    return _same(_plain_names(through, step["name"], way.prefix), direct)
 
 
-def _tools(through: dict, direct: dict, prefix: str) -> str | None:
+def _tools(through: dict, direct: dict, way: Way) -> str | None:
     if "tools" not in through or "tools" not in direct:
         return f"no list: {show(through)}; from the server itself: {show(direct)}"
     # The gateway's own tools are its own business.
     mine = {tool["name"]: tool for tool in through["tools"] if not tool["name"].startswith("toolgate__")}
     for tool in direct["tools"]:
-        listed = mine.pop(prefix + tool["name"], None)
+        listed = mine.pop(way.prefix + tool["name"], None)
         if listed is None:
-            return f"{prefix}{tool['name']} is not listed"
-        if wrong := _same({**listed, "name": tool["name"]}, tool):
+            if tool["name"] in way.listed_to_all:
+                return f"{way.prefix}{tool['name']} is not listed"
+            continue
+        kept = [_without({**one, "name": tool["name"]}, way.era_tool_keys) for one in (listed, tool)]
+        if wrong := _same(*kept):
             return f"{tool['name']}: {wrong}"
     return f"listed too much: {', '.join(mine)}" if mine else None
+
+
+def _without(value: dict, keys: tuple[str, ...]) -> dict:
+    return {key: inner for key, inner in value.items() if key not in keys}
 
 
 def _unknown(through: dict) -> str | None:
@@ -69,9 +91,9 @@ def _without_era(value: object) -> object:
         return value
     if "result" in value:
         return {**value, "result": _without_era(value["result"])}
-    kept = {key: inner for key, inner in value.items() if key not in ERA_KEYS}
+    kept = _without(value, ERA_KEYS)
     if isinstance(kept.get("_meta"), dict):
-        kept["_meta"] = {key: inner for key, inner in kept["_meta"].items() if key != SERVER_INFO}
+        kept["_meta"] = _without(kept["_meta"], (SERVER_INFO,))
         if not kept["_meta"]:
             del kept["_meta"]
     return kept

@@ -30,6 +30,8 @@ class Client:
     name: str
     take: Callable[[Target, list[dict], Path], list[dict]]
     all_steps: bool = True
+    # Keys of a tool that it keeps or not depending on the era of its connection, whatever the server sent.
+    era_tool_keys: tuple[str, ...] = ()
 
 
 def _script(*command: str | Path) -> Callable[[Target, list[dict], Path], list[dict]]:
@@ -86,9 +88,9 @@ def _inspect(main: list[str], step: dict, env: dict[str, str]) -> dict:
 
 ALL = [
     Client("ts_legacy", _script(NODE, CLIENTS / "ts_legacy.mjs")),
-    Client("ts_auto", _script(NODE, CLIENTS / "ts_auto.mjs")),
+    Client("ts_auto", _script(NODE, CLIENTS / "ts_auto.mjs"), era_tool_keys=("execution",)),
     Client("py_auto", _script(PYTHON, CLIENTS / "py_modern.py")),
     Client("py_legacy", _script(PYTHON, CLIENTS / "py_modern.py", "--mode", "legacy")),
     Client("inspector", _inspector("legacy"), all_steps=False),
-    Client("inspector_auto", _inspector("auto"), all_steps=False),
+    Client("inspector_auto", _inspector("auto"), all_steps=False, era_tool_keys=("execution",)),
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import clients, conformance, servers
-from harness.checks import compare, show
+from harness.checks import Way, compare, show
 from harness.clients import Client, Target
 from harness.places import PEERS, TARGET, Missing, program
 from harness.process import Failed, Server
@@ -51,23 +51,30 @@ def _server_part(name: str, make: Callable[[Path], servers.Plugin]) -> Part:
             for client in options.clients:
                 with caught(report, f"{name}, {client.name} directly"):
                     expected[client.name] = client.take(server, steps_of(plugin, client, ""), scratch)
+            listed_to_all = bare_names(server, scratch)
             with fronts(report, name, plugin, server, options, scratch) as ways:
                 for way, target in ways:
                     for client in options.clients:
-                        if client.name in expected:
-                            what = f"{name}, {client.name} over {way}"
-                            direct = expected[client.name]
-                            with caught(report, what):
-                                through = client.take(target, steps_of(plugin, client, prefix), scratch)
-                                steps = steps_of(plugin, client, "")
-                                for step, one, other in zip(steps, through, direct, strict=True):
-                                    wrong = compare(step, one, other, prefix, not options.direct)
-                                    report.check(f"{what}, {show(step)[:100]}", wrong)
+                        if client.name not in expected:
+                            continue
+                        what = f"{name}, {client.name} over {way}"
+                        allowed = Way(prefix, not options.direct, listed_to_all, client.era_tool_keys)
+                        with caught(report, what):
+                            through = client.take(target, steps_of(plugin, client, prefix), scratch)
+                            steps = steps_of(plugin, client, "")
+                            for step, one, other in zip(steps, through, expected[client.name], strict=True):
+                                report.check(f"{what}, {show(step)[:100]}", compare(step, one, other, allowed))
                 if plugin.id == "everything" and not plugin.serves_http and not options.direct:
                     with caught(report, f"{name}, environment"):
                         _environment(report, name, ways[0][1], scratch)
 
     return part
+
+
+def bare_names(server: Target, scratch: Path) -> frozenset[str]:
+    """The tools that the server lists to a client that can do nothing."""
+    (listed,) = clients.ALL[0].take(server, [{"do": "list"}], scratch)
+    return frozenset(tool["name"] for tool in listed["tools"])
 
 
 def steps_of(plugin: servers.Plugin, client: Client, prefix: str) -> list[dict]:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 START_S = 30
 STOP_S = 15
+# What was killed on the way out may take that long to be gone.
+ORPHAN_S = 1
 
 
 class Failed(Exception):
@@ -83,8 +85,8 @@ class Server:
                 wrong.append(f"{self.name} was still there {STOP_S} s after SIGTERM")
                 self.process.kill()
                 self.process.wait()
-            wrong += leftovers(self.process.pid, family, wait_s=0)
-        wrong += leftovers(self.process.pid, {}, wait_s=0)
+            wrong += leftovers(self.process.pid, family, wait_s=ORPHAN_S)
+        wrong += leftovers(self.process.pid, {}, wait_s=ORPHAN_S)
         self._reader.join(STOP_S)
         self.process.stderr.close()
         return wrong
