@@ -5,6 +5,8 @@
 
 pub mod link;
 
+pub mod mcp_http;
+
 pub mod mcp_stdio;
 
 pub mod process;
