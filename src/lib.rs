@@ -12,4 +12,15 @@ pub mod session;
 
 pub mod runtime;
 
+pub mod builtin;
 pub mod registry;
+
+pub mod dispatch;
+
+pub mod front;
+
+pub mod config;
+
+pub mod app;
+pub mod cli;
+pub mod telemetry;

@@ -269,3 +269,6 @@ impl Manifest {
 fn tools_only() -> BTreeSet<Grant> {
     BTreeSet::from([Grant::Tools])
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -6,6 +6,8 @@ pub mod gate;
 
 pub mod naming;
 
+pub mod discover;
+
 pub mod order;
 
 pub mod plugin;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::background::Supervisor;
 use crate::manifest::Load;
@@ -152,6 +155,11 @@ impl Registry {
         self.catalog.load_full()
     }
 
+    /// Reads the current catalog without keeping it.
+    pub fn with_catalog<T>(&self, read: impl FnOnce(&Catalog) -> T) -> T {
+        read(&self.catalog.load())
+    }
+
     /// The current catalog, after the plugins that start with the gateway had a moment to start.
     pub async fn settled_catalog(&self) -> Arc<Catalog> {
         if !*self.settled.borrow() {
@@ -171,7 +179,13 @@ impl Registry {
 
     /// The changes of the catalog.
     pub fn changes(&self) -> Changes {
-        Changes(self.changes.subscribe())
+        Changes { changes: self.changes.subscribe(), owed: false, told: None }
+    }
+
+    /// The catalog of what is known at this moment, for who does not let the registry keep it up to date.
+    pub fn rebuilt_catalog(&self) -> Arc<Catalog> {
+        self.rebuild();
+        self.catalog()
     }
 
     /// All plugins, in order.
@@ -252,20 +266,31 @@ impl Registry {
     }
 }
 
-/// Waits for changes of the catalog.
-#[derive(Debug, Clone)]
-pub struct Changes(watch::Receiver<u64>);
+/// Waits for changes of the catalog, for one client.
+#[derive(Debug)]
+pub struct Changes {
+    changes: watch::Receiver<u64>,
+    /// A change was seen that the client is not told of yet.
+    owed: bool,
+    /// When it was last told of one.
+    told: Option<Instant>,
+}
 
 impl Changes {
-    /// Waits for the next change; after that, for the pause that clients are owed. What changes meanwhile is told once.
+    /// Waits until the client is to be told of a change: at once, but at most once a second. Changes that come closer
+    /// together are told as one; none is lost when the wait is given up.
     pub async fn next(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await;
+        if !self.owed {
+            if self.changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            self.owed = true;
         }
-    }
-
-    /// The pause after which the next change may be told.
-    pub async fn pause() {
-        tokio::time::sleep(CHANGES_PAUSE).await;
+        if let Some(told) = self.told {
+            tokio::time::sleep_until(told + CHANGES_PAUSE).await;
+        }
+        self.changes.mark_unchanged();
+        self.owed = false;
+        self.told = Some(Instant::now());
     }
 }

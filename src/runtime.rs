@@ -3,6 +3,12 @@
 //! The two seams of the gateway: a [`Runtime`] starts instances of plugins, an [`Instance`] answers requests. They sit
 //! at the level of calls. Handshakes, eras, reconnects and sessions upstream stay inside a runtime.
 
+pub mod in_process;
+
+pub mod rmcp_host;
+
+mod own_thread;
+
 pub mod link;
 
 pub mod mcp_http;

@@ -80,6 +80,9 @@ fn check_identity(manifest: &Manifest, report: &mut Report<'_>) {
 
 fn check_runtimes(manifest: &Manifest, report: &mut Report<'_>) {
     let kinds = manifest.runtimes();
+    // A runtime that could not be read says nothing about the sections that are needed.
+    let unread = report.blames(&path(["runtime"]));
+    let needed = if unread { &[] } else { kinds };
     if kinds.is_empty() {
         report.add(
             &path(["runtime"]),
@@ -87,7 +90,7 @@ fn check_runtimes(manifest: &Manifest, report: &mut Report<'_>) {
         );
     }
     no_doubles(report, "runtime", "", kinds.iter());
-    for kind in kinds {
+    for kind in needed {
         let present = match kind {
             RuntimeKind::InProcess => manifest.in_process.is_some(),
             RuntimeKind::McpStdio => manifest.mcp_stdio.is_some(),

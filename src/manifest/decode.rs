@@ -46,9 +46,10 @@ pub fn decode<T: DeserializeOwned>(node: &Node) -> Decoded<T> {
                 let path = fault.path();
                 let message = fault.message(patched.lookup(&path[..path.len().saturating_sub(1)]));
                 report.add(&path, message);
-                if !patch(patched.to_mut(), &path, &fault.kind) {
+                let Some(emptied) = patch(patched.to_mut(), &path, &fault.kind) else {
                     break;
-                }
+                };
+                report.blamed.push(emptied);
             }
         }
     }
@@ -84,7 +85,14 @@ impl<'n> Report<'n> {
     }
 
     fn note(&mut self, path: &[String], message: String, mend: Option<&str>) {
-        if self.blamed.iter().any(|blamed| path.starts_with(blamed)) {
+        let is_hole = matches!(
+            self.root.lookup(path),
+            Some(Node {
+                value: Value::Hole(_),
+                ..
+            })
+        );
+        if is_hole || self.blamed.iter().any(|blamed| path.starts_with(blamed)) {
             return;
         }
         let message = hide_environment(message, self.root.lookup(path));
@@ -92,6 +100,13 @@ impl<'n> Report<'n> {
         problem.mend = mend.map(str::to_owned);
         self.problems.push(problem);
         self.blamed.push(path.to_vec());
+    }
+
+    /// Whether the value at `path`, or part of it, has a problem already.
+    pub fn blames(&self, path: &[String]) -> bool {
+        self.blamed
+            .iter()
+            .any(|blamed| blamed.starts_with(path) || path.starts_with(blamed))
     }
 
     pub fn into_problems(self) -> Vec<Problem> {
@@ -110,6 +125,16 @@ impl<'n> Report<'n> {
 /// Path steps from texts.
 pub fn path<const N: usize>(steps: [&str; N]) -> Vec<String> {
     steps.map(str::to_owned).to_vec()
+}
+
+/// The path of an item of a list, or of something in it.
+pub fn in_list(list: &[&str], index: usize, inside: &[&str]) -> Vec<String> {
+    let index = index.to_string();
+    list.iter()
+        .chain([&index.as_str()])
+        .chain(inside)
+        .map(|step| (*step).to_owned())
+        .collect()
 }
 
 /// A value from the environment may be a secret, so a message never quotes it.
@@ -142,41 +167,36 @@ impl Fault {
     }
 }
 
-/// Makes the document readable past the fault. False when nothing more can be done.
-fn patch(root: &mut Node, path: &[String], kind: &FaultKind) -> bool {
-    let Some((last, above)) = path.split_last() else {
-        return false;
-    };
+/// Makes the document readable past the fault, and tells which value is no longer what was written. `None` when
+/// nothing more can be done.
+fn patch(root: &mut Node, path: &[String], kind: &FaultKind) -> Option<Vec<String>> {
+    let (last, above) = path.split_last()?;
     match kind {
         FaultKind::UnknownKey { .. } | FaultKind::BadKey(..) => {
-            descend(root, above).is_some_and(|table| table.take(last).is_some())
+            descend(root, above)?.take(last)?;
+            Some(path.to_vec())
         }
         FaultKind::Missing(_) | FaultKind::Wrong(_) => match descend(root, path) {
             Some(Node {
                 value: Value::Hole(turn),
                 ..
-            }) if *turn + 1 >= HOLE_TEXTS.len() => !above.is_empty() && dig(root, above),
+            }) if *turn + 1 >= HOLE_TEXTS.len() => dig(root, above),
             Some(Node {
                 value: Value::Hole(turn),
                 ..
             }) => {
                 *turn += 1;
-                true
+                Some(path.to_vec())
             }
             _ => dig(root, path),
         },
     }
 }
 
-/// Puts a hole at `path`; a hole on the way becomes a table.
-fn dig(root: &mut Node, path: &[String]) -> bool {
-    let (last, above) = match path {
-        [] => return false,
-        [above @ .., last] => (last, above),
-    };
-    let Some(parent) = descend(root, above) else {
-        return false;
-    };
+/// Puts a hole at `path`, which is given back; a hole on the way becomes a table.
+fn dig(root: &mut Node, path: &[String]) -> Option<Vec<String>> {
+    let (last, above) = path.split_last()?;
+    let parent = descend(root, above)?;
     let hole = Node::new(parent.place.clone(), Value::Hole(0));
     if let Value::Hole(_) = parent.value {
         parent.value = Value::Table(Table::new());
@@ -190,21 +210,11 @@ fn dig(root: &mut Node, path: &[String]) -> bool {
                     node: hole,
                 },
             );
-            true
         }
-        Value::Array(items) => match last
-            .parse::<usize>()
-            .ok()
-            .and_then(|index| items.get_mut(index))
-        {
-            Some(item) => {
-                *item = hole;
-                true
-            }
-            None => false,
-        },
-        _ => false,
+        Value::Array(items) => *items.get_mut(last.parse::<usize>().ok()?)? = hole,
+        _ => return None,
     }
+    Some(path.to_vec())
 }
 
 fn descend<'n>(root: &'n mut Node, path: &[String]) -> Option<&'n mut Node> {

@@ -3,6 +3,7 @@
 //! Manifests and configs are read into this tree first, so that variables can be filled in, the operator's overrides
 //! laid over a manifest, and every problem named with its line, whatever the format was.
 
+use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -12,7 +13,7 @@ use crate::manifest::problem::{Place, Problem, Problems};
 use crate::manifest::{json_text, toml_text};
 
 /// A value and the place where it starts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node {
     pub place: Place,
     pub value: Value,
@@ -21,7 +22,7 @@ pub struct Node {
 }
 
 /// What a document can hold.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Value {
     Null,
     Bool(bool),
@@ -53,6 +54,17 @@ pub enum Format {
     Json,
 }
 
+/// Any text in it may be a secret.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = (self.place.line, self.place.column);
+        f.debug_struct("Node")
+            .field("line", &line)
+            .field("column", &column)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Node {
     /// Reads a document. `file` is named in every place of it.
     pub fn parse(
@@ -62,10 +74,12 @@ impl Node {
     ) -> Result<Self, Problems> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = Lines::new(text, file.map(Arc::from));
-        let node = match format {
+        let mut node = match format {
             Format::Toml => toml_text::read(text, &lines)?,
             Format::Json => json_text::read(text, &lines)?,
         };
+        // Editors put the address of the schema there.
+        node.take("$schema");
         match node.value {
             Value::Table(_) => Ok(node),
             _ => Err(Problems(vec![Problem::at(
@@ -230,7 +244,10 @@ impl<'t> Lines<'t> {
 
     /// The place of a byte offset; past the end it is the end.
     pub fn place(&self, offset: usize) -> Place {
-        let offset = self.text.floor_char_boundary(offset);
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
         let line = self.starts.partition_point(|start| *start <= offset);
         let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);

@@ -12,7 +12,13 @@ use crate::manifest::document::{Entry, Node, Value};
 use crate::manifest::problem::nearest;
 
 /// What a hole reads as when a text is wanted; tried one after the other.
-pub const HOLE_TEXTS: [&str; 4] = ["x", "http://localhost/", "in_process", ""];
+pub const HOLE_TEXTS: [&str; 5] = [
+    "x",
+    "http://localhost/",
+    "in_process",
+    "127.0.0.1:1",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+];
 
 /// Why a document does not fit its type.
 #[derive(Debug)]

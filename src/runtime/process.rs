@@ -7,6 +7,8 @@ mod descendants;
 
 mod helper;
 
+mod limits;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -19,6 +21,7 @@ use tokio::sync::watch;
 use crate::background::Supervisor;
 
 pub use descendants::{become_subreaper, reap_orphans};
+pub use limits::raise_file_limit;
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
 
 /// How long a child may take to end after its input was closed.

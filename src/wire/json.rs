@@ -107,6 +107,12 @@ impl Json {
         Self(text)
     }
 
+    /// The same text in memory of its own: it does not keep the message alive that it came in.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// The text.
     pub fn bytes(&self) -> &Bytes {
         &self.0

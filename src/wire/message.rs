@@ -133,7 +133,7 @@ impl Message {
         };
         let id = match find("id") {
             None => None,
-            Some((_, json)) => Some(Id::of(json)),
+            Some((_, json)) => Some(Id::of(&json)),
         };
         let known_id = id.clone().flatten();
         let invalid = |message: &str| Reject::invalid(known_id.clone(), message);
@@ -211,17 +211,17 @@ impl Message {
 
 impl Id {
     /// The id in that text, unless it is none.
-    fn of(json: Json) -> Option<Self> {
+    pub fn of(json: &Json) -> Option<Self> {
         match json.bytes().first()? {
             b'"' if json.bytes().contains(&b'\\') => Some(Self(Json::of(json.string()?.as_ref()))),
-            b'"' => Some(Self(json)),
+            b'"' => Some(Self(json.clone())),
             b'-' | b'0'..=b'9'
                 if json
                     .bytes()
                     .iter()
                     .all(|byte| *byte == b'-' || byte.is_ascii_digit()) =>
             {
-                Some(Self(json))
+                Some(Self(json.clone()))
             }
             _ => None,
         }

@@ -1,0 +1,68 @@
+//! The plugins that come with the gateway, compiled in.
+//!
+//! Adding one: a file here, a folder with its manifest under `plugins/`, a row in [`all`].
+
+mod clock;
+
+mod echo;
+
+mod hash;
+
+mod text;
+
+use std::sync::Arc;
+
+use crate::plugin::{Factory, Plugin};
+
+/// A compiled-in plugin.
+#[derive(Clone)]
+pub struct Builtin {
+    /// Its id, the one in its manifest.
+    pub id: &'static str,
+    /// Its manifest. The `entry` in it is `builtin:` and the id.
+    pub manifest_toml: &'static str,
+    /// Makes it.
+    pub factory: Factory,
+}
+
+/// All of them, by id.
+pub fn all() -> Vec<Builtin> {
+    vec![
+        row(
+            "clock",
+            include_str!("../plugins/clock/plugin.toml"),
+            || clock::Clock,
+        ),
+        row("echo", include_str!("../plugins/echo/plugin.toml"), || {
+            echo::Echo
+        }),
+        row("hash", include_str!("../plugins/hash/plugin.toml"), || {
+            hash::Hash
+        }),
+        row("text", include_str!("../plugins/text/plugin.toml"), || {
+            text::Text
+        }),
+    ]
+}
+
+fn row<P: Plugin>(
+    id: &'static str,
+    manifest_toml: &'static str,
+    make: impl Fn() -> P + Send + Sync + 'static,
+) -> Builtin {
+    Builtin {
+        id,
+        manifest_toml,
+        factory: Arc::new(move || Arc::new(make())),
+    }
+}
+
+impl Builtin {
+    /// What the manifest's `in_process.entry` names it by.
+    pub fn entry(&self) -> String {
+        format!("builtin:{}", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! The command line: reads it, does what it says, prints what came of it.
+
+mod check;
+
+mod output;
+
+mod plugins;
+
+mod schema;
+
+mod serve;
+
+mod stdio;
+
+mod token;
+
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::{App, Runtimes, compiled_in, launcher};
+use crate::builtin::{self, Builtin};
+use crate::config::env::Env;
+use crate::config::load::{Loaded, load};
+use crate::config::resolve::resolve;
+use crate::manifest::problem::Problems;
+use crate::model::plugin_id::PluginId;
+use crate::runtime::in_process::InProcess;
+use crate::runtime::process::{HELPER_ARGUMENT, run_helper};
+use crate::telemetry::Format;
+
+/// An MCP gateway: plugins become the tools of one MCP server.
+#[derive(Debug, Parser)]
+#[command(name = "toolgate", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration: `toolgate.toml`, or a JSON file with `mcpServers` as assistants write it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// What goes to the log on standard error, such as `debug` or `warn,toolgate::audit=info`.
+    #[arg(long, global = true, value_name = "FILTER", env = "TOOLGATE_LOG")]
+    log: Option<String>,
+
+    /// How lines of the log look.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: Format,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves over HTTP: MCP at /mcp, plain HTTP at /api/tools.
+    Serve(serve::Arguments),
+    /// Serves one MCP client on standard input and output.
+    Stdio,
+    /// Finds every problem of the configuration and the plugins, each with its place and mend.
+    Check,
+    /// The plugins.
+    #[command(subcommand)]
+    Plugins(plugins::Command),
+    /// The tools.
+    #[command(subcommand)]
+    Tools(tools::Command),
+    /// Prints a JSON schema.
+    Schema {
+        /// What of.
+        #[arg(value_enum)]
+        of: schema::Subject,
+    },
+    /// The tokens that callers show.
+    #[command(subcommand)]
+    Token(token::Command),
+}
+
+/// Does what the command line says, with the plugins that come with the gateway.
+pub fn main() -> ExitCode {
+    let builtins = builtin::all();
+    main_with(&builtins, compiled_in(&builtins))
+}
+
+/// Does what the command line says, with these compiled-in plugins: for gateways that bring their own.
+pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == HELPER_ARGUMENT) {
+        output::complain(&run_helper(arguments));
+        return ExitCode::from(127);
+    }
+    let arguments = Arguments::parse();
+    let context = Context {
+        env: Env::from_process(),
+        config: arguments.config,
+        log: arguments.log,
+        log_format: arguments.log_format,
+        builtins,
+        in_process,
+    };
+    match arguments.command {
+        Command::Serve(serve) => serve::run(&context, &serve),
+        Command::Stdio => stdio::run(&context),
+        Command::Check => check::run(&context),
+        Command::Plugins(command) => plugins::run(&context, &command),
+        Command::Tools(command) => tools::run(&context, &command),
+        Command::Schema { of } => schema::run(of),
+        Command::Token(command) => token::run(&command),
+    }
+}
+
+/// What every command works with.
+struct Context<'a> {
+    env: Env,
+    config: Option<PathBuf>,
+    log: Option<String>,
+    log_format: Format,
+    builtins: &'a [Builtin],
+    in_process: InProcess,
+}
+
+impl Context<'_> {
+    fn manifests(&self) -> Vec<(PluginId, &str)> {
+        let id = |builtin: &Builtin| builtin.id.parse().expect("ids of built-in plugins are ids");
+        self.builtins.iter().map(|builtin| (id(builtin), builtin.manifest_toml)).collect()
+    }
+
+    /// Reads the configuration.
+    fn load(&self) -> Result<Loaded, Problems> {
+        load(self.config.as_deref(), &self.env)
+    }
+
+    /// A gateway of this configuration, with nothing started.
+    fn app(&self, loaded: &Loaded) -> Result<App, Problems> {
+        let resolution = resolve(loaded, &self.manifests())?;
+        let helper = cfg!(target_os = "linux").then(std::env::current_exe).and_then(Result::ok);
+        let runtimes = Runtimes::new(self.in_process.clone(), launcher(&self.env, helper));
+        Ok(App::new(loaded, resolution, &runtimes))
+    }
+
+    /// Begins to log; `default` is what is logged unless the command line says otherwise.
+    fn start_log(&self, default: &str) -> Result<tracing_appender::non_blocking::WorkerGuard, ExitCode> {
+        crate::telemetry::start(self.log.as_deref().unwrap_or(default), self.log_format).map_err(|err| failure(&err))
+    }
+}
+
+/// Complains, for an exit with code 1.
+fn failure(message: &str) -> ExitCode {
+    output::complain(message);
+    ExitCode::FAILURE
+}
+
+/// The runtime that commands run on.
+fn tokio_runtime(worker_threads: Option<usize>) -> Result<tokio::runtime::Runtime, ExitCode> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = worker_threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build().map_err(|err| failure(&format!("could not start: {err}")))
+}

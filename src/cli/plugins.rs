@@ -1,0 +1,107 @@
+//! `toolgate plugins`: which plugins there are.
+
+use std::process::ExitCode;
+
+use crate::cli::{Context, failure, output, tokio_runtime};
+use crate::registry::pool::Standing;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Starts the plugins and lists them with what became of them.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
+    let Command::List { json } = command;
+    let _log = match context.start_log("error") {
+        Ok(guard) => guard,
+        Err(code) => return code,
+    };
+    let loaded = match context.load() {
+        Ok(loaded) => loaded,
+        Err(problems) => return failure(&problems.to_string()),
+    };
+    let runtime = match tokio_runtime(None) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    runtime.block_on(async {
+        let app = match context.app(&loaded) {
+            Ok(app) => app,
+            Err(problems) => return failure(&problems.to_string()),
+        };
+        let registry = app.desk.registry();
+        futures::future::join_all(registry.plugins().iter().map(|plugin| plugin.warm())).await;
+        let plugins: Vec<_> = registry.plugins().iter().map(|plugin| Row::of(plugin)).collect();
+        if *json {
+            let rows: Vec<_> = plugins.iter().map(Row::json).collect();
+            output::say(&serde_json::to_string_pretty(&rows).expect("rows have string keys"));
+        } else {
+            let rows: Vec<_> = plugins.iter().map(Row::cells).collect();
+            output::table(&["PLUGIN", "VERSION", "RUNTIME", "STATE", "TOOLS", "SOURCE"], &rows);
+            for row in plugins.iter().filter(|row| row.trouble.is_some()) {
+                output::complain(&format!("{}: {}", row.id, row.trouble.as_deref().unwrap_or_default()));
+            }
+        }
+        app.stop().await;
+        ExitCode::SUCCESS
+    })
+}
+
+struct Row {
+    id: String,
+    version: String,
+    runtime: &'static str,
+    state: &'static str,
+    tools: usize,
+    source: String,
+    trouble: Option<String>,
+}
+
+impl Row {
+    fn of(plugin: &crate::registry::plugin::Plugin) -> Self {
+        let (state, trouble) = match plugin.standing() {
+            Standing::Active => ("active", None),
+            Standing::Idle => ("idle", None),
+            Standing::Starting => ("starting", None),
+            Standing::Stopped => ("stopped", None),
+            Standing::Failed(why) => ("error", Some(why)),
+        };
+        Self {
+            id: plugin.manifest.id.to_string(),
+            version: plugin.manifest.version.clone(),
+            runtime: plugin.runtime.as_str(),
+            state,
+            tools: plugin.surface().tools.len(),
+            source: plugin.source.clone(),
+            trouble,
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.clone(),
+            self.version.clone(),
+            self.runtime.to_owned(),
+            self.state.to_owned(),
+            self.tools.to_string(),
+            self.source.clone(),
+        ]
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.id,
+            "version": self.version,
+            "runtime": self.runtime,
+            "state": self.state,
+            "tools": self.tools,
+            "source": self.source,
+            "error": self.trouble,
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! `toolgate tools`: which tools there are, and calling one.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::cli::{Context, failure, output, tokio_runtime};
+use crate::dispatch::CallError;
+use crate::model::caller::ClientProfile;
+use crate::model::client::Deaf;
+use crate::runtime::CallContext;
+use crate::wire::json::Json;
+use crate::wire::members::Members;
+use crate::wire::message::Params;
+use crate::wire::revision::Revision;
+
+/// How much of a description is shown on a line.
+const DESCRIPTION: usize = 80;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Lists the tools.
+    List {
+        /// As JSON: the definitions as clients see them.
+        #[arg(long)]
+        json: bool,
+        /// Also those that are not listed, with the reason.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Calls a tool and prints its result as JSON. Exit code 1 when the tool failed, 2 when it could not be called.
+    Call {
+        /// The name as `tools list` shows it.
+        name: String,
+        /// The arguments, a JSON object.
+        #[arg(default_value = "{}")]
+        arguments: String,
+    },
+}
+
+pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
+    let _log = match context.start_log("error") {
+        Ok(guard) => guard,
+        Err(code) => return code,
+    };
+    let loaded = match context.load() {
+        Ok(loaded) => loaded,
+        Err(problems) => return failure(&problems.to_string()),
+    };
+    let runtime = match tokio_runtime(None) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    runtime.block_on(async {
+        let app = match context.app(&loaded) {
+            Ok(app) => app,
+            Err(problems) => return failure(&problems.to_string()),
+        };
+        let code = match command {
+            Command::List { json, all } => list(&app, *json, *all).await,
+            Command::Call { name, arguments } => call(&app, name, arguments).await,
+        };
+        app.stop().await;
+        code
+    })
+}
+
+async fn list(app: &App, json: bool, all: bool) -> ExitCode {
+    let registry = app.desk.registry();
+    let plugins = registry.plugins();
+    let started = futures::future::join_all(plugins.iter().map(|plugin| plugin.warm())).await;
+    for fault in started.iter().filter_map(|started| started.as_ref().err()) {
+        output::complain(&fault.to_string());
+    }
+    let (catalog, caller) = (registry.rebuilt_catalog(), app.callers.anonymous());
+    if json {
+        let definitions: Vec<&Json> = catalog.entries(caller).map(|entry| &entry.definition).collect();
+        output::say(&serde_json::to_string_pretty(&definitions).expect("definitions are JSON"));
+        return ExitCode::SUCCESS;
+    }
+    let describe = |definition: &Json| {
+        let text = Members::of(definition).and_then(|members| Some(members.string("description")?.into_owned()));
+        output::one_line(&text.unwrap_or_default(), DESCRIPTION)
+    };
+    let row = |entry: &Arc<crate::registry::catalog::Entry>| {
+        vec![entry.name.to_string(), entry.plugin.manifest.id.to_string(), describe(&entry.definition)]
+    };
+    let rows: Vec<_> = catalog.entries(caller).map(row).collect();
+    output::table(&["TOOL", "PLUGIN", "DESCRIPTION"], &rows);
+    if all {
+        output::say("");
+        let row = |hidden: &crate::registry::catalog::Hidden| {
+            vec![hidden.name.clone(), hidden.plugin.to_string(), hidden.reason.clone()]
+        };
+        let hidden: Vec<_> = catalog.hidden(caller).map(row).collect();
+        output::table(&["NOT LISTED", "PLUGIN", "REASON"], &hidden);
+    }
+    ExitCode::SUCCESS
+}
+
+async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
+    let arguments = match Json::scan(Bytes::copy_from_slice(arguments.as_bytes())) {
+        Ok(arguments) if arguments.is_object() => arguments,
+        Ok(_) => return unable("the arguments must be a JSON object"),
+        Err(err) => return unable(&format!("the arguments are not JSON: {err}")),
+    };
+    let registry = app.desk.registry();
+    if registry.wake(name, app.callers.anonymous()).await.is_none() {
+        let plugins = registry.plugins();
+        futures::future::join_all(plugins.iter().map(|plugin| plugin.warm())).await;
+        registry.rebuilt_catalog();
+    }
+    let mut params = Params::default();
+    params.members.set("name", Json::of(name));
+    params.members.set("arguments", arguments);
+    let context = CallContext {
+        id: app.desk.dispatcher.next_call(),
+        caller: Arc::clone(app.callers.anonymous()),
+        profile: Arc::new(ClientProfile { revision: Revision::NEWEST_LEGACY, ..ClientProfile::bare() }),
+        session: None,
+        log_level: None,
+        timeout: None,
+        cancel: CancellationToken::new(),
+        client: Arc::new(Deaf),
+    };
+    match app.desk.dispatcher.call_tool(name, params, context).await {
+        Ok(reply) => {
+            let value: serde_json::Result<Box<serde_json::value::RawValue>> = reply.result.parse();
+            output::say(value.as_ref().map_or("", |value| value.get()));
+            let failed = Members::of(&reply.result).is_some_and(|result| result.get("isError").is_some_and(Json::is_true));
+            if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(CallError::Plugin(error)) => unable(&format!("{} ({})", error.message, error.code)),
+        Err(CallError::Fault(fault)) => unable(&fault.to_string()),
+    }
+}
+
+/// Complains that the tool could not be called.
+fn unable(message: &str) -> ExitCode {
+    output::complain(message);
+    ExitCode::from(2)
+}

@@ -1,0 +1,63 @@
+//! The operator's file as it is written: `toolgate.toml`, or the same in JSON.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::config::ToolNames;
+use crate::config::schema;
+use crate::dispatch::config::PolicyConfig;
+use crate::front::config::{AuthConfig, ServerConfig};
+
+/// The settings of toolgate.
+///
+/// `${VAR}` and `${VAR:-default}` in texts are filled in from the environment.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "toolgate.toml")]
+pub struct ConfigFile {
+    /// The HTTP server.
+    pub server: ServerConfig,
+    /// Who may call.
+    pub auth: AuthConfig,
+    /// What may be called, whoever calls.
+    pub policy: PolicyConfig,
+    /// The event bus.
+    pub events: EventsConfig,
+    /// Where calls are recorded.
+    pub ledger: LedgerConfig,
+    /// Directories that are searched for plugins, relative to this file.
+    pub plugin_dirs: Vec<PathBuf>,
+    /// Plugins by id: settings for one that is found, or a whole plugin with `runtime` and its section. Every key of
+    /// a manifest may stand here and replaces what the manifest says.
+    #[schemars(schema_with = "schema::plugin_entries")]
+    pub plugins: IndexMap<String, IgnoredAny>,
+    /// Servers as assistants write them: `command`, `args`, `env`, or `url`, `headers`.
+    #[serde(rename = "mcpServers")]
+    #[schemars(schema_with = "schema::assistant_servers")]
+    pub mcp_servers: IndexMap<String, IgnoredAny>,
+    /// How many enabled plugins the gateway takes.
+    #[serde(default = "max_plugins")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_plugins: usize,
+    /// Which characters listed tool names may have.
+    pub tool_names: ToolNames,
+}
+
+/// The event bus. Its backends have no settings yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {}
+
+/// Where calls are recorded. Its backends have no settings yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerConfig {}
+
+/// How many plugins the gateway takes when the file does not say.
+pub fn max_plugins() -> usize {
+    100
+}

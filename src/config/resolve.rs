@@ -1,0 +1,418 @@
+//! The plugins there are: compiled in, found in folders, defined in the config; each with the operator's word on it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexSet;
+
+use crate::config::expand::{Words, expand};
+use crate::config::load::Loaded;
+use crate::config::plugin_entry::PluginEntry;
+use crate::manifest::decode::{in_list, path};
+use crate::manifest::document::{Format, Node, Value};
+use crate::manifest::problem::{Problem, Problems, nearest};
+use crate::manifest::{Grant, Kind, Load, Manifest, read};
+use crate::model::plugin_id::PluginId;
+use crate::registry::discover::discover;
+
+/// A plugin that is compiled in: its id and its manifest in TOML.
+pub type Builtin<'a> = (PluginId, &'a str);
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Compiled in.
+    Builtin,
+    /// A folder with a manifest.
+    Folder(PathBuf),
+    /// An entry of a config file.
+    Config(PathBuf),
+}
+
+/// A plugin ready to be registered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedPlugin {
+    /// With the operator's overrides and the variables in it. The program of `mcp_stdio`, when its path is relative,
+    /// and the working directory are absolute.
+    pub manifest: Manifest,
+    pub folder: Option<PathBuf>,
+    pub source: Source,
+    /// Whether the operator wants it.
+    pub enabled: bool,
+    /// What it may do: what it requests and the operator grants.
+    pub grants: BTreeSet<Grant>,
+}
+
+/// A plugin that was found and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its id, when that much is known.
+    pub id: Option<PluginId>,
+    pub source: Source,
+    /// False when the operator does not want it anyway.
+    pub enabled: bool,
+    pub problems: Problems,
+}
+
+/// All plugins.
+#[derive(Clone, Debug, Default)]
+pub struct Resolution {
+    /// Unique by kind and id; compiled-in ones first, then folders by path, then the config in its order.
+    pub plugins: Vec<ResolvedPlugin>,
+    pub left_out: Vec<LeftOut>,
+    /// What does not keep a plugin from being registered, such as a dependency that does not exist.
+    pub notes: Problems,
+}
+
+/// Finds the plugins and joins each with its entry in the config. `Err` holds every problem of the operator's own
+/// file; problems elsewhere leave their plugin out.
+pub fn resolve(loaded: &Loaded, builtins: &[Builtin<'_>]) -> Result<Resolution, Problems> {
+    let (resolution, problems) = resolve_leniently(loaded, builtins);
+    if problems.is_empty() {
+        Ok(resolution)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+pub(crate) fn resolve_leniently(
+    loaded: &Loaded,
+    builtins: &[Builtin<'_>],
+) -> (Resolution, Vec<Problem>) {
+    let mut resolving = Resolving {
+        loaded,
+        result: Resolution {
+            left_out: loaded.left_out.clone(),
+            notes: loaded.notes.clone(),
+            ..Resolution::default()
+        },
+        fatal: Vec::new(),
+        taken: HashSet::new(),
+        known: IndexSet::new(),
+    };
+    for (id, text) in builtins {
+        resolving.builtin(id, text);
+    }
+    resolving.folders();
+    resolving.entries();
+    resolving.finish();
+    (resolving.result, resolving.fatal)
+}
+
+struct Resolving<'a> {
+    loaded: &'a Loaded,
+    result: Resolution,
+    fatal: Vec<Problem>,
+    taken: HashSet<(Kind, PluginId)>,
+    /// Every id that was seen, of plugins that are left out too.
+    known: IndexSet<PluginId>,
+}
+
+/// A plugin on its way.
+struct Candidate {
+    document: Node,
+    source: Source,
+    folder: Option<PathBuf>,
+    /// What relative paths start from; `None` leaves them alone.
+    base: Option<PathBuf>,
+    on_by_default: bool,
+}
+
+impl Resolving<'_> {
+    fn builtin(&mut self, id: &PluginId, text: &str) {
+        let source = Source::Builtin;
+        let label = PathBuf::from(format!("builtin/{id}/plugin.toml"));
+        match Node::parse(Format::Toml, text, Some(&label)) {
+            Ok(document) => {
+                let alone = self.loaded.file.is_none();
+                let manual = document.get("load").and_then(Node::as_str) == Some("manual");
+                self.candidate(Candidate {
+                    document,
+                    source,
+                    folder: None,
+                    base: None,
+                    on_by_default: alone && !manual,
+                });
+            }
+            Err(problems) => self.left_out(Some(id.clone()), source, true, problems.0),
+        }
+    }
+
+    fn folders(&mut self) {
+        let (found, problems) = discover(&self.loaded.config.plugin_dirs);
+        for one in found {
+            self.candidate(Candidate {
+                document: one.document,
+                source: Source::Folder(one.folder.clone()),
+                base: Some(one.folder.clone()),
+                folder: Some(one.folder),
+                on_by_default: true,
+            });
+        }
+        for one in problems {
+            if one.path.is_file() {
+                let folder = one.path.parent().unwrap_or(&one.path).to_path_buf();
+                self.left_out(None, Source::Folder(folder), true, one.problems.0);
+            } else {
+                self.result.notes.0.extend(one.problems.0);
+            }
+        }
+    }
+
+    fn entries(&mut self) {
+        let Some(file) = &self.loaded.file else {
+            return;
+        };
+        // The paths in an assistant's file start from where the assistant starts its servers.
+        let base = file
+            .parent()
+            .filter(|_| !self.loaded.assistant)
+            .map(Path::to_path_buf);
+        for entry in self.loaded.config.plugins.values() {
+            if self.known.contains(&entry.id) {
+                continue;
+            }
+            if !entry.defines_plugin() {
+                self.nothing_to_override(entry);
+                continue;
+            }
+            let mut document = Node::table_at(entry.place.clone());
+            document.put("id", Value::String(entry.id.to_string()));
+            document.put("version", Value::String("0.0.0".into()));
+            self.candidate(Candidate {
+                document,
+                source: Source::Config(file.clone()),
+                folder: None,
+                base: base.clone(),
+                on_by_default: true,
+            });
+        }
+    }
+
+    fn nothing_to_override(&mut self, entry: &PluginEntry) {
+        if !entry.enabled {
+            return;
+        }
+        let hint = nearest(entry.id.as_str(), self.known.iter().map(PluginId::as_str));
+        let hint = hint
+            .map(|id| format!("; did you mean `{id}`?"))
+            .unwrap_or_default();
+        let message = format!("there is no plugin `{}`{hint}", entry.id);
+        let mend = "add its directory to `plugin_dirs`, or define it here with `runtime` and the runtime's section";
+        self.fatal
+            .push(Problem::at(&entry.place, &entry.path, message).mend(mend));
+    }
+
+    fn candidate(&mut self, candidate: Candidate) {
+        let Candidate {
+            mut document,
+            source,
+            folder,
+            base,
+            on_by_default,
+        } = candidate;
+        let id: Option<PluginId> = document
+            .get("id")
+            .and_then(Node::as_str)
+            .and_then(|id| id.parse().ok());
+        let entry = id
+            .as_ref()
+            .and_then(|id| self.loaded.config.plugins.get(id));
+        let enabled = entry.map_or(on_by_default, |entry| entry.enabled);
+        self.known.extend(id.clone());
+        let mut problems = Vec::new();
+        if let Some(entry) = entry {
+            document.merge(entry.overrides.clone());
+        }
+        if enabled {
+            let words = Words::of(&self.loaded.env);
+            expand(&mut document, &mut Vec::new(), words, &mut problems);
+        }
+        let manifest = match read(&document) {
+            Ok(manifest) if problems.is_empty() => manifest,
+            Ok(_) => return self.left_out(id, source, enabled, problems),
+            Err(more) => {
+                problems.extend(more.0.into_iter().map(|problem| locate(problem, entry)));
+                return self.left_out(id, source, enabled, problems);
+            }
+        };
+        if let Some(problem) = self.refusal(&manifest, &document, entry, enabled) {
+            return self.left_out(id, source, enabled, vec![problem]);
+        }
+        let grants = granted(&manifest, entry, &source);
+        let manifest = with_paths(manifest, base.as_deref(), folder.as_deref());
+        self.result.plugins.push(ResolvedPlugin {
+            manifest,
+            folder,
+            source,
+            enabled,
+            grants,
+        });
+    }
+
+    fn refusal(
+        &mut self,
+        manifest: &Manifest,
+        document: &Node,
+        entry: Option<&PluginEntry>,
+        enabled: bool,
+    ) -> Option<Problem> {
+        if let Some(entry) = entry.filter(|entry| entry.id != manifest.id) {
+            let id = &entry.id;
+            let message = format!("the id cannot be changed: this entry is about `{id}`");
+            return Some(Problem::at(&entry.place, &entry.path, message));
+        }
+        let at = |key: &str, message: String| {
+            let path = path([key]);
+            Problem::at(document.place_of(&path), &path, message)
+        };
+        if let Some(range) = &manifest.toolgate
+            && let Ok(version) = env!("CARGO_PKG_VERSION").parse::<semver::Version>()
+            && !range.fits(&version)
+        {
+            return Some(at(
+                "toolgate",
+                format!("it needs toolgate `{range}`, this is {version}"),
+            ));
+        }
+        if !self.taken.insert((manifest.kind, manifest.id.clone())) {
+            return Some(at(
+                "id",
+                format!("another plugin of this kind has the id `{}`", manifest.id),
+            ));
+        }
+        let max = self.loaded.config.max_plugins;
+        if enabled
+            && self
+                .result
+                .plugins
+                .iter()
+                .filter(|plugin| plugin.enabled)
+                .count()
+                >= max
+        {
+            return Some(
+                at("id", format!("there are {max} plugins already"))
+                    .mend("raise `max_plugins`, or disable some"),
+            );
+        }
+        None
+    }
+
+    /// Puts problems of the operator's own file aside, and leaves the plugin out.
+    fn left_out(
+        &mut self,
+        id: Option<PluginId>,
+        source: Source,
+        enabled: bool,
+        problems: Vec<Problem>,
+    ) {
+        let own = |problem: &Problem| {
+            !self.loaded.assistant
+                && enabled
+                && problem.file.is_some()
+                && problem.file == self.loaded.file
+        };
+        let (fatal, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(own);
+        self.fatal.extend(fatal);
+        if !problems.is_empty() {
+            self.result.left_out.push(LeftOut {
+                id,
+                source,
+                enabled,
+                problems: Problems(problems),
+            });
+        }
+    }
+
+    fn finish(&mut self) {
+        let unknown = |id: &PluginId| !self.known.contains(id);
+        let hint = |id: &PluginId| {
+            let near = nearest(id.as_str(), self.known.iter().map(PluginId::as_str));
+            near.map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default()
+        };
+        let mut notes = Vec::new();
+        for plugin in &self.result.plugins {
+            for id in plugin.manifest.depends_on.iter().filter(|id| unknown(id)) {
+                let message = format!(
+                    "plugin `{}` depends on `{id}`, which does not exist{}",
+                    plugin.manifest.id,
+                    hint(id)
+                );
+                let file = plugin.folder.clone().or_else(|| self.loaded.file.clone());
+                notes.push(Problem {
+                    file,
+                    ..Problem::new(message)
+                });
+            }
+        }
+        for (index, token) in self.loaded.config.auth.tokens.iter().enumerate() {
+            for id in token.plugins.iter().flatten().filter(|id| unknown(id)) {
+                let message = format!(
+                    "the token `{}` names the plugin `{id}`, which does not exist{}",
+                    token.name,
+                    hint(id)
+                );
+                let path = in_list(&["auth", "tokens"], index, &["plugins"]);
+                let document = self.loaded.document.as_ref();
+                let place = document.map(|document| document.place_of(&path).clone());
+                self.fatal
+                    .push(Problem::at(&place.unwrap_or_default(), &path, message));
+            }
+        }
+        self.result.notes.0.extend(notes);
+    }
+}
+
+/// The problem with its path in the config file, when it is about something the entry says.
+fn locate(mut problem: Problem, entry: Option<&PluginEntry>) -> Problem {
+    if let Some(entry) = entry
+        && problem.file.as_deref() == entry.place.file.as_deref()
+    {
+        problem
+            .path
+            .insert_str(0, &crate::manifest::problem::pointer(&entry.path));
+    }
+    problem
+}
+
+/// What is requested and granted. Where the operator does not say: a folder may offer its tools; a plugin the
+/// operator wrote into the config, or that is compiled in, gets what it requests.
+fn granted(manifest: &Manifest, entry: Option<&PluginEntry>, source: &Source) -> BTreeSet<Grant> {
+    let tools = BTreeSet::from([Grant::Tools]);
+    let given = match (entry.and_then(|entry| entry.grants.as_ref()), source) {
+        (Some(grants), _) => grants,
+        (None, Source::Folder(_)) => &tools,
+        (None, Source::Builtin | Source::Config(_)) => &manifest.requests,
+    };
+    manifest.requests.intersection(given).copied().collect()
+}
+
+/// Makes the program and the working directory absolute.
+fn with_paths(mut manifest: Manifest, base: Option<&Path>, folder: Option<&Path>) -> Manifest {
+    let (Some(base), Some(stdio)) = (base, &mut manifest.mcp_stdio) else {
+        return manifest;
+    };
+    if let Some(program) = stdio.command.first_mut() {
+        let path = Path::new(program.as_str());
+        if path.is_relative()
+            && path.components().count() > 1
+            && let Some(absolute) = base.join(path).to_str()
+        {
+            *program = absolute.to_owned();
+        }
+    }
+    stdio.cwd = match stdio.cwd.take() {
+        Some(cwd) => Some(base.join(cwd)),
+        None => folder.map(Path::to_path_buf),
+    };
+    manifest
+}
+
+impl ResolvedPlugin {
+    /// Whether the plugin should start with the gateway.
+    pub fn starts_eagerly(&self) -> bool {
+        self.enabled && self.manifest.load == Load::Eager
+    }
+}

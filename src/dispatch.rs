@@ -1,0 +1,185 @@
+//! The one way through: every call, from whatever front, takes these steps in this order.
+//!
+//! record opens → the catalog finds the tool → access → arguments against the schema → permit → deadline → the
+//! instance answers → the bridge between eras → record closes.
+
+pub mod config;
+
+mod access;
+
+mod arguments;
+
+mod audit;
+
+mod bridge;
+
+mod deadline;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch::audit::Record;
+use crate::dispatch::config::PolicyConfig;
+use crate::manifest::runtime::RuntimeKind;
+use crate::model::answer::Answer;
+use crate::model::fault::{Fault, FaultKind};
+use crate::registry::Registry;
+use crate::registry::catalog::{Catalog, Entry};
+use crate::registry::pool::Lease;
+use crate::runtime::{CallContext, Request};
+use crate::wire::message::{Outcome, Params, Reply};
+use crate::wire::method::Method;
+
+/// Carries calls to plugins.
+pub struct Dispatcher {
+    registry: Arc<Registry>,
+    policy: PolicyConfig,
+    calls: AtomicU64,
+    /// Cancelled when calls that still run must end.
+    closing: CancellationToken,
+}
+
+impl Dispatcher {
+    /// A dispatcher to these plugins.
+    pub fn new(registry: Arc<Registry>, policy: PolicyConfig) -> Self {
+        Self { registry, policy, calls: AtomicU64::new(0), closing: CancellationToken::new() }
+    }
+
+    /// The plugins it carries calls to.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// A number for the next call.
+    pub fn next_call(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Ends the calls that still run: their callers are told that the gateway stops.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Calls the tool `name`. One answer or one fault; one audit record, whatever happens, also when the future is
+    /// dropped. The answer is in words of the caller's era.
+    pub async fn call_tool(&self, name: &str, params: Params, context: CallContext) -> Result<Reply, CallError> {
+        let mut record = Record::open(name, &context);
+        let called = self.walk(name, params, &context, &mut record).await;
+        let outcome = called.and_then(|answer| bridge::to_client(answer, context.era()));
+        record.close(&outcome);
+        match outcome? {
+            Outcome::Result(reply) => Ok(reply),
+            Outcome::Error(error) => Err(CallError::Plugin(error)),
+        }
+    }
+
+    async fn walk(
+        &self,
+        name: &str,
+        mut params: Params,
+        context: &CallContext,
+        record: &mut Record<'_>,
+    ) -> Result<Answer, Fault> {
+        let entry = self.find(name, context).await?;
+        record.found(&entry);
+        access::check(&self.policy, &entry)?;
+        if entry.plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments {
+            arguments::check(&entry, &params)?;
+        }
+        if entry.name != entry.tool {
+            params.members.set("name", entry.tool_json.clone());
+        }
+        let own = Duration::from_millis(entry.timeout_ms);
+        let deadline = deadline::Deadline::new(
+            context.timeout.map_or(own, |asked| asked.min(own)),
+            Duration::from_millis(entry.plugin.manifest.limits.max_call_ms),
+        );
+        let (deadline, context) = deadline.watching(context, params.progress_token().is_some());
+        let context = &*context;
+        let mut lease = None;
+        let work = self.ask(&entry, params, context, &mut lease);
+        let ended = tokio::select! {
+            biased;
+            answer = work => answer,
+            () = context.cancel.cancelled() => Err(Fault::new(FaultKind::Cancelled, "the call was cancelled")),
+            () = self.closing.cancelled() => Err(shutting_down()),
+            () = deadline.passed() => Err(deadline.fault()),
+        };
+        if let Some(lease) = &lease {
+            note(lease, &ended);
+        }
+        ended
+    }
+
+    /// Passes the gate, takes an instance and asks it. The lease is left to the caller: it is held until the call is
+    /// known to be over.
+    async fn ask(
+        &self,
+        entry: &Entry,
+        params: Params,
+        context: &CallContext,
+        lease: &mut Option<Lease>,
+    ) -> Result<Answer, Fault> {
+        let plugin = &entry.plugin;
+        if let Some(why) = &plugin.refused {
+            return Err(Fault::new(FaultKind::Unavailable, format!("plugin `{}`: {why}", plugin.manifest.id)));
+        }
+        let _permit = plugin.gate.enter().await.map_err(|_| {
+            let limits = &plugin.manifest.limits;
+            let message = format!(
+                "plugin `{}` is at its limit of {} calls with {} waiting",
+                plugin.manifest.id, limits.max_concurrent_calls, limits.max_queue
+            );
+            Fault::new(FaultKind::Busy, message).because("overloaded").retry_after(Duration::from_secs(1))
+        })?;
+        let lease = lease.insert(plugin.pool.lease(context).await?);
+        lease.instance().request(Request { method: Method::ToolsCall, params }, context).await
+    }
+
+    async fn find(&self, name: &str, context: &CallContext) -> Result<Arc<Entry>, Fault> {
+        let found = |catalog: &Catalog| catalog.find(name, &context.caller).cloned();
+        if let Some(entry) = self.registry.with_catalog(found) {
+            return Ok(entry);
+        }
+        if let Some(woken) = self.registry.wake(name, &context.caller).await {
+            woken?;
+            if let Some(entry) = self.registry.with_catalog(found) {
+                return Ok(entry);
+            }
+        }
+        let why = self.registry.why(name, &context.caller);
+        let why = why.map_or_else(|| "`tools/list` names those there are".to_owned(), |why| why);
+        Err(Fault::new(FaultKind::NotFound, format!("Unknown tool `{name}`: {why}")))
+    }
+}
+
+/// A call that did not give a result.
+#[derive(Debug)]
+pub enum CallError {
+    /// The gateway failed.
+    Fault(Fault),
+    /// The plugin answered with a JSON-RPC error, which belongs to the client as it is.
+    Plugin(crate::wire::error::RpcError),
+}
+
+impl From<Fault> for CallError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What the instance is to be thought of after this call.
+fn note(lease: &Lease, ended: &Result<Answer, Fault>) {
+    match ended {
+        Ok(_) => lease.answered(),
+        Err(fault) if fault.kind == FaultKind::Timeout || fault.reason == "upstream_blocked" => lease.silent(),
+        Err(_) => {}
+    }
+}
+
+fn shutting_down() -> Fault {
+    Fault::new(FaultKind::Unavailable, "the gateway is stopping").because("shutting_down")
+}

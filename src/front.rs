@@ -1,0 +1,13 @@
+//! The faces of the gateway: each turns its input into calls and tells its callers what came of them.
+
+pub mod auth;
+
+pub mod config;
+
+pub mod desk;
+
+pub mod http;
+
+pub mod stdio;
+
+mod outgoing;

@@ -1,0 +1,240 @@
+//! The settings of the fronts: `[server]` and `[auth]`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::plugin_id::PluginId;
+
+/// The HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address and port to listen on. Anything but this machine needs a token in `[auth]`.
+    #[serde(deserialize_with = "address")]
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Host names clients may use, besides the loopback names and the listen address; `name` or `name:port`.
+    pub allowed_hosts: Vec<String>,
+    /// Origins browsers may come from, such as `https://example.com`.
+    pub allowed_origins: Vec<String>,
+    /// Bytes of one request body.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_body_bytes: usize,
+    /// Milliseconds for a request's headers to arrive.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub header_timeout_ms: u64,
+    /// Milliseconds for a request's body to arrive.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub body_timeout_ms: u64,
+    /// Milliseconds a client may take to accept a part of an answer.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub write_timeout_ms: u64,
+    /// Connections open at one time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: usize,
+    /// Connections open at one time from one address.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections_per_ip: usize,
+    /// Bytes of a request's headers.
+    #[schemars(range(min = 8192, max = 1_048_576))]
+    pub max_header_bytes: usize,
+    /// Milliseconds that running calls get to end at shutdown.
+    #[schemars(range(max = 3_600_000))]
+    pub drain_ms: u64,
+    /// Threads of the async runtime; one per core when left out.
+    #[schemars(range(min = 1, max = 1024))]
+    pub worker_threads: Option<usize>,
+    /// Client sessions.
+    pub sessions: SessionsConfig,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_body_bytes: 4_194_304,
+            header_timeout_ms: 5_000,
+            body_timeout_ms: 10_000,
+            write_timeout_ms: 30_000,
+            max_connections: 10_000,
+            max_connections_per_ip: 4_096,
+            max_header_bytes: 32_768,
+            drain_ms: 25_000,
+            worker_threads: None,
+            sessions: SessionsConfig::default(),
+        }
+    }
+}
+
+/// Bounds of client sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionsConfig {
+    /// Sessions open at one time.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max: usize,
+    /// Sessions one principal may have open at one time.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max_per_principal: usize,
+    /// Milliseconds without a request after which a session ends.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub idle_ms: u64,
+    /// Milliseconds after which a session ends, used or not.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub total_ms: u64,
+}
+
+impl Default for SessionsConfig {
+    fn default() -> Self {
+        Self {
+            max: 10_000,
+            max_per_principal: 2_500,
+            idle_ms: 300_000,
+            total_ms: 86_400_000,
+        }
+    }
+}
+
+/// Who may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    /// Bearer tokens; with none, everyone who can reach the listen address may call.
+    pub tokens: Vec<TokenConfig>,
+}
+
+/// A bearer token. `toolgate token new` makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// Who holds it; the principal in sessions and audit records. Unique.
+    pub name: String,
+    /// SHA-256 of the token, 64 hexadecimal digits. The token itself is never stored.
+    pub sha256: TokenDigest,
+    /// The plugins its holder can see; all when left out.
+    #[serde(default)]
+    pub plugins: Option<Vec<PluginId>>,
+    /// The scopes its holder has.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+/// The SHA-256 digest of a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TokenDigest([u8; 32]);
+
+/// A text that is not a digest. Does not quote it: it may be the token itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 hexadecimal digits, the SHA-256 of the token; `toolgate token new` prints it")]
+pub struct BadDigest;
+
+impl TokenDigest {
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Compare in constant time.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TokenDigest {
+    type Error = BadDigest;
+
+    fn try_from(text: String) -> Result<Self, BadDigest> {
+        let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+        let digits = digits
+            .filter(|digits| digits.len() == 64)
+            .ok_or(BadDigest)?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = u8::try_from(pair[0] << 4 | pair[1]).map_err(|_| BadDigest)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The first digits only: enough to tell two apart.
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}{:02x}…", self.0[0], self.0[1])
+    }
+}
+
+impl Serialize for TokenDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for TokenDigest {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TokenDigest".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^([0-9a-fA-F]{64}|.*\$\{.*)$" })
+    }
+}
+
+/// An address with a port; `localhost` stands for `127.0.0.1`.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_address(&text).ok_or_else(|| {
+        serde::de::Error::custom("expected an address and a port, such as `127.0.0.1:8080`")
+    })
+}
+
+/// Reads what `listen` and `--listen` take.
+pub fn parse_address(text: &str) -> Option<SocketAddr> {
+    let local = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    local.as_deref().unwrap_or(text).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_64_hexadecimal_digits() {
+        let digest = TokenDigest::try_from("0aFF".repeat(16)).expect("valid");
+        assert_eq!(digest.bytes()[..2], [0x0a, 0xff]);
+        assert_eq!(digest.to_string(), "0aff".repeat(16));
+        for bad in [
+            "",
+            "0a",
+            &"0g".repeat(32),
+            &"é".repeat(32),
+            &"0a".repeat(33),
+        ] {
+            assert!(TokenDigest::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_need_a_port() {
+        assert_eq!(parse_address("localhost:1"), parse_address("127.0.0.1:1"));
+        assert!(parse_address("[::1]:8080").is_some());
+        assert!(parse_address("127.0.0.1").is_none() && parse_address("example.com:80").is_none());
+    }
+}

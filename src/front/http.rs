@@ -1,0 +1,217 @@
+//! The HTTP front: one listener, one table of routes, the same checks before each of them.
+
+mod accept;
+
+mod body;
+
+mod connection;
+
+mod guard;
+
+mod legacy;
+
+mod listen;
+
+mod mcp;
+
+mod modern;
+
+mod routes;
+
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, HeaderValue, VARY, WWW_AUTHENTICATE,
+};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+
+use crate::front::auth::Callers;
+use crate::front::config::ServerConfig;
+use crate::front::desk::Desk;
+use crate::front::http::body::{Body, problem};
+use crate::front::http::guard::{Guard, Origin};
+use crate::model::caller::Caller;
+use crate::session::table::{Bounds, Sessions};
+
+pub use accept::listen;
+
+/// The paths of the MCP endpoint.
+const MCP_PATHS: [&str; 2] = ["/mcp", "/ext/mcp_http/mcp"];
+
+/// The paths that need no credential: they tell nothing but whether the gateway is there.
+const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
+
+/// The headers a browser may send and see, once its origin is allowed.
+const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id";
+const CORS_RESPONSE_HEADERS: &str = "mcp-session-id, www-authenticate, retry-after";
+
+/// How often a drain looks whether the last call is over.
+const DRAIN_TICK: Duration = Duration::from_millis(10);
+
+/// How long calls may take to end after they were told to.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The HTTP front.
+pub struct HttpFront {
+    desk: Arc<Desk>,
+    callers: Callers,
+    config: ServerConfig,
+    guard: Guard,
+    sessions: Sessions,
+    routes: axum::Router,
+    /// Calls that run.
+    active: AtomicUsize,
+    /// Cancelled when no new calls are taken: the gateway is about to stop.
+    draining: CancellationToken,
+    /// Cancelled when connections are to end.
+    closing: CancellationToken,
+}
+
+/// A call while it runs, from the reading of its request to the end of its answer.
+pub(crate) struct Active(Arc<HttpFront>);
+
+impl HttpFront {
+    /// A front for `desk`. `address` is the one it listens on.
+    pub fn new(desk: Arc<Desk>, callers: Callers, config: ServerConfig, address: SocketAddr) -> Arc<Self> {
+        let sessions = &config.sessions;
+        let bounds = Bounds {
+            max: sessions.max,
+            max_per_principal: if callers.are_named() { sessions.max_per_principal } else { sessions.max },
+            idle: Duration::from_millis(sessions.idle_ms),
+            total: Duration::from_millis(sessions.total_ms),
+        };
+        Arc::new_cyclic(|front| Self {
+            routes: routes::table(front.clone()),
+            guard: Guard::new(address, &config.allowed_hosts, &config.allowed_origins),
+            sessions: Sessions::new(bounds),
+            desk,
+            callers,
+            config,
+            active: AtomicUsize::new(0),
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+        })
+    }
+
+    /// The sessions of its clients.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// How many calls run.
+    pub fn active(&self) -> usize {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// Whether the gateway is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// Takes no new calls, ends open streams, and waits for the calls that run; those that are not over within the
+    /// configured time are ended. Says how many those were.
+    pub async fn drain(&self) -> usize {
+        self.draining.cancel();
+        let bound = Duration::from_millis(self.config.drain_ms);
+        tokio::time::timeout(bound, self.quiet()).await.ok();
+        let left = self.active();
+        if left > 0 {
+            self.desk.dispatcher.close();
+            tokio::time::timeout(LAST_WORDS, self.quiet()).await.ok();
+        }
+        self.sessions.close_all();
+        self.closing.cancel();
+        left
+    }
+
+    async fn quiet(&self) {
+        while self.active() > 0 {
+            tokio::time::sleep(DRAIN_TICK).await;
+        }
+    }
+
+    /// Answers one request.
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let origin = match self.guard.check(&request) {
+            Ok(origin) => origin,
+            Err(refused) => return refused.response(),
+        };
+        let allowed = match origin {
+            Origin::Allowed(origin) => Some(origin),
+            Origin::Local | Origin::Absent => None,
+        };
+        let mut response = match (&allowed, request.method()) {
+            (_, &Method::OPTIONS) => preflight(allowed.is_some()),
+            _ => self.route(request).await,
+        };
+        if let Some(origin) = allowed {
+            let headers = response.headers_mut();
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(CORS_RESPONSE_HEADERS));
+            headers.append(VARY, HeaderValue::from_static("origin"));
+        }
+        response
+    }
+
+    async fn route(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        if OPEN_PATHS.contains(&path) {
+            return self.other(request).await;
+        }
+        let is_mcp = MCP_PATHS.contains(&path);
+        let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Ok(caller) = self.callers.find(authorization) else { return unauthorized() };
+        let caller: Arc<Caller> = Arc::clone(caller);
+        if is_mcp {
+            return self.mcp(request, caller).await;
+        }
+        request.extensions_mut().insert(caller);
+        self.other(request).await
+    }
+
+    async fn other(&self, request: Request<Incoming>) -> Response<Body> {
+        use tower::ServiceExt;
+
+        let Ok(response) = self.routes.clone().oneshot(request).await;
+        response.map(Body::Routed)
+    }
+
+    /// Counts a call in, unless the gateway is about to stop.
+    fn enter(self: &Arc<Self>) -> Option<Active> {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        let active = Active(Arc::clone(self));
+        (!self.is_draining()).then_some(active)
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn preflight(allowed: bool) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if allowed {
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(CORS_REQUEST_HEADERS));
+    }
+    response
+}
+
+fn unauthorized() -> Response<Body> {
+    let message = "this gateway needs a token: send `Authorization: Bearer …`; `toolgate token new` makes one";
+    let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"toolgate\""));
+    response
+}

@@ -1,0 +1,133 @@
+//! Requests of the modern era: each stands alone (MCP 2026-07-28).
+
+use std::sync::Arc;
+
+use http::header::HeaderMap;
+use http::{Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use crate::front::desk::{Desk, Reply};
+use crate::front::http::body::{Body, json_response};
+use crate::front::http::mcp::error_response;
+use crate::front::http::stream::{Answered, one_stream};
+use crate::front::http::{Active, HttpFront};
+use crate::front::outgoing::{Logs, Outgoing};
+use crate::model::caller::Caller;
+use crate::runtime::CallContext;
+use crate::wire::error::{HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError};
+use crate::wire::header::{HeaderMismatch, check_params, check_standard};
+use crate::wire::json::Json;
+use crate::wire::message::{Id, Params, Request, write_result_head};
+use crate::wire::method::Method;
+use crate::wire::{meta, revision::Revision};
+
+impl HttpFront {
+    /// Answers a modern request. Dropping the future, or the body of the answer, cancels it.
+    pub(super) async fn modern(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        request: Request,
+        caller: Arc<Caller>,
+        active: Active,
+    ) -> Response<Body> {
+        let Request { id, method, params } = request;
+        let profile = match Desk::modern_profile(&params) {
+            Ok(profile) => profile,
+            Err(error) => return error_response(StatusCode::BAD_REQUEST, Some(&id), &error),
+        };
+        if let Err(mismatch) = self.check_headers(headers, profile.revision, &method, &params, &caller) {
+            let error = RpcError::new(HEADER_MISMATCH, format!("Header mismatch: {mismatch}"));
+            return error_response(StatusCode::BAD_REQUEST, Some(&id), &error);
+        }
+        if method == Method::Listen {
+            return self.listen(id, &params, active);
+        }
+        let logs = Desk::modern_logs(&params);
+        let outgoing = Arc::new(Outgoing::new(logs));
+        let context = CallContext {
+            id: self.desk.dispatcher.next_call(),
+            caller,
+            profile: Arc::new(profile),
+            session: None,
+            log_level: match logs {
+                Logs::From(level) => Some(level),
+                Logs::None | Logs::All => None,
+            },
+            timeout: None,
+            cancel: CancellationToken::new(),
+            client: Arc::clone(&outgoing) as _,
+        };
+        let desk = Arc::clone(&self.desk);
+        let work = async move {
+            let reply = desk.answer(&method, params, context).await;
+            drop(active);
+            written(&id, reply)
+        };
+        one_stream(outgoing, work, self.draining.clone()).await
+    }
+
+    fn check_headers(
+        &self,
+        headers: &HeaderMap,
+        revision: Revision,
+        method: &Method,
+        params: &Params,
+        caller: &Caller,
+    ) -> Result<(), HeaderMismatch> {
+        let name = method.name_param().and_then(|param| params.members.string(param));
+        check_standard(headers, revision.as_str(), method.as_str(), name.as_deref())?;
+        let (Method::ToolsCall, Some(name)) = (method, &name) else { return Ok(()) };
+        let entry = self.desk.registry().with_catalog(|catalog| {
+            catalog.find(name, caller).filter(|entry| !entry.param_headers.is_empty()).cloned()
+        });
+        let Some(entry) = entry else { return Ok(()) };
+        let arguments = params.members.get("arguments").and_then(|arguments| arguments.parse().ok());
+        check_params(headers, &entry.param_headers, &arguments.unwrap_or_else(|| serde_json::json!({})))
+    }
+}
+
+/// The whole message for a reply, and the status that goes with it when it is the only one.
+fn written(id: &Id, reply: Reply) -> Answered {
+    match reply {
+        Reply::Result(result) => {
+            let mut head = Vec::with_capacity(64);
+            write_result_head(&mut head, id);
+            Answered { status: StatusCode::OK, head, result, tail: b"}" }
+        }
+        Reply::Error(error) => Answered::error(status(&error), id, &error),
+        Reply::Nothing => Answered::nothing(),
+    }
+}
+
+/// The status of an error that is the whole answer (MCP 2026-07-28, transports).
+fn status(error: &RpcError) -> StatusCode {
+    match error.code {
+        METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        _ if error.is_modern() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
+}
+
+/// Params that every message of a listen stream carries.
+pub(super) fn subscription_params(id: &Id) -> Params {
+    let mut params = Params::default();
+    params.meta.set(meta::SUBSCRIPTION_ID, id.json().clone());
+    params
+}
+
+/// The error for a listen request without a filter.
+pub(super) fn no_filter(id: &Id) -> Response<Body> {
+    let error = RpcError::new(INVALID_PARAMS, "Invalid params: `/params/notifications` must be an object");
+    error_response(StatusCode::OK, Some(id), &error)
+}
+
+/// The answer that ends a listen stream.
+pub(super) fn listen_result(id: &Id) -> Json {
+    Json::of(&serde_json::json!({ "resultType": "complete", "_meta": { meta::SUBSCRIPTION_ID: id.json() } }))
+}
+
+/// A JSON answer with the right type.
+pub(super) fn whole(answered: Answered) -> Response<Body> {
+    let Answered { status, head, result, tail } = answered;
+    json_response(status, Body::around(head, result, tail))
+}

@@ -1,0 +1,133 @@
+//! One request, one answer: JSON when nothing precedes it, a stream of events otherwise.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::unfold;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use crate::front::http::body::{Body, stream};
+use crate::front::http::mcp::accepted;
+use crate::front::http::modern::whole;
+use crate::front::outgoing::Outgoing;
+use crate::wire::error::RpcError;
+use crate::wire::message::{Id, write_error};
+use crate::wire::sse::write_event;
+
+/// A message that answers a request, in the pieces it is written in.
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) head: Vec<u8>,
+    pub(super) result: Bytes,
+    pub(super) tail: &'static [u8],
+}
+
+impl Answered {
+    pub(super) fn error(status: StatusCode, id: &Id, error: &RpcError) -> Self {
+        let mut head = Vec::with_capacity(256);
+        write_error(&mut head, Some(id), error);
+        Self { status, head, result: Bytes::new(), tail: b"" }
+    }
+
+    /// No answer is owed.
+    pub(super) fn nothing() -> Self {
+        Self { status: StatusCode::ACCEPTED, head: Vec::new(), result: Bytes::new(), tail: b"" }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.head.is_empty()
+    }
+
+    fn event(mut self) -> Option<Bytes> {
+        if self.is_nothing() {
+            return None;
+        }
+        self.head.extend_from_slice(&self.result);
+        self.head.extend_from_slice(self.tail);
+        Some(event(&self.head))
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+/// Runs `work` and answers with what it gives. When the client is to be told something before that, the answer becomes
+/// a stream, in which the work goes on; dropping the stream drops the work.
+pub(super) async fn one_stream<F>(outgoing: Arc<Outgoing>, work: F, _draining: CancellationToken) -> Response<Body>
+where
+    F: Future<Output = Answered> + Send + 'static,
+{
+    let mut work: Work = Box::pin(work);
+    let first = tokio::select! {
+        biased;
+        answered = &mut work => {
+            return match outgoing.outbox.try_next() {
+                None if answered.is_nothing() => accepted(),
+                None => whole(answered),
+                Some(first) => events(stream(futures::stream::iter(rest(&outgoing, first, answered)))),
+            };
+        }
+        first = outgoing.outbox.next() => first,
+    };
+    let begin = Running { outgoing, work: Some(work), next: first };
+    events(stream(unfold(begin, Running::step)))
+}
+
+/// What waits in the outbox, and then the answer.
+fn rest(outgoing: &Outgoing, first: Bytes, answered: Answered) -> Vec<Bytes> {
+    let mut messages = vec![event(&first)];
+    messages.extend(std::iter::from_fn(|| outgoing.outbox.try_next()).map(|message| event(&message)));
+    messages.extend(answered.event());
+    messages
+}
+
+struct Running {
+    outgoing: Arc<Outgoing>,
+    work: Option<Work>,
+    /// A message that came before the stream began.
+    next: Option<Bytes>,
+}
+
+impl Running {
+    async fn step(mut self) -> Option<(Bytes, Self)> {
+        if let Some(message) = self.next.take() {
+            return Some((event(&message), self));
+        }
+        let mut work = self.work.take()?;
+        tokio::select! {
+            // What the client is told before the answer stands before it.
+            biased;
+            message = self.outgoing.outbox.next() => {
+                self.work = Some(work);
+                Some((event(&message?), self))
+            }
+            answered = &mut work => {
+                let mut last = Vec::new();
+                while let Some(message) = self.outgoing.outbox.try_next() {
+                    last.extend_from_slice(&event(&message));
+                }
+                last.extend_from_slice(&answered.event().unwrap_or_default());
+                Some((last.into(), self))
+            }
+        }
+    }
+}
+
+/// A message as an event.
+pub(super) fn event(message: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(message.len() + 32);
+    write_event(&mut out, None, message);
+    out.into()
+}
+
+/// An answer that is a stream of events.
+pub(super) fn events(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}

@@ -1,0 +1,306 @@
+//! The stdio front: one client on standard input and output, both eras (MCP 2026-07-28 and 2025-11-25, stdio).
+//!
+//! Standard output belongs to the protocol. The end of the input ends everything: calls are cancelled, the gateway
+//! stops.
+
+mod writer;
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use crate::front::desk::{Desk, Reply};
+use crate::front::outgoing::{Logs, notification};
+use crate::front::stdio::writer::Writer;
+use crate::model::caller::{Caller, ClientProfile};
+use crate::model::client::Client;
+use crate::runtime::CallContext;
+use crate::session::table::new_id;
+use crate::session::{InFlight, Session};
+use crate::wire::error::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError};
+use crate::wire::json::Json;
+use crate::wire::line::{LineDecoder, LineError};
+use crate::wire::message::{
+    Id, Message, Notification, Params, Reject, Request, write_error, write_notification, write_result_head,
+};
+use crate::wire::meta;
+use crate::wire::method::Method;
+use crate::wire::revision::Era;
+
+/// How many bytes are read in one go.
+const CHUNK: usize = 64 << 10;
+
+/// The client on the other end of the pipe.
+struct Pipe {
+    desk: Arc<Desk>,
+    caller: Arc<Caller>,
+    writer: Arc<Writer>,
+    /// Holds what is in flight, whatever its era: ids are unique on a pipe.
+    process: Arc<Session>,
+    /// The session that `initialize` opened.
+    session: OnceLock<Arc<Session>>,
+}
+
+/// Serves the client until its input ends or `stop` is cancelled.
+pub async fn serve<R, W>(desk: Arc<Desk>, caller: Arc<Caller>, max_message: usize, (reader, output): (R, W), stop: CancellationToken)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let writer = Writer::start(output, &desk.supervisor);
+    let process = Session::new(new_id(), Arc::clone(&caller.principal), Arc::new(ClientProfile::bare()));
+    let pipe = Arc::new(Pipe { desk, caller, writer, process, session: OnceLock::new() });
+    tokio::select! {
+        () = pipe.read(reader, max_message) => {}
+        () = stop.cancelled() => {}
+        () = pipe.writer.broken() => {}
+    }
+    pipe.process.end();
+    if let Some(session) = pipe.session.get() {
+        session.end();
+    }
+    pipe.writer.close().await;
+}
+
+impl Pipe {
+    async fn read<R: AsyncRead + Unpin>(self: &Arc<Self>, mut reader: R, max_message: usize) {
+        let mut decoder = LineDecoder::new(max_message);
+        loop {
+            let room = decoder.room();
+            room.reserve(CHUNK);
+            match reader.read_buf(room).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(err) => return tracing::warn!("Could not read standard input: {err}"),
+            }
+            while let Some(line) = decoder.next_line() {
+                match line {
+                    Ok(line) => self.line(line).await,
+                    Err(err @ LineError::TooLong { .. }) => {
+                        let error = RpcError::new(PARSE_ERROR, format!("Parse error: {err}"));
+                        self.refuse(None, &error).await;
+                    }
+                    Err(LineError::Unfinished(_)) => return,
+                }
+            }
+        }
+    }
+
+    async fn line(self: &Arc<Self>, line: Bytes) {
+        if let Some(batch) = Message::parse_batch(&line) {
+            return match batch {
+                Err(reject) => self.reject(&reject).await,
+                Ok(_) if !self.has_batches() => {
+                    let text = "Invalid request: this revision has no batches; send one message per line";
+                    self.refuse(None, &RpcError::new(INVALID_REQUEST, text)).await;
+                }
+                Ok(batch) => {
+                    // Each is answered by itself: a batch of answers is allowed, not owed (JSON-RPC 2.0 section 6).
+                    for message in batch {
+                        self.message(message).await;
+                    }
+                }
+            };
+        }
+        self.message(Message::parse(line)).await;
+    }
+
+    fn has_batches(&self) -> bool {
+        self.session.get().is_some_and(|session| session.profile.revision.has_batches())
+    }
+
+    async fn message(self: &Arc<Self>, message: Result<Message, Reject>) {
+        match message {
+            Ok(Message::Request(request)) => self.request(request).await,
+            Ok(Message::Notification(notification)) => self.told(&notification),
+            Ok(Message::Response(_)) => tracing::debug!("Dropped an answer to nothing"),
+            Err(reject) => self.reject(&reject).await,
+        }
+    }
+
+    fn told(&self, notification: &Notification) {
+        if notification.method == Method::Cancelled
+            && let Some(id) = notification.params.members.get("requestId").and_then(Id::of)
+        {
+            self.process.cancel(&id);
+        }
+    }
+
+    async fn request(self: &Arc<Self>, request: Request) {
+        let Some(in_flight) = self.process.begin(&request.id) else {
+            let error = RpcError::new(INVALID_REQUEST, "Invalid request: a request of this `id` is in flight");
+            return self.refuse(Some(&request.id), &error).await;
+        };
+        let modern = request.params.meta.get(meta::PROTOCOL_VERSION).is_some();
+        if request.method == Method::Initialize && !modern {
+            return self.initialize(&request).await;
+        }
+        let known = if modern || request.method == Method::Discover {
+            Desk::modern_profile(&request.params).map(|profile| (Arc::new(profile), None))
+        } else {
+            self.legacy(&request.method)
+        };
+        let (profile, session) = match known {
+            Ok(known) => known,
+            Err(error) => return self.refuse(Some(&request.id), &error).await,
+        };
+        let pipe = Arc::clone(self);
+        self.desk.supervisor.spawn_request(async move { pipe.answer(request, profile, session, in_flight).await });
+    }
+
+    /// The profile and session of a legacy request.
+    fn legacy(&self, method: &Method) -> Result<(Arc<ClientProfile>, Option<Arc<Session>>), RpcError> {
+        match self.session.get() {
+            Some(session) => Ok((Arc::clone(&session.profile), Some(Arc::clone(session)))),
+            None if *method == Method::Ping => {
+                Ok((Arc::new(ClientProfile { revision: crate::wire::revision::Revision::NEWEST_LEGACY, ..ClientProfile::bare() }), None))
+            }
+            None => {
+                let text = format!(
+                    "Invalid request: `{method}` before `initialize`, and without `_meta` of revision 2026-07-28"
+                );
+                Err(RpcError::new(INVALID_REQUEST, text))
+            }
+        }
+    }
+
+    async fn initialize(self: &Arc<Self>, request: &Request) {
+        match self.desk.initialize(&request.params) {
+            Err(error) => self.refuse(Some(&request.id), &error).await,
+            Ok((profile, result)) => {
+                let session = Session::new(new_id(), Arc::clone(&self.caller.principal), Arc::new(profile));
+                if self.session.set(session).is_err() {
+                    let error = RpcError::new(INVALID_REQUEST, "Invalid request: this session is initialized already");
+                    return self.refuse(Some(&request.id), &error).await;
+                }
+                self.tell_changes();
+                self.result(&request.id, &result).await;
+            }
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request,
+        profile: Arc<ClientProfile>,
+        session: Option<Arc<Session>>,
+        in_flight: InFlight,
+    ) {
+        let Request { id, method, params } = request;
+        if method == Method::Listen && profile.era() == Era::Modern {
+            return self.listen(&id, &params, &in_flight).await;
+        }
+        let logs = match &session {
+            Some(session) => Desk::session_logs(session),
+            None => Desk::modern_logs(&params),
+        };
+        let log_level = match logs {
+            Logs::From(level) => Some(level),
+            Logs::None | Logs::All => None,
+        };
+        let context = CallContext {
+            id: self.desk.dispatcher.next_call(),
+            caller: Arc::clone(&self.caller),
+            profile,
+            session,
+            log_level,
+            timeout: None,
+            cancel: in_flight.cancel.clone(),
+            client: Arc::new(OfCall { writer: Arc::clone(&self.writer), logs }),
+        };
+        let reply = self.desk.answer(&method, params, context).await;
+        let cancelled = in_flight.cancel.is_cancelled();
+        drop(in_flight);
+        match reply {
+            // What was cancelled gets no answer (MCP, cancellation).
+            _ if cancelled => {}
+            Reply::Nothing => {}
+            Reply::Result(result) => self.result(&id, &result).await,
+            Reply::Error(error) => self.refuse(Some(&id), &error).await,
+        }
+    }
+
+    /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
+    async fn listen(&self, id: &Id, params: &Params, in_flight: &InFlight) {
+        let filter = params.members.get("notifications").and_then(|filter| filter.parse::<Map<String, Value>>().ok());
+        let Some(filter) = filter else {
+            let error = RpcError::new(INVALID_PARAMS, "Invalid params: `/params/notifications` must be an object");
+            return self.refuse(Some(id), &error).await;
+        };
+        let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
+        let mut about = Params::default();
+        about.meta.set(meta::SUBSCRIPTION_ID, id.json().clone());
+        let mut acknowledged = about.clone();
+        let granted = if tools { json!({ "toolsListChanged": true }) } else { json!({}) };
+        acknowledged.members.set("notifications", Json::of(&granted));
+        self.notify(&Method::ListenAcknowledged, &acknowledged);
+        let mut changes = self.desk.registry().changes();
+        loop {
+            tokio::select! {
+                () = in_flight.cancel.cancelled() => return,
+                () = changes.next(), if tools => self.notify(&Method::ToolsListChanged, &about),
+            }
+        }
+    }
+
+    /// Tells a legacy client of changes for as long as it is there.
+    fn tell_changes(self: &Arc<Self>) {
+        let pipe = Arc::clone(self);
+        self.desk.supervisor.spawn("stdio changes", |stop| async move {
+            let mut changes = pipe.desk.registry().changes();
+            loop {
+                tokio::select! {
+                    () = changes.next() => pipe.notify(&Method::ToolsListChanged, &Params::default()),
+                    () = pipe.process.ended().cancelled() => return,
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+    }
+
+    fn notify(&self, method: &Method, params: &Params) {
+        let mut out = Vec::with_capacity(160);
+        write_notification(&mut out, method, params);
+        self.writer.offer(out.into());
+    }
+
+    async fn result(&self, id: &Id, result: &Bytes) {
+        let mut out = Vec::with_capacity(result.len() + 64);
+        write_result_head(&mut out, id);
+        out.extend_from_slice(result);
+        out.push(b'}');
+        self.writer.send(out.into()).await;
+    }
+
+    async fn refuse(&self, id: Option<&Id>, error: &RpcError) {
+        let mut out = Vec::with_capacity(256);
+        write_error(&mut out, id, error);
+        self.writer.send(out.into()).await;
+    }
+
+    async fn reject(&self, reject: &Reject) {
+        self.refuse(reject.id.as_ref(), &reject.error).await;
+    }
+}
+
+/// The way back to the client of one call.
+struct OfCall {
+    writer: Arc<Writer>,
+    logs: Logs,
+}
+
+impl Client for OfCall {
+    fn notify(&self, method: &Method, params: &Params) {
+        if let Some(message) = notification(self.logs, method, params) {
+            self.writer.offer(message);
+        }
+    }
+
+    fn ask(&self, method: Method, _: Params) -> futures::future::BoxFuture<'_, Result<Json, RpcError>> {
+        let error = RpcError::new(METHOD_NOT_FOUND, format!("the client offers no `{method}`"));
+        Box::pin(std::future::ready(Err(error)))
+    }
+}

@@ -1,0 +1,273 @@
+//! Finds plugins: folders that hold a manifest.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::manifest::FILE_NAMES;
+use crate::manifest::document::{Format, Node};
+use crate::manifest::problem::{Problem, Problems};
+
+/// How deep below a plugin directory a plugin may lie.
+pub const MAX_DEPTH: usize = 8;
+
+/// How many entries of one plugin directory, over all levels, are looked at.
+pub const MAX_ENTRIES: usize = 20_000;
+
+/// How many plugins one directory can give.
+pub const MAX_FOUND: usize = 1_000;
+
+/// The most bytes of a manifest.
+pub const MAX_MANIFEST_BYTES: u64 = 1_048_576;
+
+/// A folder with a manifest that could be read as a document. Whether it says something sensible is the reader's
+/// business: the operator may still lay overrides over it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub folder: PathBuf,
+    /// The manifest inside the folder.
+    pub file: PathBuf,
+    /// Its contents, variables not filled in.
+    pub document: Node,
+}
+
+/// Something in a plugin directory that could not be used. It never stops the others from being found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscoverProblem {
+    /// The directory or manifest.
+    pub path: PathBuf,
+    pub problems: Problems,
+}
+
+/// Walks `dirs` and returns the plugins in them, sorted by path within each directory.
+///
+/// A folder with `plugin.toml` (or else `plugin.json`) is a plugin, and nothing below it is looked at. Symbolic links
+/// are followed; no folder is visited twice. Hidden folders, `node_modules` and `target` are passed over. A directory
+/// of the list that does not exist is a problem.
+pub fn discover<P: AsRef<Path>>(dirs: &[P]) -> (Vec<Found>, Vec<DiscoverProblem>) {
+    let mut walk = Walk::default();
+    for dir in dirs {
+        walk.entries_left = MAX_ENTRIES;
+        walk.found_left = MAX_FOUND;
+        walk.visit(dir.as_ref(), 0);
+    }
+    (walk.found, walk.problems)
+}
+
+#[derive(Default)]
+struct Walk {
+    found: Vec<Found>,
+    problems: Vec<DiscoverProblem>,
+    visited: BTreeSet<PathBuf>,
+    entries_left: usize,
+    found_left: usize,
+}
+
+impl Walk {
+    fn visit(&mut self, dir: &Path, depth: usize) {
+        let children = match self.open(dir) {
+            Ok(Some(children)) => children,
+            Ok(None) => return,
+            Err(error) => {
+                return self.problem(dir, format!("this directory cannot be read: {error}"));
+            }
+        };
+        if let Some(file) = FILE_NAMES
+            .iter()
+            .map(|name| dir.join(name))
+            .find(|file| file.is_file())
+        {
+            return self.plugin(dir, file);
+        }
+        if depth == MAX_DEPTH {
+            return;
+        }
+        for child in children {
+            self.visit(&child, depth + 1);
+        }
+    }
+
+    /// The folders in `dir`, sorted; `None` when it was visited before.
+    fn open(&mut self, dir: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+        let real = fs::canonicalize(dir)?;
+        if !self.visited.insert(real) {
+            return Ok(None);
+        }
+        let mut children = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            if self.entries_left == 0 {
+                self.problem(
+                    dir,
+                    format!("more than {MAX_ENTRIES} entries: the rest is not looked at"),
+                );
+                break;
+            }
+            self.entries_left -= 1;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let passed_over = name.starts_with('.') || name == "node_modules" || name == "target";
+            if !passed_over && entry.path().is_dir() {
+                children.push(entry.path());
+            }
+        }
+        children.sort();
+        Ok(Some(children))
+    }
+
+    fn plugin(&mut self, folder: &Path, file: PathBuf) {
+        if self.found_left == 0 {
+            return self.problem(
+                folder,
+                format!("more than {MAX_FOUND} plugins in one directory: this one is left out"),
+            );
+        }
+        self.found_left -= 1;
+        let document = read_text(&file)
+            .map_err(|error| {
+                Problems(vec![Problem {
+                    file: Some(file.clone()),
+                    ..Problem::new(format!("cannot be read: {error}"))
+                }])
+            })
+            .and_then(|text| Node::parse(format_of(&file), &text, Some(&file)));
+        match document {
+            Ok(document) => self.found.push(Found {
+                folder: folder.to_path_buf(),
+                file,
+                document,
+            }),
+            Err(problems) => self.problems.push(DiscoverProblem {
+                path: file,
+                problems,
+            }),
+        }
+    }
+
+    fn problem(&mut self, path: &Path, message: String) {
+        let problem = Problem {
+            file: Some(path.to_path_buf()),
+            ..Problem::new(message)
+        };
+        self.problems.push(DiscoverProblem {
+            path: path.to_path_buf(),
+            problems: Problems(vec![problem]),
+        });
+    }
+}
+
+/// The format a file's name tells: `.json` or `.jsonc` is JSON, everything else TOML.
+pub fn format_of(file: &Path) -> Format {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("json" | "jsonc") => Format::Json,
+        _ => Format::Toml,
+    }
+}
+
+/// Reads a text of at most [`MAX_MANIFEST_BYTES`].
+fn read_text(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(file)?
+        .take(MAX_MANIFEST_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_MANIFEST_BYTES {
+        return Err(io::Error::other(format!(
+            "it has more than {MAX_MANIFEST_BYTES} bytes"
+        )));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(root: &Path, file: &str, text: &str) {
+        let file = root.join(file);
+        fs::create_dir_all(file.parent().expect("has a parent")).expect("temp dir is writable");
+        fs::write(file, text).expect("temp dir is writable");
+    }
+
+    fn folders(root: &Path, found: &[Found]) -> Vec<String> {
+        let relative = |found: &Found| {
+            found
+                .folder
+                .strip_prefix(root)
+                .expect("inside")
+                .display()
+                .to_string()
+        };
+        found.iter().map(relative).collect()
+    }
+
+    #[test]
+    fn plugins_are_found_sorted_and_not_searched_further() {
+        let root = tempfile::tempdir().expect("temp dir");
+        for file in [
+            "b/plugin.toml",
+            "b/inner/plugin.toml",
+            "a/x/plugin.json",
+            "a/plugin.md",
+            ".hid/plugin.toml",
+        ] {
+            put(
+                root.path(),
+                file,
+                if file.ends_with("json") { "{}" } else { "" },
+            );
+        }
+        put(root.path(), "node_modules/m/plugin.json", "{}");
+        put(root.path(), "a/x/plugin.toml", "id = 'both'");
+        let (found, problems) = discover(&[root.path()]);
+        assert_eq!(problems, []);
+        assert_eq!(folders(root.path(), &found), ["a/x", "b"]);
+        assert!(found[0].file.ends_with("plugin.toml"));
+    }
+
+    #[test]
+    fn a_bad_manifest_does_not_stop_the_others() {
+        let root = tempfile::tempdir().expect("temp dir");
+        put(root.path(), "a/plugin.toml", "id = ");
+        put(root.path(), "b/plugin.json", "{\"id\": \"b\"}");
+        fs::create_dir_all(root.path().join("c")).expect("temp dir is writable");
+        fs::write(root.path().join("c/plugin.json"), b"\xff\xfe").expect("temp dir is writable");
+        let (found, problems) = discover(&[root.path().join("nowhere").as_path(), root.path()]);
+        assert_eq!(folders(root.path(), &found), ["b"]);
+        let paths: Vec<_> = problems.iter().map(|problem| &problem.path).collect();
+        let expect =
+            ["nowhere", "a/plugin.toml", "c/plugin.json"].map(|path| root.path().join(path));
+        assert_eq!(paths, expect.iter().collect::<Vec<_>>());
+        assert!(problems[1].problems.to_string().contains("plugin.toml:1:"));
+    }
+
+    #[test]
+    fn a_plugin_directory_may_be_a_plugin_itself() {
+        let root = tempfile::tempdir().expect("temp dir");
+        put(root.path(), "plugin.toml", "");
+        assert_eq!(discover(&[root.path(), root.path()]).0.len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_circle_of_links_ends() {
+        let root = tempfile::tempdir().expect("temp dir");
+        put(root.path(), "real/p/plugin.toml", "");
+        std::os::unix::fs::symlink(root.path(), root.path().join("real/back")).expect("link");
+        std::os::unix::fs::symlink(root.path().join("real"), root.path().join("again"))
+            .expect("link");
+        std::os::unix::fs::symlink("nothing", root.path().join("dangling")).expect("link");
+        let (found, problems) = discover(&[root.path()]);
+        assert_eq!((found.len(), problems.len()), (1, 0));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let root = tempfile::tempdir().expect("temp dir");
+        let path = |depth: usize| format!("{}/plugin.toml", vec!["d"; depth].join("/"));
+        put(root.path(), &path(MAX_DEPTH + 1), "");
+        assert_eq!(discover(&[root.path()]).0.len(), 0);
+        put(root.path(), &path(MAX_DEPTH), "");
+        assert_eq!(discover(&[root.path()]).0.len(), 1);
+    }
+}

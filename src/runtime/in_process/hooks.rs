@@ -1,0 +1,143 @@
+//! The life of a plugin: its hooks, in order, none of which can take the gateway down.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::plugin_id::PluginId;
+use crate::plugin::{BuiltTool, HookResult, Plugin, Tools};
+use crate::runtime::own_thread::panic_text;
+
+/// How long `on_stop` may take.
+pub(super) const STOP_BOUND: Duration = Duration::from_secs(10);
+
+/// How long `on_error` may take.
+const ERROR_BOUND: Duration = Duration::from_secs(1);
+
+/// A plugin and what its hooks need.
+#[derive(Clone)]
+pub(super) struct Life {
+    pub(super) id: PluginId,
+    pub(super) plugin: Arc<dyn Plugin>,
+    config: Arc<serde_json::Value>,
+    /// The hook that runs, or ran last.
+    stage: Arc<Mutex<&'static str>>,
+}
+
+/// What a plugin said of itself while it started.
+pub(super) struct Started {
+    pub(super) tools: Vec<BuiltTool>,
+    pub(super) instructions: Option<String>,
+}
+
+impl Life {
+    pub(super) fn new(id: PluginId, plugin: Arc<dyn Plugin>, config: serde_json::Value) -> Self {
+        Self {
+            id,
+            plugin,
+            config: Arc::new(config),
+            stage: Arc::new(Mutex::new("on_load")),
+        }
+    }
+
+    /// The hook that runs, or ran last.
+    pub(super) fn stage(&self) -> &'static str {
+        *self.stage.lock().expect("no holder of this lock panics")
+    }
+
+    /// Brings the plugin to where it can be called. `on_error` hears of a failure.
+    pub(super) async fn start(&self) -> Result<Started, Fault> {
+        match self.steps().await {
+            Ok(started) => Ok(started),
+            Err(fault) if self.tell(&fault).await => Err(fault.because("hook_failed_handled")),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn steps(&self) -> Result<Started, Fault> {
+        let plugin = &*self.plugin;
+        self.hook("on_load", || plugin.on_load()).await?;
+        self.hook("on_init", || plugin.on_init(&self.config))
+            .await?;
+        let mut tools = Tools::default();
+        let mut instructions = None;
+        self.hook("tools", || {
+            plugin.tools(&mut tools);
+            instructions = plugin.instructions();
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await?;
+        self.hook("on_start", || plugin.on_start()).await?;
+        Ok(Started {
+            tools: tools.build(),
+            instructions,
+        })
+    }
+
+    /// Runs `on_stop`, within its bound.
+    pub(super) async fn stop(&self) {
+        let hook = self.hook("on_stop", || self.plugin.on_stop());
+        let failed = match tokio::time::timeout(STOP_BOUND, hook).await {
+            Ok(Ok(())) => return,
+            Ok(Err(fault)) => fault,
+            Err(_) => self.late(STOP_BOUND),
+        };
+        tracing::warn!(plugin.id = %self.id, reason = failed.reason, "Stopped badly: {failed}");
+        self.tell(&failed).await;
+    }
+
+    /// Asks the plugin how it is.
+    pub(super) async fn probe(&self) -> Result<(), Fault> {
+        self.hook("health_check", || self.plugin.health_check())
+            .await
+    }
+
+    /// Lets the plugin hear of a failure of its own; whether it has dealt with it.
+    pub(super) async fn tell(&self, fault: &Fault) -> bool {
+        let told = std::panic::catch_unwind(AssertUnwindSafe(|| self.plugin.on_error(fault)));
+        let Ok(told) = told else { return false };
+        let told = AssertUnwindSafe(told).catch_unwind();
+        matches!(tokio::time::timeout(ERROR_BOUND, told).await, Ok(Ok(true)))
+    }
+
+    /// What is said when the plugin did not come through a hook in time.
+    pub(super) fn late(&self, bound: Duration) -> Fault {
+        let (id, hook, ms) = (&self.id, self.stage(), bound.as_millis());
+        Fault::new(
+            FaultKind::Timeout,
+            format!("plugin `{id}` did not come through `{hook}` within {ms} ms"),
+        )
+    }
+
+    async fn hook<'a>(
+        &self,
+        name: &'static str,
+        hook: impl FnOnce() -> BoxFuture<'a, HookResult>,
+    ) -> Result<(), Fault> {
+        *self.stage.lock().expect("no holder of this lock panics") = name;
+        let hook = match std::panic::catch_unwind(AssertUnwindSafe(hook)) {
+            Ok(hook) => AssertUnwindSafe(hook).catch_unwind().await,
+            Err(panic) => Err(panic),
+        };
+        let id = &self.id;
+        match hook {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(err)) => {
+                let message = format!("plugin `{id}` failed in `{name}`: {err}");
+                Err(Fault::new(FaultKind::Unavailable, message)
+                    .because("hook_failed")
+                    .caused_by(err))
+            }
+            Err(panic) => {
+                let message = format!("plugin `{id}` panicked in `{name}`");
+                Err(Fault::new(FaultKind::Unavailable, message)
+                    .because("panic")
+                    .caused_by(panic_text(&*panic)))
+            }
+        }
+    }
+}
