@@ -127,15 +127,15 @@ impl Dispatcher {
         if let Some(why) = &plugin.refused {
             return Err(Fault::new(FaultKind::Unavailable, format!("plugin `{}`: {why}", plugin.manifest.id)));
         }
-        let _permit = plugin.gate.enter().await.map_err(|_| {
-            let limits = &plugin.manifest.limits;
-            let message = format!(
-                "plugin `{}` is at its limit of {} calls with {} waiting",
-                plugin.manifest.id, limits.max_concurrent_calls, limits.max_queue
-            );
-            Fault::new(FaultKind::Busy, message).because("overloaded").retry_after(Duration::from_secs(1))
-        })?;
-        let lease = lease.insert(plugin.pool.lease(context).await?);
+        // What mostly needs no waiting is tried first; what may wait is kept out of the future of every call.
+        let _permit = match plugin.gate.try_enter() {
+            Some(permit) => permit,
+            None => Box::pin(plugin.gate.enter()).await.map_err(|_| full(entry))?,
+        };
+        let lease = lease.insert(match plugin.pool.try_lease(context) {
+            Some(lease) => lease,
+            None => Box::pin(plugin.pool.lease(context)).await?,
+        });
         lease.instance().request(Request { method: Method::ToolsCall, params }, context).await
     }
 
@@ -144,7 +144,7 @@ impl Dispatcher {
         if let Some(entry) = self.registry.with_catalog(found) {
             return Ok(entry);
         }
-        if let Some(woken) = self.registry.wake(name, &context.caller).await {
+        if let Some(woken) = Box::pin(self.registry.wake(name, &context.caller)).await {
             woken?;
             if let Some(entry) = self.registry.with_catalog(found) {
                 return Ok(entry);
@@ -178,6 +178,15 @@ fn note(lease: &Lease, ended: &Result<Answer, Fault>) {
         Err(fault) if fault.kind == FaultKind::Timeout || fault.reason == "upstream_blocked" => lease.silent(),
         Err(_) => {}
     }
+}
+
+fn full(entry: &Entry) -> Fault {
+    let manifest = &entry.plugin.manifest;
+    let message = format!(
+        "plugin `{}` is at its limit of {} calls with {} waiting",
+        manifest.id, manifest.limits.max_concurrent_calls, manifest.limits.max_queue
+    );
+    Fault::new(FaultKind::Busy, message).because("overloaded").retry_after(Duration::from_secs(1))
 }
 
 fn shutting_down() -> Fault {

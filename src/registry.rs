@@ -36,7 +36,7 @@ use crate::registry::pool::Standing;
 const STARTS_AT_ONCE: usize = 8;
 
 /// How long a list waits for plugins that are still being started when the gateway has just begun.
-const SETTLE: Duration = Duration::from_millis(1500);
+const SETTLE: Duration = Duration::from_millis(1800);
 
 /// Clients are told of changes at most this often.
 const CHANGES_PAUSE: Duration = Duration::from_secs(1);

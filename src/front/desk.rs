@@ -82,14 +82,19 @@ impl Desk {
         Ok((profile, result.bytes().clone()))
     }
 
-    /// Reads what a modern request says of its client (MCP 2026-07-28, `_meta`).
-    pub(crate) fn modern_profile(params: &Params) -> Result<ClientProfile, RpcError> {
+    /// Reads what a modern request says of its client (MCP 2026-07-28, `_meta`). `agrees` checks the revision that is
+    /// named there against what carried the request, before it is known whether it is one that is served.
+    pub(crate) fn modern_profile(
+        params: &Params,
+        agrees: impl FnOnce(&str) -> Result<(), RpcError>,
+    ) -> Result<ClientProfile, RpcError> {
         let missing = |key: &str, what: &str| {
             RpcError::new(INVALID_PARAMS, format!("Invalid params: `/params/_meta/{key}` must be {what}"))
         };
         let Some(version) = params.meta.string(meta::PROTOCOL_VERSION) else {
             return Err(missing(&meta::PROTOCOL_VERSION.replace('/', "~1"), "a string"));
         };
+        agrees(&version)?;
         let revision = Revision::of(&version).filter(|revision| revision.era() == Era::Modern);
         let revision = revision.ok_or_else(|| unsupported(&version))?;
         let capabilities = params.meta.get(meta::CLIENT_CAPABILITIES).filter(|json| json.is_object());
@@ -127,7 +132,7 @@ impl Desk {
         let era = context.era();
         match (method, era) {
             (Method::ToolsCall, _) => self.call(params, context).await,
-            (Method::ToolsList, _) => self.list(&params, &context.caller, era).await,
+            (Method::ToolsList, _) => Box::pin(self.list(&params, &context.caller, era)).await,
             (Method::Discover, Era::Modern) => Reply::Result(self.discover()),
             (Method::Ping, Era::Legacy) => Reply::Result(Bytes::from_static(b"{}")),
             (Method::SetLevel, Era::Legacy) => set_level(&params, &context),

@@ -139,7 +139,7 @@ impl Pipe {
             return self.initialize(&request).await;
         }
         let known = if modern || request.method == Method::Discover {
-            Desk::modern_profile(&request.params).map(|profile| (Arc::new(profile), None))
+            Desk::modern_profile(&request.params, |_| Ok(())).map(|profile| (Arc::new(profile), None))
         } else {
             self.legacy(&request.method)
         };

@@ -101,6 +101,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Whether the client takes both kinds of answers (MCP 2026-07-28, transports, section 3).
 fn accepts_both(headers: &HeaderMap) -> bool {
+    if headers.get(ACCEPT).is_some_and(|value| value == "application/json, text/event-stream") {
+        return true;
+    }
     let (mut json, mut events) = (false, false);
     for value in headers.get_all(ACCEPT) {
         for kind in value.to_str().unwrap_or("").split(',') {

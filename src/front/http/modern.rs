@@ -19,7 +19,7 @@ use crate::wire::header::{HeaderMismatch, check_params, check_standard};
 use crate::wire::json::Json;
 use crate::wire::message::{Id, Params, Request, write_result_head};
 use crate::wire::method::Method;
-use crate::wire::{meta, revision::Revision};
+use crate::wire::meta;
 
 impl HttpFront {
     /// Answers a modern request. Dropping the future, or the body of the answer, cancels it.
@@ -31,14 +31,14 @@ impl HttpFront {
         active: Active,
     ) -> Response<Body> {
         let Request { id, method, params } = request;
-        let profile = match Desk::modern_profile(&params) {
+        let agrees = |version: &str| {
+            let checked = self.check_headers(headers, version, &method, &params, &caller);
+            checked.map_err(|mismatch| RpcError::new(HEADER_MISMATCH, format!("Header mismatch: {mismatch}")))
+        };
+        let profile = match Desk::modern_profile(&params, agrees) {
             Ok(profile) => profile,
             Err(error) => return error_response(StatusCode::BAD_REQUEST, Some(&id), &error),
         };
-        if let Err(mismatch) = self.check_headers(headers, profile.revision, &method, &params, &caller) {
-            let error = RpcError::new(HEADER_MISMATCH, format!("Header mismatch: {mismatch}"));
-            return error_response(StatusCode::BAD_REQUEST, Some(&id), &error);
-        }
         if method == Method::Listen {
             return self.listen(id, &params, active);
         }
@@ -69,13 +69,13 @@ impl HttpFront {
     fn check_headers(
         &self,
         headers: &HeaderMap,
-        revision: Revision,
+        version: &str,
         method: &Method,
         params: &Params,
         caller: &Caller,
     ) -> Result<(), HeaderMismatch> {
         let name = method.name_param().and_then(|param| params.members.string(param));
-        check_standard(headers, revision.as_str(), method.as_str(), name.as_deref())?;
+        check_standard(headers, version, method.as_str(), name.as_deref())?;
         let (Method::ToolsCall, Some(name)) = (method, &name) else { return Ok(()) };
         let entry = self.desk.registry().with_catalog(|catalog| {
             catalog.find(name, caller).filter(|entry| !entry.param_headers.is_empty()).cloned()
