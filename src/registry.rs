@@ -179,7 +179,11 @@ impl Registry {
 
     /// The changes of the catalog.
     pub fn changes(&self) -> Changes {
-        Changes { changes: self.changes.subscribe(), owed: false, told: None }
+        Changes {
+            changes: self.changes.subscribe(),
+            owed: false,
+            told: None,
+        }
     }
 
     /// The catalog of what is known at this moment, for who does not let the registry keep it up to date.

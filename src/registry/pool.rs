@@ -114,7 +114,11 @@ impl Pool {
         slot.enter(&wanted);
         drop(state);
         slot.mark_used();
-        Some(Lease { pool: Arc::clone(self), slot, instance })
+        Some(Lease {
+            pool: Arc::clone(self),
+            slot,
+            instance,
+        })
     }
 
     /// An instance for one call: the shared one, the session's own, or one that nobody else uses meanwhile.

@@ -79,7 +79,8 @@ impl Peer {
 
     /// Whether it says that it tells of changes of its tools.
     pub(crate) fn tells_of_tools(&self) -> bool {
-        let tools = crate::wire::members::Members::of(&self.capabilities).and_then(|found| found.get("tools").cloned());
+        let tools = crate::wire::members::Members::of(&self.capabilities)
+            .and_then(|found| found.get("tools").cloned());
         let tools = tools.as_ref().and_then(crate::wire::members::Members::of);
         tools.is_some_and(|tools| tools.get("listChanged").is_some_and(Json::is_true))
     }

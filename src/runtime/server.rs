@@ -66,6 +66,7 @@ impl Server {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = watching.lines.ended.cancelled() => {}
+                    () = watching.listen() => {}
                     () = watching.follow(&limits) => {}
                 }
             });
@@ -80,7 +81,9 @@ impl Server {
             match self.lines.request(&Method::Listen, params, None).await {
                 // It ends when the server wants it to; what changed meanwhile must not be missed.
                 Ok(Outcome::Result(_)) => self.lines.changed.notify_one(),
-                Ok(Outcome::Error(_)) | Err(_) => break,
+                Ok(Outcome::Error(_)) => break,
+                Err(_) if self.lines.ended.is_cancelled() => break,
+                Err(_) => {}
             }
             tokio::time::sleep(LIST_PAUSE).await;
         }

@@ -19,9 +19,16 @@ impl Members {
 
     /// The members noted under `parent`.
     pub(crate) fn under(text: &Bytes, index: &Index, parent: u32) -> Self {
-        let of_parent = || index.members.iter().filter(|member| member.parent == parent);
+        let of_parent = || {
+            index
+                .members
+                .iter()
+                .filter(|member| member.parent == parent)
+        };
         let mut members = Vec::with_capacity(of_parent().count());
-        members.extend(of_parent().map(|member| (key_of(text, member.key), Json::part(text, member.value))));
+        members.extend(
+            of_parent().map(|member| (key_of(text, member.key), Json::part(text, member.value))),
+        );
         Self(members)
     }
 
@@ -124,7 +131,9 @@ fn key_of(text: &Bytes, key: Slot) -> Bytes {
 pub(crate) fn position(text: &Bytes, index: &Index, parent: u32, key: &str) -> Option<u32> {
     let same = |member: &Member| {
         let raw = &text[member.key.start as usize..member.key.end as usize];
-        member.parent == parent && (raw == key.as_bytes() || (raw.contains(&b'\\') && key_of(text, member.key) == key.as_bytes()))
+        member.parent == parent
+            && (raw == key.as_bytes()
+                || (raw.contains(&b'\\') && key_of(text, member.key) == key.as_bytes()))
     };
     index.members.iter().position(same).map(|at| at as u32)
 }

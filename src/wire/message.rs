@@ -143,7 +143,10 @@ impl Message {
         let Some((_, method)) = find("method") else {
             return Self::response(text, index, id, &find);
         };
-        let Some(method) = Json::part(text, method).string().map(|name| Method::of(&name)) else {
+        let Some(method) = Json::part(text, method)
+            .string()
+            .map(|name| Method::of(&name))
+        else {
             return Err(invalid("`method` must be a string"));
         };
         let params = match find("params") {
