@@ -73,9 +73,8 @@ pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
     let environment: BTreeMap<String, String> =
         env.names().filter_map(|name| Some((name.to_owned(), env.get(name)?.to_owned()))).collect();
     let base = BASE_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned())));
-    let temporary = env.get("TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
     let user = env.get("USER").or_else(|| env.get("LOGNAME")).unwrap_or("user");
-    Launcher { helper, base: base.collect(), environment, homes: temporary.join(format!("toolgate-{user}")) }
+    Launcher { helper, base: base.collect(), environment, homes: env.temp_dir().join(format!("toolgate-{user}")) }
 }
 
 impl App {
