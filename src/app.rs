@@ -80,9 +80,6 @@ pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
     let base = BASE_VARIABLES
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned())));
-    let temporary = env
-        .get("TMPDIR")
-        .map_or_else(std::env::temp_dir, PathBuf::from);
     let user = env
         .get("USER")
         .or_else(|| env.get("LOGNAME"))
@@ -91,7 +88,7 @@ pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
         helper,
         base: base.collect(),
         environment,
-        homes: temporary.join(format!("toolgate-{user}")),
+        homes: env.temp_dir().join(format!("toolgate-{user}")),
     }
 }
 

@@ -8,7 +8,7 @@ mod slot;
 mod start;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -431,9 +431,4 @@ impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         self.pool.release(self.slot);
     }
-}
-
-/// A counter that starts at nothing.
-fn none() -> AtomicU32 {
-    AtomicU32::new(0)
 }

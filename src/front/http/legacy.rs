@@ -9,9 +9,9 @@ use http::{Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::http::body::{Body, json_response, stream};
+use crate::front::http::body::{Body, json_response, problem, stream};
 use crate::front::http::listen::{KEEP_ALIVE, comment};
-use crate::front::http::mcp::{accepted, busy, error_response};
+use crate::front::http::mcp::{accepted, busy, error_response, not_allowed};
 use crate::front::http::stream::{Answered, event, events, one_stream};
 use crate::front::http::{Active, HttpFront};
 use crate::front::outgoing::{Logs, Outgoing};
@@ -263,12 +263,12 @@ impl HttpFront {
         });
         if !events_only {
             let message = "send `Accept: text/event-stream`";
-            return super::body::problem(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message);
+            return problem(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message);
         }
         let session = match self.session(headers, caller) {
             Ok(session) => session,
             // A modern client has no such stream.
-            Err(NoSession::Version(_)) => return super::mcp::not_allowed(),
+            Err(NoSession::Version(_)) => return not_allowed(),
             Err(none) => return none.response(None),
         };
         if self.is_draining() {
@@ -292,7 +292,7 @@ impl HttpFront {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response
             }
-            Err(NoSession::Version(_)) => super::mcp::not_allowed(),
+            Err(NoSession::Version(_)) => not_allowed(),
             Err(none) => none.response(None),
         }
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memchr2;
 use smallvec::SmallVec;
 
-use super::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_NODES};
+use crate::wire::json::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_NODES};
 
 /// A stretch of the text, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
