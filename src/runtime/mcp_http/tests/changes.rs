@@ -113,6 +113,32 @@ async fn a_lost_stream_is_opened_again_after_a_pause_that_grows() {
 }
 
 #[tokio::test]
+async fn a_standing_stream_that_is_refused_is_tried_once_more() {
+    let server = |seen: &Seen| match &*seen.verb {
+        "GET" => answer("400 Bad Request", "", "no"),
+        _ => legacy(|seen| json_answer(&seen.result(&json!({}))))(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let host = host();
+    let runtime = runtime();
+    let started = runtime.start(manifest(&upstream.url(), "", ""), host.clone());
+    let instance = soon(started).await.expect("it starts");
+    soon(upstream.next("GET")).await;
+    soon(upstream.next("GET")).await;
+    // The task that would ask a third time is over.
+    soon(async {
+        while host.supervisor.names().contains(&"up stream".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let more = std::iter::from_fn(|| upstream.seen.try_recv().ok());
+    let more = more.filter(|seen| seen.verb == "GET" || seen.rpc() == "initialize");
+    assert_eq!(more.count(), 0);
+    instance.stop().await;
+}
+
+#[tokio::test]
 async fn a_standing_stream_that_finds_the_session_lost_opens_it_again() {
     let n_lists = AtomicUsize::new(0);
     let n_sessions = AtomicUsize::new(0);
