@@ -110,7 +110,9 @@ impl Registry {
                     .iter()
                     .for_each(|plugin| plugin.pool.stop_idle());
                 // Looks through all processes of the machine, which may be many.
-                tokio::task::spawn_blocking(crate::runtime::process::reap_orphans).await.ok();
+                tokio::task::spawn_blocking(crate::runtime::process::reap_orphans)
+                    .await
+                    .ok();
             }
         });
     }
