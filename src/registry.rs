@@ -143,11 +143,15 @@ impl Registry {
     /// Makes a new catalog from what the plugins offer now.
     fn rebuild(&self) {
         let now = Catalog::of(&self.plugins, self.alphabet);
-        if now.same_as(&self.catalog.load()) {
+        let before = self.catalog.load();
+        let lists_same = now.same_as(&before);
+        if lists_same && now.hides_same_as(&before) {
             return;
         }
         self.catalog.store(Arc::new(now));
-        self.changes.send_modify(|count| *count += 1);
+        if !lists_same {
+            self.changes.send_modify(|count| *count += 1);
+        }
     }
 
     /// The current catalog. A reader keeps the snapshot it took.
