@@ -2,4 +2,10 @@
 
 mod support;
 
+mod health;
+
+mod openapi;
+
+mod rest;
+
 mod smoke;
