@@ -58,7 +58,11 @@ impl Body {
             head.extend_from_slice(tail);
             return Self::of(head);
         }
-        Self::Parts(VecDeque::from([head.into(), middle, Bytes::from_static(tail)]))
+        Self::Parts(VecDeque::from([
+            head.into(),
+            middle,
+            Bytes::from_static(tail),
+        ]))
     }
 }
 
@@ -90,7 +94,9 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Parts(parts) => SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum()),
+            Self::Parts(parts) => {
+                SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum())
+            }
             Self::Stream(_) => SizeHint::default(),
             Self::Routed(body) => body.size_hint(),
         }
@@ -98,7 +104,11 @@ impl http_body::Body for Body {
 }
 
 /// Reads the body of a request: `max` bytes within `within`.
-pub(in crate::front) async fn read<B>(body: B, max: usize, within: Duration) -> Result<Bytes, Unreadable>
+pub(in crate::front) async fn read<B>(
+    body: B,
+    max: usize,
+    within: Duration,
+) -> Result<Bytes, Unreadable>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
@@ -128,18 +138,24 @@ async fn timed<B>(body: B, first: Bytes, max: usize, within: Duration) -> Result
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    tokio::time::timeout(within, collect(body, first, max)).await.unwrap_or(Err(Unreadable::TooSlow))
+    tokio::time::timeout(within, collect(body, first, max))
+        .await
+        .unwrap_or(Err(Unreadable::TooSlow))
 }
 
 async fn collect<B>(mut body: B, first: Bytes, max: usize) -> Result<Bytes, Unreadable>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(max);
+    let expected = usize::try_from(body.size_hint().lower())
+        .unwrap_or(0)
+        .min(max);
     let mut whole = BytesMut::with_capacity(first.len() + expected);
     whole.extend_from_slice(&first);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
+            continue;
+        };
         if whole.len() + data.len() > max {
             return Err(Unreadable::TooLarge);
         }
@@ -152,11 +168,20 @@ impl Unreadable {
     pub(in crate::front) fn response(self, max: usize) -> Response<Body> {
         match self {
             Self::TooLarge => {
-                let message = format!("the body is larger than {max} bytes (`server.max_body_bytes`)");
+                let message =
+                    format!("the body is larger than {max} bytes (`server.max_body_bytes`)");
                 problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message)
             }
-            Self::TooSlow => problem(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
-            Self::Broken => problem(StatusCode::BAD_REQUEST, "bad_request", "the body ended early"),
+            Self::TooSlow => problem(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the body did not arrive in time",
+            ),
+            Self::Broken => problem(
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                "the body ended early",
+            ),
         }
     }
 }
@@ -165,7 +190,9 @@ impl Unreadable {
 pub(in crate::front) fn json_response(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -6,13 +6,20 @@ use std::ops::Range;
 use memchr::memchr2;
 use smallvec::SmallVec;
 
-use super::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_NODES};
+use crate::wire::json::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_NODES};
 
 /// A stretch of the text, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) start: u32,
     pub(crate) end: u32,
+}
+
+impl Slot {
+    /// The stretch of `text`.
+    pub(crate) fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[self.start as usize..self.end as usize]
+    }
 }
 
 /// One member of an object of interest.
