@@ -25,6 +25,7 @@ use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
+use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
 use crate::registry::catalog::{Catalog, Entry};
@@ -176,15 +177,14 @@ impl Dispatcher {
                 return Ok(entry);
             }
         }
-        let why = self.registry.why(name, &context.caller);
-        let why = why.map_or_else(
-            || "`tools/list` names those there are".to_owned(),
-            |why| why,
-        );
-        Err(Fault::new(
-            FaultKind::NotFound,
-            format!("Unknown tool `{name}`: {why}"),
-        ))
+        Err(self.unknown(name, &context.caller))
+    }
+
+    /// The fault of a call to a tool that `caller` cannot see, with the reason if it may know it.
+    pub fn unknown(&self, name: &str, caller: &Caller) -> Fault {
+        let why = self.registry.why(name, caller);
+        let why = why.unwrap_or_else(|| "`tools/list` names those there are".to_owned());
+        Fault::new(FaultKind::NotFound, format!("Unknown tool `{name}`: {why}"))
     }
 }
 
