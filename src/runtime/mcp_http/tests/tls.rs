@@ -60,9 +60,21 @@ async fn fault_of(leaf: &[u8], roots: RootCertStore) -> (Fault, usize) {
 #[tokio::test]
 async fn bad_certificates_are_told_apart() {
     let table: [(&[u8], RootCertStore, &str); 4] = [
-        (include_bytes!("tls/expired.pem"), authority(), "tls_expired"),
-        (include_bytes!("tls/early.pem"), authority(), "tls_not_valid_yet"),
-        (include_bytes!("tls/other.pem"), authority(), "tls_wrong_name"),
+        (
+            include_bytes!("tls/expired.pem"),
+            authority(),
+            "tls_expired",
+        ),
+        (
+            include_bytes!("tls/early.pem"),
+            authority(),
+            "tls_not_valid_yet",
+        ),
+        (
+            include_bytes!("tls/other.pem"),
+            authority(),
+            "tls_wrong_name",
+        ),
         (GOOD, RootCertStore::empty(), "tls_unknown_issuer"),
     ];
     for (leaf, roots, reason) in table {
