@@ -36,7 +36,7 @@ use crate::registry::pool::Standing;
 const STARTS_AT_ONCE: usize = 8;
 
 /// How long a list waits for plugins that are still being started when the gateway has just begun.
-const SETTLE: Duration = Duration::from_millis(1500);
+const SETTLE: Duration = Duration::from_millis(1800);
 
 /// Clients are told of changes at most this often.
 const CHANGES_PAUSE: Duration = Duration::from_secs(1);
@@ -179,7 +179,11 @@ impl Registry {
 
     /// The changes of the catalog.
     pub fn changes(&self) -> Changes {
-        Changes { changes: self.changes.subscribe(), owed: false, told: None }
+        Changes {
+            changes: self.changes.subscribe(),
+            owed: false,
+            told: None,
+        }
     }
 
     /// The catalog of what is known at this moment, for who does not let the registry keep it up to date.

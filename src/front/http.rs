@@ -80,11 +80,20 @@ pub(crate) struct Active(Arc<HttpFront>);
 
 impl HttpFront {
     /// A front for `desk`. `address` is the one it listens on.
-    pub fn new(desk: Arc<Desk>, callers: Callers, config: ServerConfig, address: SocketAddr) -> Arc<Self> {
+    pub fn new(
+        desk: Arc<Desk>,
+        callers: Callers,
+        config: ServerConfig,
+        address: SocketAddr,
+    ) -> Arc<Self> {
         let sessions = &config.sessions;
         let bounds = Bounds {
             max: sessions.max,
-            max_per_principal: if callers.are_named() { sessions.max_per_principal } else { sessions.max },
+            max_per_principal: if callers.are_named() {
+                sessions.max_per_principal
+            } else {
+                sessions.max
+            },
             idle: Duration::from_millis(sessions.idle_ms),
             total: Duration::from_millis(sessions.total_ms),
         };
@@ -155,7 +164,10 @@ impl HttpFront {
         if let Some(origin) = allowed {
             let headers = response.headers_mut();
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(CORS_RESPONSE_HEADERS));
+            headers.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static(CORS_RESPONSE_HEADERS),
+            );
             headers.append(VARY, HeaderValue::from_static("origin"));
         }
         response
@@ -167,8 +179,13 @@ impl HttpFront {
             return self.other(request).await;
         }
         let is_mcp = MCP_PATHS.contains(&path);
-        let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Ok(caller) = self.callers.find(authorization) else { return unauthorized() };
+        let authorization = request
+            .headers()
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let Ok(caller) = self.callers.find(authorization) else {
+            return unauthorized();
+        };
         let caller: Arc<Caller> = Arc::clone(caller);
         if is_mcp {
             return self.mcp(request, caller).await;
@@ -203,8 +220,14 @@ fn preflight(allowed: bool) -> Response<Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     if allowed {
         let headers = response.headers_mut();
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(CORS_REQUEST_HEADERS));
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, POST, DELETE"),
+        );
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(CORS_REQUEST_HEADERS),
+        );
     }
     response
 }
@@ -212,6 +235,9 @@ fn preflight(allowed: bool) -> Response<Body> {
 fn unauthorized() -> Response<Body> {
     let message = "this gateway needs a token: send `Authorization: Bearer …`; `toolgate token new` makes one";
     let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", message);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"toolgate\""));
+    response.headers_mut().insert(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"toolgate\""),
+    );
     response
 }

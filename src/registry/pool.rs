@@ -105,6 +105,22 @@ impl Pool {
         self.surface.subscribe()
     }
 
+    /// Like [`Pool::lease`], where that needs no waiting.
+    pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
+        let mut state = self.state();
+        let wanted = self.holder(&state, context.session.as_ref());
+        let slot = state.find(&wanted)?;
+        let instance = slot.instance()?;
+        slot.enter(&wanted);
+        drop(state);
+        slot.mark_used();
+        Some(Lease {
+            pool: Arc::clone(self),
+            slot,
+            instance,
+        })
+    }
+
     /// An instance for one call: the shared one, the session's own, or one that nobody else uses meanwhile.
     pub async fn lease(self: &Arc<Self>, context: &CallContext) -> Result<Lease, Fault> {
         let lease = self.lease_for(context.session.as_ref()).await?;

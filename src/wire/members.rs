@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use crate::wire::json::{Index, Json, Member, Slot};
 
 /// An object taken apart one level deep. Writing it gives the members in the order they came in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Members(SmallVec<[(Bytes, Json); 6]>);
+pub struct Members(Vec<(Bytes, Json)>);
 
 impl Members {
     /// Takes `json` apart; `None` when it is not an object.
@@ -20,15 +19,17 @@ impl Members {
 
     /// The members noted under `parent`.
     pub(crate) fn under(text: &Bytes, index: &Index, parent: u32) -> Self {
-        let of_parent = index
-            .members
-            .iter()
-            .filter(|member| member.parent == parent);
-        Self(
-            of_parent
-                .map(|member| (key_of(text, member.key), Json::part(text, member.value)))
-                .collect(),
-        )
+        let of_parent = || {
+            index
+                .members
+                .iter()
+                .filter(|member| member.parent == parent)
+        };
+        let mut members = Vec::with_capacity(of_parent().count());
+        members.extend(
+            of_parent().map(|member| (key_of(text, member.key), Json::part(text, member.value))),
+        );
+        Self(members)
     }
 
     /// The value of `key`.
@@ -128,8 +129,12 @@ fn key_of(text: &Bytes, key: Slot) -> Bytes {
 
 /// The number of the member `key` under `parent`.
 pub(crate) fn position(text: &Bytes, index: &Index, parent: u32, key: &str) -> Option<u32> {
-    let same =
-        |member: &Member| member.parent == parent && key_of(text, member.key) == key.as_bytes();
+    let same = |member: &Member| {
+        let raw = &text[member.key.start as usize..member.key.end as usize];
+        member.parent == parent
+            && (raw == key.as_bytes()
+                || (raw.contains(&b'\\') && key_of(text, member.key) == key.as_bytes()))
+    };
     index.members.iter().position(same).map(|at| at as u32)
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::wire::error::{INVALID_REQUEST, PARSE_ERROR, RpcError};
-use crate::wire::json::{Index, Json, JsonError};
+use crate::wire::json::{Index, Json, JsonError, Slot};
 use crate::wire::members::{Members, position};
 use crate::wire::meta;
 use crate::wire::method::Method;
@@ -129,26 +129,29 @@ impl Message {
     fn assemble(text: &Bytes, index: &Index) -> Result<Self, Reject> {
         let find = |key: &str| {
             let at = position(text, index, Index::ROOT, key)?;
-            Some((at, Json::part(text, index.members[at as usize].value)))
+            Some((at, index.members[at as usize].value))
         };
         let id = match find("id") {
             None => None,
-            Some((_, json)) => Some(Id::of(&json)),
+            Some((_, slot)) => Some(Id::of(&Json::part(text, slot))),
         };
         let known_id = id.clone().flatten();
         let invalid = |message: &str| Reject::invalid(known_id.clone(), message);
-        if find("jsonrpc").is_none_or(|(_, version)| &version.bytes()[..] != b"\"2.0\"") {
+        if find("jsonrpc").is_none_or(|(_, version)| version.of(text) != b"\"2.0\"") {
             return Err(invalid("`jsonrpc` must be \"2.0\""));
         }
         let Some((_, method)) = find("method") else {
             return Self::response(text, index, id, &find);
         };
-        let Some(method) = method.string().map(|name| Method::of(&name)) else {
+        let Some(method) = Json::part(text, method)
+            .string()
+            .map(|name| Method::of(&name))
+        else {
             return Err(invalid("`method` must be a string"));
         };
         let params = match find("params") {
             None => Params::default(),
-            Some((at, json)) if json.is_object() => Params::under(text, index, at),
+            Some((at, slot)) if slot.of(text).starts_with(b"{") => Params::under(text, index, at),
             Some(_) => return Err(invalid("`params` must be an object")),
         };
         match id {
@@ -162,11 +165,12 @@ impl Message {
         text: &Bytes,
         index: &Index,
         id: Option<Option<Id>>,
-        find: &dyn Fn(&str) -> Option<(u32, Json)>,
+        find: &dyn Fn(&str) -> Option<(u32, Slot)>,
     ) -> Result<Self, Reject> {
         let id = id.flatten();
         let outcome = match (find("result"), find("error")) {
-            (Some((at, result)), None) if result.is_object() => {
+            (Some((at, result)), None) if result.of(text).starts_with(b"{") => {
+                let result = Json::part(text, result);
                 let result_type = position(text, index, at, "resultType")
                     .map(|at| Json::part(text, index.members[at as usize].value))
                     .map(|kind| {
@@ -179,7 +183,7 @@ impl Message {
                     result_type,
                 })
             }
-            (None, Some((_, error))) => match error.parse() {
+            (None, Some((_, error))) => match Json::part(text, error).parse() {
                 Ok(error) => Outcome::Error(error),
                 Err(err) => {
                     return Err(Reject::invalid(id, &format!("`error` is malformed: {err}")));

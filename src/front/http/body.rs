@@ -59,7 +59,11 @@ impl Body {
             head.extend_from_slice(tail);
             return Self::of(head);
         }
-        Self::Parts(VecDeque::from([head.into(), middle, Bytes::from_static(tail)]))
+        Self::Parts(VecDeque::from([
+            head.into(),
+            middle,
+            Bytes::from_static(tail),
+        ]))
     }
 }
 
@@ -91,7 +95,9 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Parts(parts) => SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum()),
+            Self::Parts(parts) => {
+                SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum())
+            }
             Self::Stream(_) => SizeHint::default(),
             Self::Routed(body) => body.size_hint(),
         }
@@ -99,7 +105,11 @@ impl http_body::Body for Body {
 }
 
 /// Reads the body of a request: `max` bytes within `within`.
-pub(super) async fn read(body: Incoming, max: usize, within: Duration) -> Result<Bytes, Unreadable> {
+pub(super) async fn read(
+    body: Incoming,
+    max: usize,
+    within: Duration,
+) -> Result<Bytes, Unreadable> {
     let hint = body.size_hint();
     if hint.lower() > max as u64 {
         return Err(Unreadable::TooLarge);
@@ -122,16 +132,27 @@ pub(super) async fn read(body: Incoming, max: usize, within: Duration) -> Result
     timed(body, Bytes::new(), max, within).await
 }
 
-async fn timed(body: Incoming, first: Bytes, max: usize, within: Duration) -> Result<Bytes, Unreadable> {
-    tokio::time::timeout(within, collect(body, first, max)).await.unwrap_or(Err(Unreadable::TooSlow))
+async fn timed(
+    body: Incoming,
+    first: Bytes,
+    max: usize,
+    within: Duration,
+) -> Result<Bytes, Unreadable> {
+    tokio::time::timeout(within, collect(body, first, max))
+        .await
+        .unwrap_or(Err(Unreadable::TooSlow))
 }
 
 async fn collect(mut body: Incoming, first: Bytes, max: usize) -> Result<Bytes, Unreadable> {
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(max);
+    let expected = usize::try_from(body.size_hint().lower())
+        .unwrap_or(0)
+        .min(max);
     let mut whole = BytesMut::with_capacity(first.len() + expected);
     whole.extend_from_slice(&first);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
+            continue;
+        };
         if whole.len() + data.len() > max {
             return Err(Unreadable::TooLarge);
         }
@@ -144,11 +165,20 @@ impl Unreadable {
     pub(super) fn response(self, max: usize) -> Response<Body> {
         match self {
             Self::TooLarge => {
-                let message = format!("the body is larger than {max} bytes (`server.max_body_bytes`)");
+                let message =
+                    format!("the body is larger than {max} bytes (`server.max_body_bytes`)");
                 problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message)
             }
-            Self::TooSlow => problem(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
-            Self::Broken => problem(StatusCode::BAD_REQUEST, "bad_request", "the body ended early"),
+            Self::TooSlow => problem(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the body did not arrive in time",
+            ),
+            Self::Broken => problem(
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                "the body ended early",
+            ),
         }
     }
 }
@@ -157,7 +187,9 @@ impl Unreadable {
 pub(super) fn json_response(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -15,6 +15,13 @@ pub(crate) struct Slot {
     pub(crate) end: u32,
 }
 
+impl Slot {
+    /// The stretch of `text`.
+    pub(crate) fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[self.start as usize..self.end as usize]
+    }
+}
+
 /// One member of an object of interest.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Member {
