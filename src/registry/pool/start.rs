@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
-use crate::registry::pool::{Pool, State};
 use crate::registry::pool::slot::{Slot, Started};
+use crate::registry::pool::{Pool, State};
 use crate::runtime::{Host, Instance};
 use crate::session::Session;
 use crate::wire::revision::Era;
