@@ -109,7 +109,8 @@ impl Registry {
                     .plugins
                     .iter()
                     .for_each(|plugin| plugin.pool.stop_idle());
-                crate::runtime::process::reap_orphans();
+                // Looks through all processes of the machine, which may be many.
+                tokio::task::spawn_blocking(crate::runtime::process::reap_orphans).await.ok();
             }
         });
     }

@@ -65,7 +65,7 @@ impl HttpFront {
             drop(active);
             written(&id, reply)
         };
-        one_stream(outgoing, work, self.draining.clone()).await
+        one_stream(outgoing, work).await
     }
 
     fn check_headers(

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures::stream::unfold;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use tokio_util::sync::CancellationToken;
 
 use crate::front::http::body::{Body, stream};
 use crate::front::http::mcp::accepted;
@@ -65,11 +64,7 @@ type Work = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// Runs `work` and answers with what it gives. When the client is to be told something before that, the answer becomes
 /// a stream, in which the work goes on; dropping the stream drops the work.
-pub(super) async fn one_stream<F>(
-    outgoing: Arc<Outgoing>,
-    work: F,
-    _draining: CancellationToken,
-) -> Response<Body>
+pub(super) async fn one_stream<F>(outgoing: Arc<Outgoing>, work: F) -> Response<Body>
 where
     F: Future<Output = Answered> + Send + 'static,
 {
