@@ -18,16 +18,16 @@
 //! # The walk of one call
 //!
 //! A front reads a message ([`wire::message::Message::parse`]: one scan, arguments stay text), finds its
-//! [`Caller`](model::caller::Caller) and hands both to [`dispatch::Dispatcher::call_tool`]. There the audit record opens, the
-//! [`Catalog`](registry::catalog::Catalog) finds the tool if the caller may see it, policy and schema are asked, the deadline
-//! starts, the [`Gate`](registry::gate::Gate) gives a permit and the [`Pool`](registry::pool::Pool) an
+//! [`Caller`](model::caller::Caller) and hands both to [`dispatch::Dispatcher::call_tool`]. There the audit record opens,
+//! the [`Catalog`](registry::catalog::Catalog) finds the tool if the caller may see it, policy and schema are asked, the
+//! deadline starts, the [`Gate`](registry::gate::Gate) gives a permit and the [`Pool`](registry::pool::Pool) an
 //! [`Instance`](runtime::Instance), which answers in the words of its era. The answer is brought into the words of the
 //! caller's, the record closes, and the front writes the plugin's own bytes.
 //!
 //! # Writing a plugin
 //!
-//! Implement [`plugin::Plugin`], and run a gateway that has it compiled in with [`cli::main_with`]. Any server written with
-//! rmcp can be hosted by [`runtime::rmcp_host::host`].
+//! Implement [`plugin::Plugin`], and run a gateway that has it compiled in with [`cli::main_with`]. Any server written
+//! with rmcp can be hosted by [`runtime::rmcp_host::host`].
 
 pub mod wire;
 
