@@ -1,11 +1,9 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool → access → arguments against the schema → permit → deadline → the
+//! record opens → the catalog finds the tool, if the caller may have it → arguments against the schema → permit → deadline → the
 //! instance answers → the bridge between eras → record closes.
 
 pub mod config;
-
-mod access;
 
 mod arguments;
 
@@ -25,6 +23,7 @@ use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
+use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
 use crate::registry::catalog::{Catalog, Entry};
@@ -97,7 +96,6 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let entry = self.find(name, context).await?;
         record.found(&entry);
-        access::check(&self.policy, &entry)?;
         if entry.plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments {
             arguments::check(&entry, &params)?;
         }
@@ -176,15 +174,14 @@ impl Dispatcher {
                 return Ok(entry);
             }
         }
-        let why = self.registry.why(name, &context.caller);
-        let why = why.map_or_else(
-            || "`tools/list` names those there are".to_owned(),
-            |why| why,
-        );
-        Err(Fault::new(
-            FaultKind::NotFound,
-            format!("Unknown tool `{name}`: {why}"),
-        ))
+        Err(self.unknown(name, &context.caller))
+    }
+
+    /// The fault of a call to a tool that `caller` cannot see, with the reason if it may know it.
+    pub fn unknown(&self, name: &str, caller: &Caller) -> Fault {
+        let why = self.registry.why(name, caller);
+        let why = why.unwrap_or_else(|| "`tools/list` names those there are".to_owned());
+        Fault::new(FaultKind::NotFound, format!("Unknown tool `{name}`: {why}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod accept;
 
-mod body;
+pub(super) mod body;
 
 mod connection;
 
@@ -12,11 +12,11 @@ mod legacy;
 
 mod listen;
 
-mod mcp;
+pub(super) mod mcp;
 
 mod modern;
 
-mod routes;
+pub(super) mod routes;
 
 mod stream;
 
@@ -46,7 +46,7 @@ pub use accept::listen;
 /// The paths of the MCP endpoint.
 const MCP_PATHS: [&str; 2] = ["/mcp", "/ext/mcp_http/mcp"];
 
-/// The paths that need no credential: they tell nothing but whether the gateway is there.
+/// The paths that need no credential: without one they tell nothing but whether the gateway is there.
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
 
 /// The headers a browser may send and see, once its origin is allowed.
@@ -61,9 +61,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The HTTP front.
 pub struct HttpFront {
-    desk: Arc<Desk>,
-    callers: Callers,
-    config: ServerConfig,
+    pub(super) desk: Arc<Desk>,
+    pub(super) callers: Callers,
+    pub(super) config: ServerConfig,
     guard: Guard,
     sessions: Sessions,
     routes: axum::Router,
@@ -175,18 +175,17 @@ impl HttpFront {
 
     async fn route(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        if OPEN_PATHS.contains(&path) {
-            return self.other(request).await;
-        }
+        let is_open = OPEN_PATHS.contains(&path);
         let is_mcp = MCP_PATHS.contains(&path);
         let authorization = request
             .headers()
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let Ok(caller) = self.callers.find(authorization) else {
-            return unauthorized();
+        let caller: Arc<Caller> = match self.callers.find(authorization) {
+            Ok(caller) => Arc::clone(caller),
+            Err(_) if is_open => return self.other(request).await,
+            Err(_) => return unauthorized(),
         };
-        let caller: Arc<Caller> = Arc::clone(caller);
         if is_mcp {
             return self.mcp(request, caller).await;
         }
@@ -202,7 +201,7 @@ impl HttpFront {
     }
 
     /// Counts a call in, unless the gateway is about to stop.
-    fn enter(self: &Arc<Self>) -> Option<Active> {
+    pub(super) fn enter(self: &Arc<Self>) -> Option<Active> {
         self.active.fetch_add(1, Ordering::AcqRel);
         let active = Active(Arc::clone(self));
         (!self.is_draining()).then_some(active)

@@ -127,14 +127,20 @@ fn key_of(text: &Bytes, key: Slot) -> Bytes {
     written.bytes().slice(1..written.bytes().len() - 1)
 }
 
+/// The name of a member, its escapes resolved.
+pub(crate) fn name_of<'a>(text: &'a Bytes, member: &Member) -> Cow<'a, [u8]> {
+    let raw = member.key.of(text);
+    if raw.contains(&b'\\') {
+        Cow::Owned(key_of(text, member.key).to_vec())
+    } else {
+        Cow::Borrowed(raw)
+    }
+}
+
 /// The number of the member `key` under `parent`.
 pub(crate) fn position(text: &Bytes, index: &Index, parent: u32, key: &str) -> Option<u32> {
-    let same = |member: &Member| {
-        let raw = &text[member.key.start as usize..member.key.end as usize];
-        member.parent == parent
-            && (raw == key.as_bytes()
-                || (raw.contains(&b'\\') && key_of(text, member.key) == key.as_bytes()))
-    };
+    let same =
+        |member: &Member| member.parent == parent && *name_of(text, member) == *key.as_bytes();
     index.members.iter().position(same).map(|at| at as u32)
 }
 

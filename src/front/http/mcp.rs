@@ -123,7 +123,7 @@ fn era(headers: &HeaderMap, params: &Params) -> Era {
         .map_or(Era::Legacy, Revision::era)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(in crate::front) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -179,7 +179,7 @@ pub(super) fn accepted() -> Response<Body> {
 }
 
 /// A refusal that may be another answer later.
-pub(super) fn busy(message: &str) -> Response<Body> {
+pub(in crate::front) fn busy(message: &str) -> Response<Body> {
     let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
