@@ -1,0 +1,5 @@
+//! Tests of the gateway as a whole: one program, one module per subject.
+
+mod support;
+
+mod smoke;

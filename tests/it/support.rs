@@ -1,0 +1,22 @@
+//! What the tests stand on: a gateway in this process, and clients that can also say what no good client says.
+
+mod deadline;
+
+mod gateway;
+
+mod http;
+
+mod legacy;
+
+pub(crate) mod modern;
+
+mod plugins;
+
+mod stdio;
+
+pub(crate) use deadline::{until, within};
+pub(crate) use gateway::TestGateway;
+pub(crate) use http::{Answer, Connection, Request};
+pub(crate) use legacy::LegacySession;
+pub(crate) use plugins::{Latch, plugin};
+pub(crate) use stdio::StdioClient;
