@@ -28,7 +28,7 @@ use crate::registry::order::{Node, order};
 use crate::registry::plugin::Plugin;
 use crate::runtime::Runtime;
 use crate::runtime::in_process::InProcess;
-//HTTP use crate::runtime::mcp_http::McpHttp;
+use crate::runtime::mcp_http::McpHttp;
 use crate::runtime::mcp_stdio::McpStdio;
 use crate::runtime::process::Launcher;
 
@@ -54,10 +54,10 @@ pub struct Runtimes(HashMap<RuntimeKind, Arc<dyn Runtime>>);
 impl Runtimes {
     /// All runtimes. `in_process` knows the code that is compiled in.
     pub fn new(in_process: InProcess, launcher: Launcher) -> Self {
-        let table: [(RuntimeKind, Arc<dyn Runtime>); 2] = [
+        let table: [(RuntimeKind, Arc<dyn Runtime>); 3] = [
             (RuntimeKind::InProcess, Arc::new(in_process)),
             (RuntimeKind::McpStdio, Arc::new(McpStdio::new(launcher))),
-//HTTP            (RuntimeKind::McpHttp, Arc::new(McpHttp::new())),
+            (RuntimeKind::McpHttp, Arc::new(McpHttp::new())),
         ];
         Self(table.into_iter().collect())
     }

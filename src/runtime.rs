@@ -11,6 +11,8 @@ mod own_thread;
 
 pub mod link;
 
+pub mod mcp_http;
+
 pub mod mcp_stdio;
 
 pub mod process;

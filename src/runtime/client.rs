@@ -181,6 +181,14 @@ fn after_error(error: &RpcError) -> Probe {
             None => Probe::Legacy,
         };
     }
+    if error.is_modern() {
+        // It refuses us, in words that only a modern server has; what it lacks it will say again.
+        return Probe::Modern(Peer {
+            revision: Revision::NEWEST,
+            capabilities: Json::literal("{}"),
+            instructions: None,
+        });
+    }
     Probe::Legacy
 }
 
@@ -223,6 +231,7 @@ pub(crate) async fn initialize(
         );
         return Err(Fault::new(FaultKind::Unavailable, message));
     };
+    link.agreed(revision);
     link.notify(&Method::Initialized, Params::default()).await?;
     let capabilities = found.capabilities.unwrap_or_else(|| Json::literal("{}"));
     Ok(Peer {

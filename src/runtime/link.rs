@@ -8,6 +8,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::CallContext;
 use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
+use crate::wire::revision::Revision;
 
 /// Carries requests to one server. Ids are the link's own.
 pub trait Link: Send + Sync {
@@ -23,6 +24,9 @@ pub trait Link: Send + Sync {
     /// Sends a notification.
     fn notify<'a>(&'a self, method: &'a Method, params: Params)
     -> BoxFuture<'a, Result<(), Fault>>;
+
+    /// The server has agreed to `revision` in its answer to `initialize`; what follows is sent in it.
+    fn agreed(&self, _revision: Revision) {}
 }
 
 /// Sends a request of the gateway's own, which must be answered within `deadline`.

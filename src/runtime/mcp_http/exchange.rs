@@ -1,0 +1,187 @@
+//! What comes back for one request: read, judged, and everything on the way delivered.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+
+use crate::model::fault::{Fault, FaultKind};
+use crate::runtime::mcp_http::answer::{Events, Form, check_encoding, collect, form, messages};
+use crate::runtime::mcp_http::link::{Failure, HttpLink, Turn};
+use crate::wire::error::METHOD_NOT_FOUND;
+use crate::wire::message::{self, Id, Message, Outcome};
+use crate::wire::method::Method;
+use crate::wire::revision::Era;
+
+/// The most bytes read of the body of an HTTP error.
+const MAX_ERROR_BODY: usize = 64 << 10;
+
+/// The most questions of the server that wait for an answer during one call.
+const MAX_QUESTIONS: usize = 16;
+
+impl HttpLink {
+    /// Sends one request and reads its answer.
+    pub(super) async fn exchange(&self, turn: &Turn<'_>) -> Result<Outcome, Failure> {
+        let mirrors = self.mirrors.load();
+        let headers = || turn.head.of_request(turn.method, turn.params, &mirrors);
+        let answer = self
+            .endpoint
+            .send(&http::Method::POST, &turn.body, &headers)
+            .await?;
+        if !answer.status().is_success() {
+            return self.refused(turn, answer).await;
+        }
+        let upstream = &self.endpoint.upstream;
+        if matches!(
+            answer.status(),
+            StatusCode::ACCEPTED | StatusCode::NO_CONTENT
+        ) {
+            let what = format_args!("it answered a request with {} and nothing", answer.status());
+            return Err(upstream.broken("protocol_error", what).into());
+        }
+        let (head, body) = answer.into_parts();
+        if *turn.method == Method::Initialize {
+            self.note_session(&head.headers)?;
+        }
+        match form(upstream, &head.headers)? {
+            Form::Json => {
+                let text = collect(upstream, body, self.endpoint.max_message).await?;
+                Ok(self.one_answer(turn, text)?)
+            }
+            Form::Events => Ok(self.events(turn, body).await?),
+        }
+    }
+
+    /// The answer in a JSON body.
+    fn one_answer(&self, turn: &Turn<'_>, text: Bytes) -> Result<Outcome, Fault> {
+        let upstream = &self.endpoint.upstream;
+        if turn.head.has_batches() {
+            let items = messages(upstream, text, true)?;
+            let answer = items.into_iter().find_map(|item| turn.answer(item).ok());
+            return answer.ok_or_else(|| no_answer(self));
+        }
+        match Message::parse(text) {
+            Ok(message) => turn.answer(message).map_err(|_| no_answer(self)),
+            Err(reject) => {
+                let what = format_args!("its answer is malformed: {}", reject.error.message);
+                Err(upstream.broken("protocol_error", what))
+            }
+        }
+    }
+
+    /// Reads events until the answer comes. What comes before it is delivered, questions are answered beside.
+    async fn events(&self, turn: &Turn<'_>, body: Incoming) -> Result<Outcome, Fault> {
+        let upstream = &self.endpoint.upstream;
+        let mut events = Events::of_call(body, self.endpoint.max_message);
+        let mut questions = pin!(FuturesUnordered::new());
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = events.next(upstream) => event?,
+                Some(()) = questions.next() => continue,
+            };
+            let Some(text) = event else {
+                return Err(upstream.fault(
+                    FaultKind::Unavailable,
+                    "stream_ended",
+                    "it ended the stream of its answer before the answer",
+                ));
+            };
+            for message in messages(upstream, text, turn.head.has_batches())? {
+                match turn.answer(message) {
+                    Ok(outcome) => {
+                        self.keep_connection(events);
+                        return Ok(outcome);
+                    }
+                    Err(Some(Message::Notification(told))) => self.told(told, turn.caller),
+                    Err(Some(Message::Request(asked))) => {
+                        let may_ask = questions.len() < MAX_QUESTIONS;
+                        questions.push(self.asked(asked, turn.caller.filter(|_| may_ask)));
+                    }
+                    // An answer to something that was not asked here.
+                    Err(Some(Message::Response(_)) | None) => {}
+                }
+            }
+        }
+    }
+
+    /// Lets a stream come to its end, whose answer has come.
+    fn keep_connection(&self, events: Events) {
+        if !events.is_over() {
+            drop(self.host.supervisor.spawn_request(events.rest()));
+        }
+    }
+
+    /// Reads an answer whose HTTP status says that the request was refused.
+    async fn refused(
+        &self,
+        turn: &Turn<'_>,
+        answer: Response<Incoming>,
+    ) -> Result<Outcome, Failure> {
+        let upstream = &self.endpoint.upstream;
+        let (head, body) = answer.into_parts();
+        let fault = upstream.status(head.status, &head.headers);
+        let stands_for_itself = matches!(
+            head.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+        );
+        if !head.status.is_client_error() || stands_for_itself {
+            return Err(fault.into());
+        }
+        let text = match check_encoding(upstream, &head.headers) {
+            Ok(()) => collect(upstream, body, MAX_ERROR_BODY).await.ok(),
+            Err(_) => None,
+        };
+        let error = match text.map(Message::parse) {
+            Some(Ok(Message::Response(message::Response {
+                id,
+                outcome: Outcome::Error(error),
+            }))) => Some((id, error)),
+            _ => None,
+        };
+        let is_ours = |id: &Option<Id>| id.as_ref().and_then(Id::as_number) == Some(turn.id);
+        let in_session = turn.head.session.is_some() && turn.head.era() == Some(Era::Legacy);
+        let lost = in_session
+            && match (head.status, &error) {
+                (StatusCode::NOT_FOUND, Some((id, error))) => {
+                    !(is_ours(id) && error.code == METHOD_NOT_FOUND)
+                }
+                (StatusCode::NOT_FOUND, None) => true,
+                // Not the status the protocol has for it, but what servers in the field answer after a restart. Such an
+                // error is not about our request: it does not name it.
+                (StatusCode::BAD_REQUEST, Some((None, _))) => true,
+                _ => false,
+            };
+        match error {
+            _ if lost => Err(Failure::SessionLost),
+            Some((_, error)) => Ok(Outcome::Error(error)),
+            None => Err(fault.into()),
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// The outcome in `message`, if it is the answer to this request; else the message. An error without an id can only
+    /// be about the one request it came back for.
+    fn answer(&self, message: Message) -> Result<Outcome, Option<Message>> {
+        let Message::Response(response) = message else {
+            return Err(Some(message));
+        };
+        match (&response.id, &response.outcome) {
+            (Some(id), _) if id.as_number() == Some(self.id) => Ok(response.outcome),
+            (None, Outcome::Error(_)) => Ok(response.outcome),
+            _ => Err(None),
+        }
+    }
+}
+
+fn no_answer(link: &HttpLink) -> Fault {
+    let upstream = &link.endpoint.upstream;
+    upstream.broken(
+        "protocol_error",
+        "its answer is not the answer to the request",
+    )
+}

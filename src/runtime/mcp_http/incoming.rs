@@ -1,0 +1,122 @@
+//! What a remote server says besides answers: notifications go to whom they are for, questions to the client.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use crate::model::client::Client;
+use crate::runtime::mcp_http::link::HttpLink;
+use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
+use crate::wire::json::Json;
+use crate::wire::message::{Notification, Request, write_error, write_notification, write_result};
+use crate::wire::method::Method;
+
+/// The client behind a request.
+#[derive(Clone)]
+pub(super) struct Caller {
+    /// The request's id, which is also what the server marks its progress with.
+    pub(super) id: u64,
+    pub(super) client: Arc<dyn Client>,
+    /// What the client wants progress to be marked with.
+    pub(super) token: Option<Json>,
+}
+
+/// The callers of a legacy session that wait now: what comes on its standing stream is for one of them.
+#[derive(Default)]
+pub(super) struct Callers(Mutex<Vec<Caller>>);
+
+impl Callers {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Caller>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+
+    pub(super) fn add(&self, caller: Caller) {
+        self.waiting().push(caller);
+    }
+
+    pub(super) fn remove(&self, id: u64) {
+        self.waiting().retain(|caller| caller.id != id);
+    }
+
+    fn find(&self, id: u64) -> Option<Caller> {
+        self.waiting()
+            .iter()
+            .find(|caller| caller.id == id)
+            .cloned()
+    }
+
+    /// The one that something without an address can be for: the only one that waits, or, where all that wait belong to
+    /// one session, the one that came last.
+    fn addressee(&self, one_session: bool) -> Option<Caller> {
+        let waiting = self.waiting();
+        match &**waiting {
+            [only] => Some(only.clone()),
+            [.., last] if one_session => Some(last.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl HttpLink {
+    fn addressee(&self) -> Option<Caller> {
+        self.callers.addressee(self.host.session.is_some())
+    }
+
+    /// Delivers a notification that came on the stream of `caller`'s request, or on the standing stream.
+    pub(super) fn told(&self, told: Notification, caller: Option<&Caller>) {
+        let Notification { method, mut params } = told;
+        match method {
+            Method::ToolsListChanged => self.changed.notify_one(),
+            Method::Progress => {
+                let token = params.members.get("progressToken");
+                let id =
+                    token.and_then(|token| std::str::from_utf8(token.bytes()).ok()?.parse().ok());
+                let own = caller.filter(|caller| Some(caller.id) == id).cloned();
+                let caller = own.or_else(|| self.callers.find(id?));
+                if let Some(Caller {
+                    client,
+                    token: Some(token),
+                    ..
+                }) = caller
+                {
+                    params.members.set("progressToken", token);
+                    client.notify(&method, &params);
+                }
+            }
+            Method::LogMessage => match caller.cloned().or_else(|| self.addressee()) {
+                Some(caller) => caller.client.notify(&method, &params),
+                None => {
+                    let session = self.host.session.as_ref();
+                    if let Some(stream) = session.and_then(|session| session.stream()) {
+                        let mut text = Vec::with_capacity(256);
+                        write_notification(&mut text, &method, &params);
+                        stream.push(text.into());
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+
+    /// Answers a question of the server's with what the client says to it.
+    pub(super) async fn asked(&self, question: Request, caller: Option<&Caller>) {
+        let caller = caller.cloned().or_else(|| self.addressee());
+        let answer = match (&question.method, caller) {
+            (Method::Ping, _) => Ok(Json::literal("{}")),
+            (_, Some(caller)) => caller.client.ask(question.method, question.params).await,
+            (method, None) => Err(RpcError::new(
+                METHOD_NOT_FOUND,
+                format!("`{method}`: no call is in flight that the question could belong to"),
+            )),
+        };
+        let mut text = Vec::with_capacity(256);
+        match answer {
+            Ok(result) => write_result(&mut text, &question.id, &result),
+            Err(error) => write_error(&mut text, Some(&question.id), &error),
+        }
+        let head = self.head.load_full();
+        if let Err(fault) = self.tell(Bytes::from(text), &head).await {
+            tracing::debug!(plugin.id = %self.endpoint.upstream.plugin, "Could not answer a question of the server: {fault}");
+        }
+    }
+}

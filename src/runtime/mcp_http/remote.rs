@@ -1,0 +1,200 @@
+//! A remote MCP server as an instance: the handshake is done, its surface is kept up to date.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::manifest::limits::Limits;
+use crate::model::answer::Answer;
+use crate::model::fault::Fault;
+use crate::runtime::client::Peer;
+use crate::runtime::link::ask;
+use crate::runtime::mcp_http::changes::{Pace, keep_listening};
+use crate::runtime::mcp_http::link::HttpLink;
+use crate::runtime::mcp_http::mirror::Mirrors;
+use crate::runtime::{CallContext, Instance, Request, Surface, surface};
+use crate::wire::level::LogLevel;
+use crate::wire::message::Params;
+use crate::wire::method::Method;
+use crate::wire::revision::Era;
+
+/// How long the server may take to change its log level.
+const LEVEL_DEADLINE: Duration = Duration::from_secs(2);
+
+/// One remote server, in one upstream session where it has sessions.
+pub(super) struct Remote {
+    link: Arc<HttpLink>,
+    peer: Peer,
+    limits: Limits,
+    surface: watch::Sender<Arc<Surface>>,
+    /// The level that the upstream session of that generation was told.
+    log_level: Mutex<(u64, Option<LogLevel>)>,
+}
+
+impl Remote {
+    /// Reads the surface of a server that hands were shaken with, and follows it from then on.
+    pub(super) async fn open(
+        link: Arc<HttpLink>,
+        peer: Peer,
+        limits: Limits,
+        pace: Pace,
+    ) -> Result<Arc<Self>, Fault> {
+        let first = read_surface(&link, &peer, &limits).await?;
+        let remote = Arc::new(Self {
+            link,
+            peer,
+            limits,
+            surface: watch::Sender::new(Arc::new(first)),
+            log_level: Mutex::default(),
+        });
+        let plugin = &remote.link.endpoint.upstream.plugin;
+        let supervisor = &remote.link.host.supervisor;
+        let following = Arc::clone(&remote);
+        supervisor.spawn(format!("{plugin} lists"), move |stop| async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = following.link.ended.cancelled() => {}
+                () = following.follow(pace) => {}
+            }
+        });
+        let (link, peer) = (Arc::clone(&remote.link), remote.peer.clone());
+        supervisor.spawn(format!("{plugin} stream"), move |stop| async move {
+            let ended = link.ended.clone();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = ended.cancelled() => {}
+                () = keep_listening(link, peer, pace) => {}
+            }
+        });
+        Ok(remote)
+    }
+
+    /// Reads the surface again whenever it may have changed.
+    async fn follow(&self, pace: Pace) {
+        loop {
+            self.link.changed.notified().await;
+            match read_surface(&self.link, &self.peer, &self.limits).await {
+                Ok(now) => {
+                    self.surface.send_if_modified(|known| {
+                        let differs = **known != now;
+                        if differs {
+                            *known = Arc::new(now);
+                        }
+                        differs
+                    });
+                }
+                Err(fault) => {
+                    let plugin = &self.link.endpoint.upstream.plugin;
+                    tracing::warn!(plugin.id = %plugin, reason = fault.reason, "Kept the old list: {fault}");
+                }
+            }
+            tokio::time::sleep(pace.lists).await;
+        }
+    }
+
+    /// Tells a legacy server from which level on the caller wants log messages, if it was not told before.
+    async fn follow_log_level(&self, context: &CallContext) {
+        let Some(level) = context.log_level.filter(|_| self.peer.era() == Era::Legacy) else {
+            return;
+        };
+        let wanted = (self.link.head.load().generation, Some(level));
+        let known = {
+            let mut known = self
+                .log_level
+                .lock()
+                .expect("no holder of this lock panics");
+            std::mem::replace(&mut *known, wanted)
+        };
+        if known == wanted || !self.peer.has("logging") {
+            return;
+        }
+        let params = Params::of(&json!({ "level": level.as_str() }));
+        if let Err(fault) = ask(&*self.link, &Method::SetLevel, params, LEVEL_DEADLINE).await {
+            let plugin = &self.link.endpoint.upstream.plugin;
+            tracing::debug!(plugin.id = %plugin, "Could not set the log level: {fault}");
+        }
+    }
+}
+
+/// Reads what the server offers, without the tools whose annotations are wrong.
+async fn read_surface(
+    link: &Arc<HttpLink>,
+    peer: &Peer,
+    limits: &Limits,
+) -> Result<Surface, Fault> {
+    let upstream = &link.endpoint.upstream;
+    let mut found = surface::read(&**link, peer, &link.host, limits)
+        .await
+        .map_err(|fault| upstream.named(fault))?;
+    if peer.era() == Era::Modern {
+        let mirrors = Mirrors::of(&mut found, upstream);
+        link.mirrors.store(Arc::new(mirrors));
+    }
+    Ok(found)
+}
+
+impl Instance for Remote {
+    fn surface(&self) -> watch::Receiver<Arc<Surface>> {
+        self.surface.subscribe()
+    }
+
+    fn request<'a>(
+        &'a self,
+        request: Request,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Answer, Fault>> {
+        Box::pin(async move {
+            self.follow_log_level(context).await;
+            let host = &self.link.host;
+            let params = self.peer.outgoing(request.params, Some(context), host);
+            let outcome = self
+                .link
+                .ask(&request.method, params, Some(context))
+                .await?;
+            let answer = self.peer.answer(outcome);
+            answer.map_err(|fault| self.link.endpoint.upstream.named(fault))
+        })
+    }
+
+    fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>> {
+        let method = match self.peer.era() {
+            Era::Legacy => &Method::Ping,
+            Era::Modern => &Method::Discover,
+        };
+        Box::pin(async move {
+            let host = &self.link.host;
+            let params = self.peer.outgoing(Params::default(), None, host);
+            let answer = ask(&*self.link, method, params, deadline).await;
+            answer
+                .map(drop)
+                .map_err(|fault| self.link.endpoint.upstream.named(fault))
+        })
+    }
+
+    fn ended(&self) -> &CancellationToken {
+        &self.link.ended
+    }
+
+    fn last_words(&self) -> Option<String> {
+        self.link.last_words()
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let first = !self.link.closed.is_cancelled();
+            self.link.closed.cancel();
+            self.link.host.supervisor.stopping().cancel();
+            if first {
+                self.link.say_goodbye().await;
+            }
+        })
+    }
+
+    fn era(&self) -> Era {
+        self.peer.era()
+    }
+}

@@ -1,0 +1,168 @@
+//! Standing streams: changes are heard, lost streams opened again, and never in a hurry.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+
+use super::upstream::{
+    Seen, Step, Upstream, answer, event, json_answer, legacy, modern, stream, tools,
+};
+use super::*;
+
+fn changed() -> Value {
+    json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" })
+}
+
+/// Lists one tool at first, two later.
+fn growing(n_lists: &AtomicUsize, seen: &Seen) -> Vec<Step> {
+    let names: &[&str] = match n_lists.fetch_add(1, Ordering::Relaxed) {
+        0 => &["echo"],
+        _ => &["echo", "more"],
+    };
+    json_answer(&seen.result(&tools(names)))
+}
+
+async fn wait_for_two_tools(instance: &Arc<dyn Instance>) {
+    let mut surface = instance.surface();
+    soon(surface.wait_for(|surface| surface.tools.len() == 2))
+        .await
+        .expect("it runs");
+}
+
+#[tokio::test]
+async fn a_legacy_server_tells_of_changes_on_its_standing_stream() {
+    let n_lists = AtomicUsize::new(0);
+    let server = move |seen: &Seen| match (&*seen.verb, &*seen.rpc()) {
+        ("GET", _) => vec![stream(), event(&changed()), Step::Hold],
+        (_, "tools/list") => growing(&n_lists, seen),
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    wait_for_two_tools(&instance).await;
+    let get = upstream.next("GET").await;
+    assert_eq!(get.header("accept"), Some("text/event-stream"));
+    assert_eq!(get.header("mcp-session-id"), Some("s1"));
+    // The stream ends with the instance.
+    instance.stop().await;
+    assert_eq!(
+        soon(upstream.hung_up.recv()).await.expect("it runs").verb,
+        "GET"
+    );
+}
+
+#[tokio::test]
+async fn a_modern_server_is_subscribed_to_when_it_has_changes_to_tell() {
+    let n_lists = AtomicUsize::new(0);
+    let server = move |seen: &Seen| {
+        match &*seen.rpc() {
+        "server/discover" => json_answer(&seen.result(&json!({
+            "supportedVersions": ["2026-07-28"], "capabilities": { "tools": { "listChanged": true } },
+        }))),
+        "subscriptions/listen" => {
+            let acknowledged = json!({ "jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {} });
+            vec![stream(), event(&acknowledged), event(&changed()), Step::Hold]
+        }
+        "tools/list" => growing(&n_lists, seen),
+        _ => modern(|_| Vec::new())(seen),
+    }
+    };
+    let mut upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    wait_for_two_tools(&instance).await;
+    let listen = upstream.next("subscriptions/listen").await;
+    assert_eq!(listen.header("mcp-method"), Some("subscriptions/listen"));
+    assert_eq!(
+        listen.json()["params"]["notifications"],
+        json!({ "toolsListChanged": true })
+    );
+    assert_eq!(upstream.count("GET"), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_has_no_standing_stream_is_not_asked_again() {
+    let mut upstream = Upstream::start(legacy(|seen| json_answer(&seen.result(&json!({}))))).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    soon(upstream.next("GET")).await;
+    for _ in 0..20 {
+        call(&instance).await.expect("an answer");
+    }
+    assert_eq!(upstream.count("GET"), 0);
+}
+
+#[tokio::test]
+async fn a_lost_stream_is_opened_again_after_a_pause_that_grows() {
+    let n_opened = Arc::new(AtomicUsize::new(0));
+    let opened = Arc::clone(&n_opened);
+    let server = move |seen: &Seen| match &*seen.verb {
+        "GET" if opened.fetch_add(1, Ordering::Relaxed) % 2 == 0 => vec![stream(), Step::Reset],
+        "GET" => answer("503 Service Unavailable", "", ""),
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let began = std::time::Instant::now();
+    let instance = start(&upstream.url()).await.expect("it starts");
+    for _ in 0..5 {
+        soon(upstream.next("GET")).await;
+    }
+    // 5, 10, 20 and 40 ms lie between them.
+    assert!(began.elapsed() >= Duration::from_millis(75));
+    instance.stop().await;
+}
+
+#[tokio::test]
+async fn a_standing_stream_that_finds_the_session_lost_opens_it_again() {
+    let n_lists = AtomicUsize::new(0);
+    let n_sessions = AtomicUsize::new(0);
+    let server = move |seen: &Seen| match (&*seen.verb, &*seen.rpc()) {
+        ("GET", _) if seen.header("mcp-session-id") == Some("s1") => {
+            answer("404 Not Found", "", "")
+        }
+        ("GET", _) => vec![stream(), Step::Hold],
+        (_, "initialize") => {
+            let number = n_sessions.fetch_add(1, Ordering::Relaxed) + 1;
+            super::upstream::initialized(seen, &format!("s{number}"))
+        }
+        (_, "tools/list") => growing(&n_lists, seen),
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    wait_for_two_tools(&instance).await;
+}
+
+#[tokio::test]
+async fn what_comes_on_the_standing_stream_goes_to_the_one_that_waits() {
+    let (called, done) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let server = move |seen: &Seen| match (&*seen.verb, &*seen.rpc()) {
+        ("GET", _) => vec![
+            stream(),
+            Step::Gate(Arc::clone(&called)),
+            event(
+                &json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": 1 } }),
+            ),
+            event(&json!({ "jsonrpc": "2.0", "id": 1, "method": "roots/list" })),
+            Step::Hold,
+        ],
+        (_, "tools/call") => {
+            called.add_permits(1);
+            let mut steps = vec![Step::Gate(Arc::clone(&done))];
+            steps.extend(json_answer(&seen.result(&json!({}))));
+            steps
+        }
+        // The answer to the question.
+        ("POST", "") => {
+            done.add_permits(1);
+            answer("202 Accepted", "", "")
+        }
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    let ears = Ears::new();
+    call_for(&instance, Arc::clone(&ears))
+        .await
+        .expect("an answer");
+    let heard: Vec<_> = ears.all().into_iter().map(|(method, _)| method).collect();
+    assert_eq!(heard, ["notifications/message", "roots/list"]);
+}

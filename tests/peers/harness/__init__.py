@@ -1,0 +1,1 @@
+"""What the programs of tests/peers share. Standard library only."""
