@@ -42,6 +42,8 @@ pub struct Pool {
 #[derive(Default)]
 struct State {
     slots: Vec<Arc<Slot>>,
+    /// Instances that have left their slots and are being stopped.
+    leaving: Vec<Arc<dyn Instance>>,
     /// The era the plugin was last heard to speak.
     era: Option<Era>,
     /// When starts failed or instances ended by themselves, within the time that counts.
@@ -118,8 +120,9 @@ impl Pool {
     }
 
     async fn lease_for(self: &Arc<Self>, session: Option<&Arc<Session>>) -> Result<Lease, Fault> {
+        let mut again = false;
         loop {
-            let (slot, mut started) = self.reserve(session)?;
+            let (slot, mut started) = self.reserve(session, again)?;
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -143,16 +146,18 @@ impl Pool {
                     return Ok(lease(instance));
                 }
                 Some(Started::Failed(fault)) => return Err(fault.again()),
-                Some(Started::TryAgain) => {}
+                Some(Started::TryAgain) => again = true,
                 None => return Err(self.stopping()),
             }
         }
     }
 
-    /// Finds a slot for a caller or makes one, and counts the caller in.
+    /// Finds a slot for a caller or makes one, and counts the caller in. `again` is for a start that the one before
+    /// asked for: the budget does not refuse it.
     fn reserve(
         self: &Arc<Self>,
         session: Option<&Arc<Session>>,
+        again: bool,
     ) -> Result<(Arc<Slot>, watch::Receiver<Option<Started>>), Fault> {
         let mut state = self.state();
         if state.stopped {
@@ -161,9 +166,14 @@ impl Pool {
         let wanted = self.holder(&state, session);
         if let Some(slot) = state.find(&wanted) {
             slot.enter(&wanted);
+            if let (Some(session), Holder::Session(_)) = (session, &wanted) {
+                slot.belong_to(session);
+            }
             return Ok((Arc::clone(&slot), slot.started.subscribe()));
         }
-        self.check_budget(&state)?;
+        if !again {
+            self.check_budget(&state)?;
+        }
         let full = state.slots.len() >= self.manifest.limits.max_instances as usize;
         let evicted = if full {
             Some(state.evict().ok_or_else(|| self.full())?)
@@ -171,7 +181,8 @@ impl Pool {
             None
         };
         state.starts += 1;
-        let slot = Slot::new(wanted.clone());
+        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
+        let slot = Slot::new(wanted.clone(), own.cloned());
         slot.enter(&wanted);
         state.slots.push(Arc::clone(&slot));
         drop(state);
@@ -179,8 +190,7 @@ impl Pool {
             self.retire(evicted);
         }
         let started = slot.started.subscribe();
-        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
-        self.start(Arc::clone(&slot), own.cloned());
+        self.start(Arc::clone(&slot));
         Ok((slot, started))
     }
 
@@ -206,7 +216,7 @@ impl Pool {
             .iter()
             .filter(|then| then.elapsed() < within)
             .count();
-        let (wait, words) = if recent >= restart.max as usize {
+        let (wait, words) = if recent > restart.max as usize {
             let first = state.failures[state.failures.len() - recent];
             let words = format!("it failed {recent} times within {} s", within.as_secs());
             (within.saturating_sub(first.elapsed()), words)
@@ -304,18 +314,23 @@ impl Pool {
 
     /// Stops everything and starts nothing more.
     pub async fn stop(&self) {
-        let slots = {
+        let (slots, mut instances) = {
             let mut state = self.state();
             state.stopped = true;
-            std::mem::take(&mut state.slots)
+            (std::mem::take(&mut state.slots), state.leaving.clone())
         };
-        let stops = slots.iter().map(|slot| async {
-            slot.retired.cancel();
-            if let Some(instance) = slot.instance() {
-                instance.stop().await;
-            }
-        });
-        futures::future::join_all(stops).await;
+        slots.iter().for_each(|slot| slot.retired.cancel());
+        instances.extend(slots.iter().filter_map(|slot| slot.instance()));
+        futures::future::join_all(instances.iter().map(|instance| instance.stop())).await;
+    }
+
+    /// Stops an instance that is in no slot any more; [`Pool::stop`] waits for that too.
+    async fn end(&self, instance: &Arc<dyn Instance>) {
+        self.state().leaving.push(Arc::clone(instance));
+        instance.stop().await;
+        self.state()
+            .leaving
+            .retain(|leaving| !Arc::ptr_eq(leaving, instance));
     }
 
     /// Stops an instance that is no longer in the pool.
@@ -324,9 +339,10 @@ impl Pool {
         let Some(instance) = slot.instance() else {
             return;
         };
+        let pool = Arc::clone(self);
         self.supervisor
             .spawn(format!("{} stop", self.manifest.id), |_| async move {
-                instance.stop().await
+                pool.end(&instance).await;
             });
     }
 

@@ -2,4 +2,8 @@
 
 mod support;
 
+mod hostile;
+
 mod smoke;
+
+mod stdio_crash;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::Fault;
 use crate::runtime::Instance;
+use crate::session::Session;
 
 /// Whose an instance is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(super) struct Slot {
     pub(super) retired: CancellationToken,
     /// How many calls in a row were not answered in time.
     pub(super) silent: AtomicU32,
+    /// The session that has it to itself, once one does.
+    pub(super) owner: watch::Sender<Option<Arc<Session>>>,
     held: Mutex<Held>,
 }
 
@@ -49,7 +52,7 @@ struct Held {
 }
 
 impl Slot {
-    pub(super) fn new(holder: Holder) -> Arc<Self> {
+    pub(super) fn new(holder: Holder, owner: Option<Arc<Session>>) -> Arc<Self> {
         let held = Held {
             holder,
             uses: 0,
@@ -60,6 +63,7 @@ impl Slot {
             started: watch::Sender::new(None),
             retired: CancellationToken::new(),
             silent: super::none(),
+            owner: watch::Sender::new(owner),
             held: Mutex::new(held),
         })
     }
@@ -108,6 +112,18 @@ impl Slot {
         let mut held = self.held();
         held.holder = holder.clone();
         held.uses += 1;
+    }
+
+    /// Gives it to a session for good, if it is nobody's.
+    pub(super) fn belong_to(&self, session: &Arc<Session>) {
+        let taken = self.owner.send_if_modified(|owner| {
+            let free = owner.is_none();
+            owner.get_or_insert_with(|| Arc::clone(session));
+            free
+        });
+        if let (true, Some(instance)) = (taken, self.instance()) {
+            instance.adopt(session);
+        }
     }
 
     pub(super) fn leave(&self) {

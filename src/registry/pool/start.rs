@@ -8,19 +8,18 @@ use crate::model::fault::Fault;
 use crate::registry::pool::Pool;
 use crate::registry::pool::slot::{Slot, Started};
 use crate::runtime::{Host, Instance};
-use crate::session::Session;
 use crate::wire::revision::Era;
 
 impl Pool {
     /// Starts the instance of `slot` in a task of its own and watches over it until it ends.
-    pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>, session: Option<Arc<Session>>) {
+    pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>) {
         let pool = Arc::clone(self);
         let name = format!("{} instance", self.manifest.id);
         self.supervisor.spawn(name, move |stop| async move {
             let host = Host {
                 supervisor: pool.supervisor.child(),
                 profile: Arc::new(ClientProfile::bare()),
-                session: session.clone(),
+                session: slot.owner.borrow().clone(),
                 version: pool.version,
             };
             let started = tokio::select! {
@@ -28,7 +27,7 @@ impl Pool {
                 () = stop.cancelled() => Err(pool.stopping()),
             };
             match started {
-                Ok(instance) => pool.watch(slot, instance, session).await,
+                Ok(instance) => pool.watch(slot, instance).await,
                 Err(fault) => pool.failed(&slot, fault),
             }
         });
@@ -60,12 +59,7 @@ impl Pool {
         slot.started.send_replace(Some(outcome));
     }
 
-    async fn watch(
-        self: Arc<Self>,
-        slot: Arc<Slot>,
-        instance: Arc<dyn Instance>,
-        session: Option<Arc<Session>>,
-    ) {
+    async fn watch(self: Arc<Self>, slot: Arc<Slot>, instance: Arc<dyn Instance>) {
         let mut surface = instance.surface();
         self.publish(&surface.borrow_and_update().clone());
         if instance.era() == Era::Modern {
@@ -79,11 +73,20 @@ impl Pool {
         };
         slot.started
             .send_replace(Some(Started::Ready(Arc::clone(&instance))));
+        let owner = slot.owner.borrow().clone();
+        if let Some(session) = owner {
+            instance.adopt(&session);
+        }
         if stopped {
             return instance.stop().await;
         }
         tracing::info!(plugin.id = %self.manifest.id, era = instance.era().as_str(), process.pid = instance.pid(), "Started `{}`", self.manifest.id);
         let session_ended = async {
+            let mut owner = slot.owner.subscribe();
+            let session = match owner.wait_for(Option::is_some).await {
+                Ok(owner) => owner.clone(),
+                Err(_) => None,
+            };
             match session.filter(|_| instance.era() == Era::Legacy) {
                 Some(session) => session.ended().cancelled().await,
                 None => std::future::pending().await,
@@ -95,7 +98,7 @@ impl Pool {
                 () = slot.retired.cancelled() => return,
                 () = &mut session_ended => {
                     self.forget(&slot);
-                    return instance.stop().await;
+                    return self.end(&instance).await;
                 }
                 () = instance.ended().cancelled() => return self.ended(&slot, &instance).await,
                 changed = surface.changed() => match changed {
@@ -126,7 +129,7 @@ impl Pool {
             );
         }
         // Ends what it left behind.
-        instance.stop().await;
+        self.end(instance).await;
     }
 
     fn publish(&self, now: &Arc<crate::runtime::Surface>) {

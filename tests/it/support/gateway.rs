@@ -32,6 +32,7 @@ pub(crate) struct Builder {
     variables: BTreeMap<String, String>,
     manifests: Vec<(PluginId, String)>,
     in_process: InProcess,
+    unsettled: bool,
 }
 
 impl TestGateway {
@@ -49,6 +50,7 @@ impl TestGateway {
                 .map(|builtin| (id(builtin.id), builtin.manifest_toml.to_owned()))
                 .collect(),
             in_process: compiled_in(&builtins),
+            unsettled: false,
         }
     }
 
@@ -127,6 +129,12 @@ impl Builder {
         self
     }
 
+    /// Does not wait for the plugins to start.
+    pub(crate) fn unsettled(mut self) -> Self {
+        self.unsettled = true;
+        self
+    }
+
     /// Adds a plugin of the test.
     pub(crate) fn plugin(self, name: &str, plugin: impl Plugin) -> Self {
         let plugin: Arc<dyn Plugin> = Arc::new(plugin);
@@ -192,7 +200,8 @@ impl Builder {
             folder,
             finished: false,
         };
-        until("the plugins start", || gateway.registry().is_settled()).await;
+        let settled = || self.unsettled || gateway.registry().is_settled();
+        until("the plugins start", settled).await;
         gateway
     }
 }
