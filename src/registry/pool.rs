@@ -324,9 +324,13 @@ impl Pool {
         futures::future::join_all(instances.iter().map(|instance| instance.stop())).await;
     }
 
-    /// Stops an instance that is in no slot any more; [`Pool::stop`] waits for that too.
-    async fn end(&self, instance: &Arc<dyn Instance>) {
+    /// Notes that an instance is about to leave its slot, so that [`Pool::stop`] waits for its end.
+    fn leaves(&self, instance: &Arc<dyn Instance>) {
         self.state().leaving.push(Arc::clone(instance));
+    }
+
+    /// Stops an instance that leaves.
+    async fn end(&self, instance: &Arc<dyn Instance>) {
         instance.stop().await;
         self.state()
             .leaving
@@ -339,6 +343,7 @@ impl Pool {
         let Some(instance) = slot.instance() else {
             return;
         };
+        self.leaves(&instance);
         let pool = Arc::clone(self);
         self.supervisor
             .spawn(format!("{} stop", self.manifest.id), |_| async move {

@@ -31,6 +31,7 @@ pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
         "hang" => {}
         "late" => server.late.lock().expect("no holder of this lock panics").push(id.to_owned()),
         "freeze" => return Next::Freeze,
+        "pause" => call.pause(),
         "gather" => call.gather(),
         "progress" => call.progress(),
         "log" => call.log(),
@@ -137,6 +138,16 @@ impl Call<'_> {
             self.arguments
         );
         self.server.voice.result(self.id, &result);
+    }
+
+    /// Reads nothing until a file is there.
+    fn pause(&self) {
+        let path = members(self.arguments).get("until").map_or_else(String::new, |path| path.get().to_owned());
+        let path: String = serde_json::from_str(&path).expect("the path of a file");
+        while !std::path::Path::new(&path).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        self.text("resumed");
     }
 
     fn die(&self) {

@@ -4,11 +4,11 @@ use crate::members;
 use crate::options::{List, Options};
 
 /// The tools that do what `deeds` says of them.
-const TOOLS: [&str; 37] = [
+const TOOLS: [&str; 38] = [
     "echo", "params", "pid", "count", "env", "fds", "argv", "crash", "die", "exit", "half_line", "hang", "late",
     "freeze", "gather", "progress", "log", "flood", "flood_forever", "huge_line", "not_utf8", "no_jsonrpc", "deep",
     "wrong_id", "no_object", "result_and_error", "strange_type", "cut_json", "batch", "twice", "stderr", "family",
-    "grow", "storm", "refuse", "answer_then_die", "big",
+    "grow", "storm", "refuse", "answer_then_die", "big", "pause",
 ];
 
 /// A definition with everything in it that a proxy could lose.

@@ -143,7 +143,10 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
                 r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"logging":{}},"serverInfo":{"name":"hostile","version":"1"}}"#,
             );
         }
-        "ping" | "logging/setLevel" => server.voice.result(id, "{}"),
+        "ping" | "logging/setLevel" => {
+            server.options.note(message.method.trim_start_matches("logging/"));
+            server.voice.result(id, "{}");
+        }
         "tools/list" => {
             server.options.note("list");
             let grown = server.grown.load(Ordering::SeqCst);

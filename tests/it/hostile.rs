@@ -29,7 +29,16 @@ pub(crate) struct Ledger {
 /// The server's program.
 pub(crate) fn program() -> PathBuf {
     let gateway = Path::new(env!("CARGO_BIN_EXE_toolgate"));
-    gateway.with_file_name("examples").join("hostile")
+    let program = gateway.with_file_name("examples").join("hostile");
+    let built = program.metadata().and_then(|program| program.modified()).ok();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
+    let sources = std::fs::read_dir(sources).into_iter().flatten().flatten();
+    let newest = sources.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
+    assert!(
+        built.is_some() && built >= newest,
+        "the hostile server is not built as it is written; `cargo test` does that, or `cargo build --example hostile`"
+    );
+    program
 }
 
 impl Hostile {

@@ -7,3 +7,5 @@ mod hostile;
 mod smoke;
 
 mod stdio_crash;
+
+mod stdio_hang;

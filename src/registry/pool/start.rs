@@ -97,6 +97,7 @@ impl Pool {
             tokio::select! {
                 () = slot.retired.cancelled() => return,
                 () = &mut session_ended => {
+                    self.leaves(&instance);
                     self.forget(&slot);
                     return self.end(&instance).await;
                 }
@@ -120,6 +121,7 @@ impl Pool {
             crate::model::fault::FaultKind::Unavailable,
             format!("plugin `{id}` ended: {words}"),
         );
+        self.leaves(instance);
         {
             let mut state = self.state();
             state.slots.retain(|known| !Arc::ptr_eq(known, slot));
