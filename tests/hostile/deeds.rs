@@ -121,7 +121,7 @@ impl Call<'_> {
             )),
             "strange_type" => voice.result(id, r#"{"resultType":"banana","content":[]}"#),
             "cut_json" => voice.line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":["#)),
-            "batch" => voice.line(&format!(r#"[{{"jsonrpc":"2.0","id":{id},"result":{{"content":[]}}}}]"#)),
+            "batch" => voice.line(&format!(r#"[{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"text","text":"in a batch"}}]}}}}]"#)),
             "twice" => {
                 self.text("first");
                 self.text("second");

@@ -6,6 +6,10 @@ mod hostile;
 
 mod smoke;
 
+mod stdio_babble;
+
 mod stdio_crash;
 
 mod stdio_hang;
+
+mod stdio_lists;
