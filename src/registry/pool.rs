@@ -114,15 +114,31 @@ impl Pool {
         Ok(lease)
     }
 
-    /// Starts an instance if none was ever started, so that the plugin's surface is known.
+    /// Starts an instance if there is none, so that the plugin's surface is known. Whoever comes first may have it.
     pub async fn warm(self: &Arc<Self>) -> Result<(), Fault> {
-        self.lease_for(None).await.map(drop)
+        let mut again = false;
+        loop {
+            let slot = {
+                let mut state = self.state();
+                let wanted = self.holder(&state, None);
+                match state.slots.iter().find(|slot| !slot.is_over()) {
+                    Some(slot) => Arc::clone(slot),
+                    None => self.make(&mut state, &wanted, None, again)?,
+                }
+            };
+            match slot.outcome().await {
+                Some(Started::Ready(_)) => return Ok(()),
+                Some(Started::Failed(fault)) => return Err(fault.again()),
+                Some(Started::TryAgain) => again = true,
+                None => return Err(self.stopping()),
+            }
+        }
     }
 
     async fn lease_for(self: &Arc<Self>, session: Option<&Arc<Session>>) -> Result<Lease, Fault> {
         let mut again = false;
         loop {
-            let (slot, mut started) = self.reserve(session, again)?;
+            let slot = self.reserve(session, again)?;
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -136,11 +152,7 @@ impl Pool {
                 pool: self,
                 slot: &slot,
             };
-            let outcome = match started.wait_for(Option::is_some).await {
-                Ok(outcome) => outcome.clone(),
-                Err(_) => None,
-            };
-            match outcome {
+            match slot.outcome().await {
                 Some(Started::Ready(instance)) => {
                     std::mem::forget(reserved);
                     return Ok(lease(instance));
@@ -152,27 +164,40 @@ impl Pool {
         }
     }
 
-    /// Finds a slot for a caller or makes one, and counts the caller in. `again` is for a start that the one before
-    /// asked for: the budget does not refuse it.
+    /// Finds a slot for a caller or makes one, and counts the caller in.
     fn reserve(
         self: &Arc<Self>,
         session: Option<&Arc<Session>>,
         again: bool,
-    ) -> Result<(Arc<Slot>, watch::Receiver<Option<Started>>), Fault> {
+    ) -> Result<Arc<Slot>, Fault> {
         let mut state = self.state();
+        let wanted = self.holder(&state, session);
+        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
+        let slot = match state.find(&wanted) {
+            Some(slot) => slot,
+            None => self.make(&mut state, &wanted, own, again)?,
+        };
+        slot.enter(&wanted);
+        if let Some(session) = own {
+            slot.belong_to(session);
+        }
+        Ok(slot)
+    }
+
+    /// Makes a slot and starts its instance. `again` is for a start that the one before asked for: the budget does not
+    /// refuse it.
+    fn make(
+        self: &Arc<Self>,
+        state: &mut State,
+        wanted: &Holder,
+        own: Option<&Arc<Session>>,
+        again: bool,
+    ) -> Result<Arc<Slot>, Fault> {
         if state.stopped {
             return Err(self.stopping());
         }
-        let wanted = self.holder(&state, session);
-        if let Some(slot) = state.find(&wanted) {
-            slot.enter(&wanted);
-            if let (Some(session), Holder::Session(_)) = (session, &wanted) {
-                slot.belong_to(session);
-            }
-            return Ok((Arc::clone(&slot), slot.started.subscribe()));
-        }
         if !again {
-            self.check_budget(&state)?;
+            self.check_budget(state)?;
         }
         let full = state.slots.len() >= self.manifest.limits.max_instances as usize;
         let evicted = if full {
@@ -181,17 +206,13 @@ impl Pool {
             None
         };
         state.starts += 1;
-        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
         let slot = Slot::new(wanted.clone(), own.cloned());
-        slot.enter(&wanted);
         state.slots.push(Arc::clone(&slot));
-        drop(state);
         if let Some(evicted) = evicted {
-            self.retire(evicted);
+            self.retire(state, evicted);
         }
-        let started = slot.started.subscribe();
         self.start(Arc::clone(&slot));
-        Ok((slot, started))
+        Ok(slot)
     }
 
     /// How this caller may use an instance.
@@ -303,13 +324,13 @@ impl Pool {
     /// Stops the instances that nobody has used for the plugin's idle time.
     pub fn stop_idle(self: &Arc<Self>) {
         let bound = Duration::from_millis(self.manifest.limits.idle_timeout_ms);
-        let idle: Vec<_> = {
-            let mut state = self.state();
-            let (idle, kept) = state.slots.drain(..).partition(|slot| slot.idle_for(bound));
-            state.slots = kept;
-            idle
-        };
-        idle.into_iter().for_each(|slot| self.retire(slot));
+        let mut state = self.state();
+        let idle: Vec<_> = state
+            .slots
+            .extract_if(.., |slot| slot.idle_for(bound))
+            .collect();
+        idle.into_iter()
+            .for_each(|slot| self.retire(&mut state, slot));
     }
 
     /// Stops everything and starts nothing more.
@@ -338,12 +359,12 @@ impl Pool {
     }
 
     /// Stops an instance that is no longer in the pool.
-    fn retire(self: &Arc<Self>, slot: Arc<Slot>) {
+    fn retire(self: &Arc<Self>, state: &mut State, slot: Arc<Slot>) {
         slot.retired.cancel();
         let Some(instance) = slot.instance() else {
             return;
         };
-        self.leaves(&instance);
+        state.leaving.push(Arc::clone(&instance));
         let pool = Arc::clone(self);
         self.supervisor
             .spawn(format!("{} stop", self.manifest.id), |_| async move {
@@ -415,7 +436,7 @@ impl Lease {
             }
             tracing::warn!(plugin.id = %pool.manifest.id, "Ends a plugin that does not answer any more");
             pool.forget(&slot);
-            pool.retire(slot);
+            pool.retire(&mut pool.state(), slot);
         });
     }
 }

@@ -2,6 +2,8 @@
 
 mod support;
 
+mod binary;
+
 mod hostile;
 
 mod smoke;
@@ -9,6 +11,8 @@ mod smoke;
 mod stdio_babble;
 
 mod stdio_crash;
+
+mod stdio_ends;
 
 mod stdio_hang;
 

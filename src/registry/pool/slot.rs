@@ -82,8 +82,15 @@ impl Slot {
         }
     }
 
+    /// Waits for what becomes of its start; `None` when nothing does.
+    pub(super) async fn outcome(&self) -> Option<Started> {
+        let mut started = self.started.subscribe();
+        let outcome = started.wait_for(Option::is_some).await.ok()?;
+        outcome.clone()
+    }
+
     /// Whether it failed to start or has ended.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         match &*self.started.borrow() {
             None => false,
             Some(Started::Ready(instance)) => instance.ended().is_cancelled(),
