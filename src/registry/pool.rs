@@ -47,12 +47,19 @@ struct State {
     /// The era the plugin was last heard to speak.
     era: Option<Era>,
     /// When starts failed or instances ended by themselves, within the time that counts.
-    failures: VecDeque<Instant>,
+    failures: VecDeque<Failure>,
     last_failure: Option<Fault>,
     /// How many starts failed since one succeeded.
     failed_in_a_row: u32,
     stopped: bool,
     starts: u64,
+}
+
+/// A start that failed, or an instance that ended by itself.
+struct Failure {
+    at: Instant,
+    /// The plugin may only have disliked the question for its era: forgotten when it starts without.
+    may_be_ours: bool,
 }
 
 /// An instance for one call. Dropping it gives the instance back.
@@ -235,19 +242,19 @@ impl Pool {
         let recent = state
             .failures
             .iter()
-            .filter(|then| then.elapsed() < within)
+            .filter(|failure| failure.at.elapsed() < within)
             .count();
         let (wait, words) = if recent > restart.max as usize {
-            let first = state.failures[state.failures.len() - recent];
+            let first = &state.failures[state.failures.len() - recent];
             let words = format!("it failed {recent} times within {} s", within.as_secs());
-            (within.saturating_sub(first.elapsed()), words)
+            (within.saturating_sub(first.at.elapsed()), words)
         } else if state.failed_in_a_row >= 2 {
             let doubled = restart
                 .backoff_initial_ms
                 .saturating_mul(1 << (state.failed_in_a_row - 2).min(20));
             let backoff = Duration::from_millis(doubled.min(restart.backoff_max_ms));
             (
-                backoff.saturating_sub(last.elapsed()),
+                backoff.saturating_sub(last.at.elapsed()),
                 "it failed just now".to_owned(),
             )
         } else {
@@ -321,8 +328,11 @@ impl Pool {
         self.state().starts
     }
 
-    /// Stops the instances that nobody has used for the plugin's idle time.
+    /// Stops the instances that nobody has used for the plugin's idle time, where it has one.
     pub fn stop_idle(self: &Arc<Self>) {
+        if self.manifest.limits.idle_timeout_ms == 0 {
+            return;
+        }
         let bound = Duration::from_millis(self.manifest.limits.idle_timeout_ms);
         let mut state = self.state();
         let idle: Vec<_> = state

@@ -4,11 +4,17 @@ mod support;
 
 mod binary;
 
+mod fidelity;
+
 mod hostile;
+
+mod runtimes;
 
 mod smoke;
 
 mod stdio_babble;
+
+mod stdio_calls;
 
 mod stdio_crash;
 
@@ -17,3 +23,5 @@ mod stdio_ends;
 mod stdio_hang;
 
 mod stdio_lists;
+
+mod stdio_start;

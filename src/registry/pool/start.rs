@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
-use crate::registry::pool::Pool;
+use crate::registry::pool::{Failure, Pool};
 use crate::registry::pool::slot::{Slot, Started};
 use crate::runtime::{Host, Instance};
 use crate::wire::revision::Era;
@@ -45,6 +45,7 @@ impl Pool {
         state.slots.retain(|known| !Arc::ptr_eq(known, slot));
         state.note_failure(
             fault.again(),
+            try_again,
             Duration::from_millis(self.manifest.restart.within_ms),
         );
         if !try_again {
@@ -69,6 +70,7 @@ impl Pool {
             let mut state = self.state();
             state.era = Some(instance.era());
             state.failed_in_a_row = 0;
+            state.failures.retain(|failure| !failure.may_be_ours);
             state.stopped
         };
         slot.started
@@ -127,6 +129,7 @@ impl Pool {
             state.slots.retain(|known| !Arc::ptr_eq(known, slot));
             state.note_failure(
                 fault.because("upstream_exited"),
+                false,
                 Duration::from_millis(self.manifest.restart.within_ms),
             );
         }
@@ -146,11 +149,11 @@ impl Pool {
 }
 
 impl super::State {
-    fn note_failure(&mut self, fault: Fault, within: Duration) {
-        let now = Instant::now();
+    fn note_failure(&mut self, fault: Fault, may_be_ours: bool, within: Duration) {
+        let at = Instant::now();
         self.failures
-            .retain(|then| now.duration_since(*then) < within);
-        self.failures.push_back(now);
+            .retain(|failure| at.duration_since(failure.at) < within);
+        self.failures.push_back(Failure { at, may_be_ours });
         self.last_failure = Some(fault);
     }
 }
