@@ -10,7 +10,7 @@ use crate::support::{LegacySession, Request, StdioClient, TestGateway, modern, p
 const DEFINITION: &str = include_str!("../hostile/odd.json");
 
 /// Arguments whose meaning, and whose text, a value tree would change.
-const ARGUMENTS: &str = r##"{"z":1234567890123456789012345,"a" : 1.0,"deep":{"$defs":{"x":[1,2,{"b":1E400}]},"\u00e9":"caf\u00e9 \/ \ud83d\ude00 \t"},"":null,"10":0,"9":-0.0,"_meta":{"k":1},"$ref":"#/$defs/x"}"##;
+const ARGUMENTS: &str = r##"{"z":1234567890123456789012345,"a" : 1.0,"deep":{"$defs":{"x":[1,2,{"b":1E300}]},"\u00e9":"caf\u00e9 \/ \ud83d\ude00 \t"},"":null,"10":0,"9":-0.0,"_meta":{"k":1},"$ref":"#/$defs/x"}"##;
 
 /// What stands before and after the arguments in the tool's result.
 const RESULT: [&str; 2] = [
@@ -42,10 +42,11 @@ async fn in_process() -> TestGateway {
 fn modern_call(meta: &str) -> Request {
     let message = modern::message(1, "tools/call", serde_json::json!({ "name": "odd" }));
     let text = message.to_string();
-    let whole = modern::request_of(&message);
+    let mut request = modern::request_of(&message);
     let params = format!(r#""params":{{"arguments":{ARGUMENTS},"#);
-    let text = text.replacen(r#""params":{"#, &params, 1).replacen(r#""_meta":{"#, &format!(r#""_meta":{{{meta}"#), 1);
-    Request { body: text.into_bytes(), ..whole }
+    let text = text.replacen(r#""_meta":{"#, &format!(r#""_meta":{{{meta}"#), 1).replacen(r#""params":{"#, &params, 1);
+    request.body = text.into_bytes();
+    request
 }
 
 fn legacy_call() -> String {
@@ -129,17 +130,17 @@ async fn arguments_and_meta_reach_a_child_to_the_byte() {
     let child = Hostile::new("h", &[]);
     let gateway = child.build().await;
     let meta = r#""com.example/k":{"z":1,"a":12345678901234567890123,"e":"\u0041"},"baggage":"x=1","#;
-    let request = modern_call(meta).set("mcp-name", "h__params");
+    let mut request = modern_call(meta).set("mcp-name", "h__params");
     let text = String::from_utf8(request.body.clone()).expect("UTF-8");
     let text = text.replacen(r#""name":"odd""#, r#""name":"h__params","later":{"b":1.50,"a":2}"#, 1);
-    let answer = gateway.send(&Request { body: text.into_bytes(), ..request }).await.text();
+    request.body = text.into_bytes();
+    let answer = gateway.send(&request).await.text();
     assert!(answer.contains(&format!(r#""arguments":{ARGUMENTS}"#)), "{answer}");
     assert!(answer.contains(r#""name":"params","later":{"b":1.50,"a":2}"#), "{answer}");
     assert!(answer.contains(&format!(r#""_meta":{{{}}}"#, meta.trim_end_matches(','))), "{answer}");
     gateway.finish().await;
 }
 
-/// A tool's own error, and its own idea of an error result, arrive too.
 #[tokio::test]
 async fn a_prefix_changes_the_name_and_nothing_else() {
     let child = Hostile::new("h", &[]);
