@@ -17,6 +17,7 @@ use crate::front::outgoing::{Logs, notification};
 use crate::front::stdio::writer::Writer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Client;
+use crate::registry::Changes;
 use crate::runtime::CallContext;
 use crate::session::table::new_id;
 use crate::session::{InFlight, Session};
@@ -176,8 +177,10 @@ impl Pipe {
                     let error = RpcError::new(INVALID_REQUEST, "Invalid request: this session is initialized already");
                     return self.refuse(Some(&request.id), &error).await;
                 }
-                self.tell_changes();
+                let changes = self.desk.registry().changes();
                 self.result(&request.id, &result).await;
+                // Nothing stands before the answer that opens the session.
+                self.tell_changes(changes);
             }
         }
     }
@@ -247,10 +250,9 @@ impl Pipe {
     }
 
     /// Tells a legacy client of changes for as long as it is there.
-    fn tell_changes(self: &Arc<Self>) {
+    fn tell_changes(self: &Arc<Self>, mut changes: Changes) {
         let pipe = Arc::clone(self);
         self.desk.supervisor.spawn("stdio changes", |stop| async move {
-            let mut changes = pipe.desk.registry().changes();
             loop {
                 tokio::select! {
                     () = changes.next() => pipe.notify(&Method::ToolsListChanged, &Params::default()),

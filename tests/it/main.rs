@@ -2,4 +2,20 @@
 
 mod support;
 
+mod batches;
+mod cancellation;
+mod envelope;
+mod eras;
+mod framing;
+mod host_and_origin;
+mod in_flight_ids;
+mod list_changes;
+mod mirrored_headers;
+mod modern_requests;
+mod overload;
+mod pipe;
+mod sessions;
 mod smoke;
+mod stopping;
+mod streams;
+mod tokens;

@@ -115,7 +115,7 @@ impl HttpFront {
         // A client that goes away has not cancelled: the work goes on without it.
         let work = self.desk.supervisor.spawn_request(work);
         let work = async move { work.await.unwrap_or_else(|_| Answered::nothing()) };
-        one_stream(outgoing, work, self.draining.clone()).await
+        one_stream(outgoing, work, &self.desk.supervisor).await
     }
 
     /// The work of one request, owned by nobody but itself.

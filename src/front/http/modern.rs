@@ -63,7 +63,7 @@ impl HttpFront {
             drop(active);
             written(&id, reply)
         };
-        one_stream(outgoing, work, self.draining.clone()).await
+        one_stream(outgoing, work, &self.desk.supervisor).await
     }
 
     fn check_headers(
