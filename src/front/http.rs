@@ -37,7 +37,7 @@ use crate::front::auth::Callers;
 use crate::front::config::ServerConfig;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
-use crate::front::http::guard::{Guard, Origin};
+use crate::front::http::guard::{Guard, Origin, only};
 use crate::model::caller::Caller;
 use crate::session::table::{Bounds, Sessions};
 
@@ -178,7 +178,9 @@ impl HttpFront {
             return self.other(request).await;
         }
         let is_mcp = MCP_PATHS.contains(&path);
-        let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        // Of two credentials it is not clear whose request it is.
+        let Ok(authorization) = only(request.headers(), AUTHORIZATION.as_str()) else { return unauthorized() };
+        let authorization = authorization.and_then(|value| value.to_str().ok());
         let Ok(caller) = self.callers.find(authorization) else { return unauthorized() };
         let caller: Arc<Caller> = Arc::clone(caller);
         if is_mcp {

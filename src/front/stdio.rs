@@ -6,14 +6,16 @@
 mod writer;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::outgoing::{Logs, notification};
+use crate::front::outgoing::{Logs, notification, subscription_params, subscription_result};
 use crate::front::stdio::writer::Writer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Client;
@@ -34,11 +36,18 @@ use crate::wire::revision::Era;
 /// How many bytes are read in one go.
 const CHUNK: usize = 64 << 10;
 
+/// How long calls may take to end after the gateway was told to stop.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// The client on the other end of the pipe.
 struct Pipe {
     desk: Arc<Desk>,
     caller: Arc<Caller>,
     writer: Arc<Writer>,
+    /// Requests that are being answered.
+    answers: TaskTracker,
+    /// Cancelled when the gateway is told to stop while the client is still there.
+    stopping: CancellationToken,
     /// Holds what is in flight, whatever its era: ids are unique on a pipe.
     process: Arc<Session>,
     /// The session that `initialize` opened.
@@ -53,10 +62,12 @@ where
 {
     let writer = Writer::start(output, &desk.supervisor);
     let process = Session::new(new_id(), Arc::clone(&caller.principal), Arc::new(ClientProfile::bare()));
-    let pipe = Arc::new(Pipe { desk, caller, writer, process, session: OnceLock::new() });
+    let stopping = CancellationToken::new();
+    let (answers, session) = (TaskTracker::new(), OnceLock::new());
+    let pipe = Arc::new(Pipe { desk, caller, writer, answers, stopping, process, session });
     tokio::select! {
         () = pipe.read(reader, max_message) => {}
-        () = stop.cancelled() => {}
+        () = stop.cancelled() => pipe.say_goodbye().await,
         () = pipe.writer.broken() => {}
     }
     pipe.process.end();
@@ -88,6 +99,14 @@ impl Pipe {
                 }
             }
         }
+    }
+
+    /// Ends what runs, each with an answer.
+    async fn say_goodbye(&self) {
+        self.stopping.cancel();
+        self.desk.dispatcher.close();
+        self.answers.close();
+        tokio::time::timeout(LAST_WORDS, self.answers.wait()).await.ok();
     }
 
     async fn line(self: &Arc<Self>, line: Bytes) {
@@ -149,7 +168,8 @@ impl Pipe {
             Err(error) => return self.refuse(Some(&request.id), &error).await,
         };
         let pipe = Arc::clone(self);
-        self.desk.supervisor.spawn_request(async move { pipe.answer(request, profile, session, in_flight).await });
+        let work = async move { pipe.answer(request, profile, session, in_flight).await };
+        self.desk.supervisor.spawn_request(self.answers.track_future(work));
     }
 
     /// The profile and session of a legacy request.
@@ -234,8 +254,7 @@ impl Pipe {
             return self.refuse(Some(id), &error).await;
         };
         let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
-        let mut about = Params::default();
-        about.meta.set(meta::SUBSCRIPTION_ID, id.json().clone());
+        let about = subscription_params(id);
         let mut acknowledged = about.clone();
         let granted = if tools { json!({ "toolsListChanged": true }) } else { json!({}) };
         acknowledged.members.set("notifications", Json::of(&granted));
@@ -244,6 +263,7 @@ impl Pipe {
         loop {
             tokio::select! {
                 () = in_flight.cancel.cancelled() => return,
+                () = self.stopping.cancelled() => return self.result(id, subscription_result(id).bytes()).await,
                 () = changes.next(), if tools => self.notify(&Method::ToolsListChanged, &about),
             }
         }

@@ -25,8 +25,18 @@ struct Case {
     seen: Seen,
 }
 
-const fn case(meta: Option<&'static str>, header: Option<&'static str>, session: bool, seen: Seen) -> Case {
-    Case { meta, header, session, seen }
+const fn case(
+    meta: Option<&'static str>,
+    header: Option<&'static str>,
+    session: bool,
+    seen: Seen,
+) -> Case {
+    Case {
+        meta,
+        header,
+        session,
+        seen,
+    }
 }
 
 const NEW: Option<&str> = Some("2026-07-28");
@@ -54,7 +64,9 @@ const CASES: [Case; 16] = [
 
 fn seen(answer: &crate::support::Answer) -> Seen {
     match answer.json() {
-        Value::Object(message) if message.contains_key("error") => Seen::Refused(answer.status, answer.code()),
+        Value::Object(message) if message.contains_key("error") => {
+            Seen::Refused(answer.status, answer.code())
+        }
         message if message["result"].get("resultType").is_some() => Seen::Modern,
         _ => Seen::Legacy,
     }
@@ -64,13 +76,20 @@ fn seen(answer: &crate::support::Answer) -> Seen {
 async fn the_metadata_decides_and_then_the_header() {
     let gateway = TestGateway::plain().await;
     let session = LegacySession::open(&gateway).await;
-    for Case { meta, header, session: in_session, seen: expected } in CASES {
+    for Case {
+        meta,
+        header,
+        session: in_session,
+        seen: expected,
+    } in CASES
+    {
         let mut params = json!({});
         if let Some(version) = meta {
             params = modern::message(1, "", json!({}))["params"].clone();
             params["_meta"]["io.modelcontextprotocol/protocolVersion"] = version.into();
         }
-        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params });
+        let message =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params });
         let mut request = Request::message(message.to_string()).header("mcp-method", "tools/list");
         if let Some(version) = header {
             request = request.header("mcp-protocol-version", version);
@@ -79,7 +98,11 @@ async fn the_metadata_decides_and_then_the_header() {
             request = request.header("mcp-session-id", &session.id);
         }
         let answer = gateway.send(&request).await;
-        assert_eq!(seen(&answer), expected, "meta {meta:?}, header {header:?}, session {in_session}");
+        assert_eq!(
+            seen(&answer),
+            expected,
+            "meta {meta:?}, header {header:?}, session {in_session}"
+        );
     }
     gateway.finish().await;
 }
@@ -90,9 +113,15 @@ async fn an_initialize_is_the_beginning_of_the_legacy_era_only() {
     let answer = gateway.send(&LegacySession::initialize("2025-11-25")).await;
     assert_eq!((answer.status, seen(&answer)), (200, Seen::Legacy));
     assert_eq!(gateway.front.sessions().len(), 1);
-    let modern = gateway.send(&modern::request("initialize", json!({}))).await;
+    let modern = gateway
+        .send(&modern::request("initialize", json!({})))
+        .await;
     assert_eq!(seen(&modern), Seen::Refused(404, -32601));
-    assert_eq!(gateway.front.sessions().len(), 1, "a modern initialize opens nothing");
+    assert_eq!(
+        gateway.front.sessions().len(),
+        1,
+        "a modern initialize opens nothing"
+    );
     gateway.finish().await;
 }
 
@@ -105,7 +134,11 @@ async fn an_initialize_gets_the_revision_it_asks_for_or_the_newest_of_its_era() 
     }
     for version in ["2026-07-28", "2030-01-01", "1", ""] {
         let answer = gateway.send(&LegacySession::initialize(version)).await;
-        assert_eq!(answer.json()["result"]["protocolVersion"], "2025-11-25", "{version}");
+        assert_eq!(
+            answer.json()["result"]["protocolVersion"],
+            "2025-11-25",
+            "{version}"
+        );
     }
     gateway.finish().await;
 }
@@ -116,9 +149,13 @@ async fn both_eras_are_served_on_one_connection() {
     let session = LegacySession::open(&gateway).await;
     let mut connection = gateway.connect().await;
     for _ in 0..2 {
-        let answer = connection.send(&modern::request("tools/list", json!({}))).await;
+        let answer = connection
+            .send(&modern::request("tools/list", json!({})))
+            .await;
         assert_eq!(seen(&answer), Seen::Modern);
-        let answer = connection.send(&session.request(2, "tools/list", json!({}))).await;
+        let answer = connection
+            .send(&session.request(2, "tools/list", json!({})))
+            .await;
         assert_eq!(seen(&answer), Seen::Legacy);
     }
     gateway.finish().await;

@@ -22,15 +22,26 @@ async fn chunks_and_a_length_together_end_the_connection() {
         for length in [0, 5, body.len()] {
             let length = length.to_string();
             let mut request = match length_first {
-                true => call.clone().header("content-length", &length).header("transfer-encoding", "chunked"),
-                false => call.clone().header("transfer-encoding", "chunked").header("content-length", &length),
+                true => call
+                    .clone()
+                    .header("content-length", &length)
+                    .header("transfer-encoding", "chunked"),
+                false => call
+                    .clone()
+                    .header("transfer-encoding", "chunked")
+                    .header("content-length", &length),
             };
             request.body = body.clone();
             let mut connection = gateway.connect().await;
-            connection.write(&[request.bytes(gateway.address), smuggled.clone()].concat()).await;
+            connection
+                .write(&[request.bytes(gateway.address), smuggled.clone()].concat())
+                .await;
             let answer = connection.answer().await;
             assert!(!answer.text().contains("smuggled"), "{}", answer.text());
-            assert!(connection.is_closed().await, "length first: {length_first}, length {length}");
+            assert!(
+                connection.is_closed().await,
+                "length first: {length_first}, length {length}"
+            );
         }
     }
     gateway.finish().await;
@@ -40,11 +51,17 @@ async fn chunks_and_a_length_together_end_the_connection() {
 #[tokio::test]
 async fn a_chunked_body_alone_is_read_and_ends_the_connection() {
     let gateway = TestGateway::plain().await;
-    let mut call = modern::call("echo__echo", json!({ "text": "first" })).header("transfer-encoding", "chunked");
+    let mut call = modern::call("echo__echo", json!({ "text": "first" }))
+        .header("transfer-encoding", "chunked");
     call.body = chunked(&call.body);
     let mut connection = gateway.connect().await;
     let answer = connection.send(&call).await;
-    assert_eq!((answer.status, answer.header("connection")), (200, "close"), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (200, "close"),
+        "{}",
+        answer.text()
+    );
     assert!(connection.is_closed().await);
     gateway.finish().await;
 }
@@ -56,7 +73,10 @@ async fn lengths_that_can_be_read_in_two_ways_are_refused() {
     let call = modern::call("echo__echo", json!({}));
     let length = call.body.len();
     let headers: [&[(&str, &str)]; 8] = [
-        &[("content-length", &length.to_string()), ("content-length", "3")],
+        &[
+            ("content-length", &length.to_string()),
+            ("content-length", "3"),
+        ],
         &[("content-length", &format!("+{length}"))],
         &[("content-length", &format!("{length}, 3"))],
         &[("content-length", "0x10")],
@@ -66,7 +86,9 @@ async fn lengths_that_can_be_read_in_two_ways_are_refused() {
         &[("transfer-encoding ", "chunked")],
     ];
     for headers in headers {
-        let request = headers.iter().fold(call.clone(), |request, (name, value)| request.header(name, value));
+        let request = headers.iter().fold(call.clone(), |request, (name, value)| {
+            request.header(name, value)
+        });
         let mut connection = gateway.connect().await;
         assert_eq!(connection.send(&request).await.status, 400, "{headers:?}");
         assert!(connection.is_closed().await, "{headers:?}");
@@ -80,7 +102,9 @@ async fn headers_above_the_bounds_are_refused() {
     let gateway = TestGateway::plain().await;
     let large = Request::new("GET", "/health").header("x-large", &"x".repeat(64 << 10));
     assert_eq!(gateway.send(&large).await.status, 431);
-    let many = (0..100).fold(Request::new("GET", "/health"), |request, at| request.header(&format!("x-{at}"), "1"));
+    let many = (0..100).fold(Request::new("GET", "/health"), |request, at| {
+        request.header(&format!("x-{at}"), "1")
+    });
     assert_eq!(gateway.send(&many).await.status, 431);
     gateway.finish().await;
 }
@@ -100,7 +124,10 @@ async fn what_is_no_request_of_http_1_ends_the_connection() {
         connection.write(bytes).await;
         let rest = connection.rest().await;
         let text = String::from_utf8_lossy(&rest);
-        assert!(rest.is_empty() || text.starts_with("HTTP/1.1 400"), "{text}");
+        assert!(
+            rest.is_empty() || text.starts_with("HTTP/1.1 400"),
+            "{text}"
+        );
     }
     gateway.finish().await;
 }
@@ -109,7 +136,8 @@ async fn what_is_no_request_of_http_1_ends_the_connection() {
 async fn requests_on_one_connection_are_answered_in_order() {
     let gateway = TestGateway::plain().await;
     let mut connection = gateway.connect().await;
-    let calls = ["a", "b", "c"].map(|text| modern::call("echo__echo", json!({ "text": text })).bytes(gateway.address));
+    let calls = ["a", "b", "c"]
+        .map(|text| modern::call("echo__echo", json!({ "text": text })).bytes(gateway.address));
     connection.write(&calls.concat()).await;
     for text in ["a", "b", "c"] {
         let answer = connection.answer().await.json();

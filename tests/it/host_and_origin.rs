@@ -54,7 +54,11 @@ async fn names_that_only_look_local_are_foreign() {
         let request = modern::request("tools/list", serde_json::json!({})).header("host", &host);
         assert_eq!(gateway.send(&request).await.status, 403, "{host:?}");
     }
-    for host in [format!("localhost:{port}"), format!("LOCALHOST:{port}"), format!("[::1]:{port}")] {
+    for host in [
+        format!("localhost:{port}"),
+        format!("LOCALHOST:{port}"),
+        format!("[::1]:{port}"),
+    ] {
         let request = modern::request("tools/list", serde_json::json!({})).header("host", &host);
         assert_eq!(gateway.send(&request).await.status, 200, "{host:?}");
     }
@@ -67,7 +71,9 @@ async fn one_host_header_is_neither_none_nor_two() {
     let gateway = TestGateway::plain().await;
     let local = gateway.address.to_string();
     for second in [local.as_str(), "evil.example"] {
-        let request = Request::new("GET", "/health").header("host", &local).header("host", second);
+        let request = Request::new("GET", "/health")
+            .header("host", &local)
+            .header("host", second);
         assert_eq!(gateway.send(&request).await.status, 400, "{second}");
     }
     let mut connection = gateway.connect().await;
@@ -112,11 +118,17 @@ async fn an_origin_is_what_the_operator_names_or_this_machine() {
         let answer = gateway.send(&list.clone().header("origin", origin)).await;
         assert_eq!(answer.status, 403, "{origin:?}");
     }
-    for origin in ["https://app.example", "http://localhost:3000", "http://127.0.0.1:1"] {
+    for origin in [
+        "https://app.example",
+        "http://localhost:3000",
+        "http://127.0.0.1:1",
+    ] {
         let answer = gateway.send(&list.clone().header("origin", origin)).await;
         assert_eq!(answer.status, 200, "{origin}");
     }
-    let twice = list.header("origin", "https://app.example").header("origin", "https://app.example");
+    let twice = list
+        .header("origin", "https://app.example")
+        .header("origin", "https://app.example");
     assert_eq!(gateway.send(&twice).await.status, 400);
     gateway.finish().await;
 }
@@ -132,12 +144,24 @@ async fn only_pages_of_allowed_origins_see_answers() {
         ("https://evil.example", None),
     ];
     for (origin, shown) in cases {
-        let preflight = Request::new("OPTIONS", "/mcp").header("access-control-request-method", "POST");
-        for request in [preflight, modern::request("tools/list", serde_json::json!({}))] {
+        let preflight =
+            Request::new("OPTIONS", "/mcp").header("access-control-request-method", "POST");
+        for request in [
+            preflight,
+            modern::request("tools/list", serde_json::json!({})),
+        ] {
             let answer = gateway.send(&request.header("origin", origin)).await;
             let header = answer.headers.get("access-control-allow-origin");
-            assert_eq!(header.map(|value| value.as_bytes()), shown.map(str::as_bytes), "{origin}");
-            assert!(!answer.headers.contains_key("access-control-allow-credentials"));
+            assert_eq!(
+                header.map(|value| value.as_bytes()),
+                shown.map(str::as_bytes),
+                "{origin}"
+            );
+            assert!(
+                !answer
+                    .headers
+                    .contains_key("access-control-allow-credentials")
+            );
             if shown.is_some() {
                 assert_eq!(answer.header("vary"), "origin");
             }
@@ -153,12 +177,18 @@ fn a_network_address_without_a_token_is_no_configuration() {
     let file = folder.path().join("toolgate.toml");
     let check = |text: &str| {
         std::fs::write(&file, text).expect("the file can be written");
-        load(Some(&file), &Env::default()).map(drop).map_err(|problems| problems.to_string())
+        load(Some(&file), &Env::default())
+            .map(drop)
+            .map_err(|problems| problems.to_string())
     };
     for address in ["0.0.0.0:8080", "192.0.2.1:8080", "[::]:8080"] {
         let problems = check(&format!("[server]\nlisten = \"{address}\"")).expect_err(address);
-        assert!(problems.contains("would let everyone in the network call the tools"), "{problems}");
-        let token = "[[auth.tokens]]\nname = \"ann\"\nsha256 = \"aa\"".replace("aa", &"a7".repeat(32));
+        assert!(
+            problems.contains("would let everyone in the network call the tools"),
+            "{problems}"
+        );
+        let token =
+            "[[auth.tokens]]\nname = \"ann\"\nsha256 = \"aa\"".replace("aa", &"a7".repeat(32));
         check(&format!("[server]\nlisten = \"{address}\"\n{token}")).expect("a token is enough");
     }
     check("[server]\nlisten = \"127.0.0.1:8080\"").expect("this machine needs no token");

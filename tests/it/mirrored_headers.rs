@@ -16,7 +16,11 @@ async fn refused(gateway: &TestGateway, request: Request, what: &str) {
 async fn accepted(gateway: &TestGateway, request: Request, what: &str) {
     let answer = gateway.send(&request).await;
     assert_eq!(answer.status, 200, "{what}: {}", answer.text());
-    assert!(answer.json()["result"].is_object(), "{what}: {}", answer.text());
+    assert!(
+        answer.json()["result"].is_object(),
+        "{what}: {}",
+        answer.text()
+    );
 }
 
 /// S06.
@@ -24,16 +28,51 @@ async fn accepted(gateway: &TestGateway, request: Request, what: &str) {
 async fn headers_that_disagree_with_the_body_are_refused() {
     let gateway = TestGateway::plain().await;
     let call = || modern::call("echo__echo", json!({}));
-    refused(&gateway, call().without("mcp-protocol-version"), "no version").await;
+    refused(
+        &gateway,
+        call().without("mcp-protocol-version"),
+        "no version",
+    )
+    .await;
     refused(&gateway, call().without("mcp-method"), "no method").await;
     refused(&gateway, call().without("mcp-name"), "no name").await;
-    refused(&gateway, call().set("mcp-protocol-version", "2025-11-25"), "other version").await;
-    refused(&gateway, call().set("mcp-method", "tools/list"), "other method").await;
-    refused(&gateway, call().set("mcp-method", "Tools/Call"), "other case of the method").await;
+    refused(
+        &gateway,
+        call().set("mcp-protocol-version", "2025-11-25"),
+        "other version",
+    )
+    .await;
+    refused(
+        &gateway,
+        call().set("mcp-method", "tools/list"),
+        "other method",
+    )
+    .await;
+    refused(
+        &gateway,
+        call().set("mcp-method", "Tools/Call"),
+        "other case of the method",
+    )
+    .await;
     refused(&gateway, call().set("mcp-name", "clock__now"), "other name").await;
-    refused(&gateway, call().set("mcp-name", "Echo__echo"), "other case of the name").await;
-    refused(&gateway, call().set("mcp-name", "=?base64?Y2xvY2tfX25vdw==?="), "other name in base64").await;
-    refused(&gateway, call().set("mcp-name", "=?base64?!?="), "no base64").await;
+    refused(
+        &gateway,
+        call().set("mcp-name", "Echo__echo"),
+        "other case of the name",
+    )
+    .await;
+    refused(
+        &gateway,
+        call().set("mcp-name", "=?base64?Y2xvY2tfX25vdw==?="),
+        "other name in base64",
+    )
+    .await;
+    refused(
+        &gateway,
+        call().set("mcp-name", "=?base64?!?="),
+        "no base64",
+    )
+    .await;
     refused(&gateway, call().set("mcp-name", ""), "an empty name").await;
     gateway.finish().await;
 }
@@ -43,10 +82,30 @@ async fn headers_that_disagree_with_the_body_are_refused() {
 async fn a_header_that_stands_twice_is_refused_even_if_both_agree() {
     let gateway = TestGateway::plain().await;
     let call = || modern::call("echo__echo", json!({}));
-    refused(&gateway, call().header("mcp-protocol-version", modern::VERSION), "version twice").await;
-    refused(&gateway, call().header("Mcp-Method", "tools/call"), "method twice").await;
-    refused(&gateway, call().header("MCP-NAME", "echo__echo"), "name twice").await;
-    refused(&gateway, call().header("mcp-param-x", "1").header("mcp-param-x", "1"), "param twice").await;
+    refused(
+        &gateway,
+        call().header("mcp-protocol-version", modern::VERSION),
+        "version twice",
+    )
+    .await;
+    refused(
+        &gateway,
+        call().header("Mcp-Method", "tools/call"),
+        "method twice",
+    )
+    .await;
+    refused(
+        &gateway,
+        call().header("MCP-NAME", "echo__echo"),
+        "name twice",
+    )
+    .await;
+    refused(
+        &gateway,
+        call().header("mcp-param-x", "1").header("mcp-param-x", "1"),
+        "param twice",
+    )
+    .await;
     gateway.finish().await;
 }
 
@@ -56,10 +115,25 @@ async fn headers_that_agree_are_accepted_in_every_form() {
     let call = || modern::call("echo__echo", json!({}));
     accepted(&gateway, call(), "plain").await;
     accepted(&gateway, call().set("MCP-NAME", "echo__echo"), "upper case").await;
-    accepted(&gateway, call().set("mcp-name", "=?base64?ZWNob19fZWNobw==?="), "base64").await;
-    accepted(&gateway, call().header("mcp-param-unknown", "x"), "a param nobody knows").await;
+    accepted(
+        &gateway,
+        call().set("mcp-name", "=?base64?ZWNob19fZWNobw==?="),
+        "base64",
+    )
+    .await;
+    accepted(
+        &gateway,
+        call().header("mcp-param-unknown", "x"),
+        "a param nobody knows",
+    )
+    .await;
     let list = modern::request("tools/list", json!({}));
-    accepted(&gateway, list.header("mcp-name", "whatever"), "a name where none is needed").await;
+    accepted(
+        &gateway,
+        list.header("mcp-name", "whatever"),
+        "a name where none is needed",
+    )
+    .await;
     gateway.finish().await;
 }
 
@@ -71,15 +145,31 @@ const REGION: &str = r#"{"name":"place","inputSchema":{"type":"object","properti
 #[tokio::test]
 async fn mirrored_arguments_must_agree_too() {
     let tools = plugin(|tools| {
-        tools.raw(Json::literal(REGION), |_, _| std::future::ready(Ok(Json::literal(r#"{"content":[]}"#))));
+        tools.raw(Json::literal(REGION), |_, _| {
+            std::future::ready(Ok(Json::literal(r#"{"content":[]}"#)))
+        });
     });
     let gateway = TestGateway::builder().plugin("map", tools).build().await;
     let call = |arguments| modern::call("map__place", arguments);
     let both = || call(json!({ "region": "eu", "count": 3 }));
-    accepted(&gateway, both().header("mcp-param-region", "eu").header("mcp-param-count", "3"), "both").await;
+    accepted(
+        &gateway,
+        both()
+            .header("mcp-param-region", "eu")
+            .header("mcp-param-count", "3"),
+        "both",
+    )
+    .await;
     accepted(&gateway, call(json!({})), "neither").await;
-    refused(&gateway, both().header("mcp-param-region", "eu"), "one is missing").await;
-    let other = both().header("mcp-param-region", "us").header("mcp-param-count", "3");
+    refused(
+        &gateway,
+        both().header("mcp-param-region", "eu"),
+        "one is missing",
+    )
+    .await;
+    let other = both()
+        .header("mcp-param-region", "us")
+        .header("mcp-param-count", "3");
     refused(&gateway, other, "another value").await;
     let unexpected = call(json!({})).header("mcp-param-region", "eu");
     refused(&gateway, unexpected, "a header without an argument").await;

@@ -9,7 +9,9 @@ const META: &str = "io.modelcontextprotocol/";
 #[tokio::test]
 async fn discovery_says_what_the_gateway_is() {
     let gateway = TestGateway::plain().await;
-    let answer = gateway.send(&modern::request("server/discover", json!({}))).await;
+    let answer = gateway
+        .send(&modern::request("server/discover", json!({})))
+        .await;
     assert_eq!(answer.status, 200);
     let result = &answer.json()["result"];
     assert_eq!(result["resultType"], "complete");
@@ -17,7 +19,10 @@ async fn discovery_says_what_the_gateway_is() {
     assert_eq!(result["capabilities"]["tools"]["listChanged"], true);
     assert_eq!(result["cacheScope"], "public");
     assert!(result["ttlMs"].is_u64());
-    assert_eq!(result["_meta"][format!("{META}serverInfo")]["name"], "toolgate");
+    assert_eq!(
+        result["_meta"][format!("{META}serverInfo")]["name"],
+        "toolgate"
+    );
     gateway.finish().await;
 }
 
@@ -34,13 +39,19 @@ async fn a_request_without_its_metadata_is_refused() {
     ];
     for (key, value) in cases {
         let mut message = modern::message("x", "tools/list", json!({}));
-        let meta = message["params"]["_meta"].as_object_mut().expect("the message has it");
+        let meta = message["params"]["_meta"]
+            .as_object_mut()
+            .expect("the message has it");
         match &value {
             None => drop(meta.remove(key)),
             Some(value) => meta[key] = value.clone(),
         }
         let answer = gateway.send(&modern::request_of(&message)).await;
-        assert_eq!((answer.status, answer.code()), (400, -32602), "{key} {value:?}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, -32602),
+            "{key} {value:?}"
+        );
         assert_eq!(answer.json()["id"], "x");
         let text = answer.json()["error"]["message"].to_string();
         assert!(text.contains(&key.replace('/', "~1")), "{text}");
@@ -71,8 +82,17 @@ async fn a_revision_that_is_not_served_is_answered_with_those_that_are() {
 #[tokio::test]
 async fn a_method_that_does_not_exist_is_not_found() {
     let gateway = TestGateway::plain().await;
-    let gone = ["ping", "initialize", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
-    for method in gone.into_iter().chain(["tools/burn", "", "notifications/cancelled"]) {
+    let gone = [
+        "ping",
+        "initialize",
+        "logging/setLevel",
+        "resources/subscribe",
+        "resources/unsubscribe",
+    ];
+    for method in gone
+        .into_iter()
+        .chain(["tools/burn", "", "notifications/cancelled"])
+    {
         let answer = gateway.send(&modern::request(method, json!({}))).await;
         assert_eq!((answer.status, answer.code()), (404, -32601), "{method}");
         assert_eq!(answer.json()["id"], 1);
@@ -85,11 +105,23 @@ async fn params_that_do_not_fit_are_named() {
     let gateway = TestGateway::plain().await;
     let cases = [
         ("tools/call", json!({}), "/params/name"),
-        ("tools/call", json!({ "name": "echo__echo", "arguments": [] }), "/params/arguments"),
+        (
+            "tools/call",
+            json!({ "name": "echo__echo", "arguments": [] }),
+            "/params/arguments",
+        ),
         ("tools/list", json!({ "cursor": "x" }), "/params/cursor"),
         ("subscriptions/listen", json!({}), "/params/notifications"),
-        ("tools/call", json!({ "name": "echo__nothing" }), "Unknown tool `echo__nothing`"),
-        ("tools/call", json!({ "name": "Echo__Echo" }), "Unknown tool"),
+        (
+            "tools/call",
+            json!({ "name": "echo__nothing" }),
+            "Unknown tool `echo__nothing`",
+        ),
+        (
+            "tools/call",
+            json!({ "name": "Echo__Echo" }),
+            "Unknown tool",
+        ),
     ];
     for (method, params, named) in cases {
         let answer = gateway.send(&modern::request(method, params.clone())).await;
@@ -103,11 +135,19 @@ async fn params_that_do_not_fit_are_named() {
 #[tokio::test]
 async fn arguments_that_do_not_fit_the_schema_are_a_result_the_model_can_read() {
     let gateway = TestGateway::plain().await;
-    let answer = gateway.send(&modern::call("echo__count", json!({ "to": "many" }))).await;
+    let answer = gateway
+        .send(&modern::call("echo__count", json!({ "to": "many" })))
+        .await;
     assert_eq!(answer.status, 200);
     let result = &answer.json()["result"];
-    assert_eq!((&result["isError"], &result["resultType"]), (&json!(true), &json!("complete")));
-    assert!(result["content"][0]["text"].to_string().contains("/to"), "{result}");
+    assert_eq!(
+        (&result["isError"], &result["resultType"]),
+        (&json!(true), &json!("complete"))
+    );
+    assert!(
+        result["content"][0]["text"].to_string().contains("/to"),
+        "{result}"
+    );
     assert_eq!(result["_meta"]["toolgate/reason"], "bad_input");
     gateway.finish().await;
 }
@@ -115,7 +155,10 @@ async fn arguments_that_do_not_fit_the_schema_are_a_result_the_model_can_read() 
 #[tokio::test]
 async fn every_result_says_of_which_kind_it_is() {
     let gateway = TestGateway::plain().await;
-    for request in [modern::request("tools/list", json!({})), modern::call("echo__echo", json!({}))] {
+    for request in [
+        modern::request("tools/list", json!({})),
+        modern::call("echo__echo", json!({})),
+    ] {
         let answer = gateway.send(&request).await;
         assert_eq!(answer.json()["result"]["resultType"], "complete");
         assert!(!answer.headers.contains_key("mcp-session-id"));
@@ -127,7 +170,10 @@ async fn every_result_says_of_which_kind_it_is() {
 async fn notifications_are_accepted_and_answers_are_not() {
     let gateway = TestGateway::plain().await;
     let told = |method: &str| json!({ "jsonrpc": "2.0", "method": method });
-    for message in [told("notifications/cancelled"), told("notifications/whatever")] {
+    for message in [
+        told("notifications/cancelled"),
+        told("notifications/whatever"),
+    ] {
         let answer = gateway.send(&modern::request_of(&message)).await;
         assert_eq!((answer.status, answer.body.len()), (202, 0));
     }
@@ -155,13 +201,28 @@ async fn other_verbs_are_not_allowed() {
 #[tokio::test]
 async fn ids_come_back_as_they_were() {
     let gateway = TestGateway::plain().await;
-    for id in ["1", "-7", "9007199254740993", "123456789012345678901234567890", r#""""#, r#""é\n""#] {
+    for id in [
+        "1",
+        "-7",
+        "9007199254740993",
+        "123456789012345678901234567890",
+        r#""""#,
+        r#""é\n""#,
+    ] {
         let message = modern::message(1, "tools/list", json!({}));
-        let text = message.to_string().replacen(r#""id":1"#, &format!(r#""id":{id}"#), 1);
+        let text = message
+            .to_string()
+            .replacen(r#""id":1"#, &format!(r#""id":{id}"#), 1);
         let mut request = modern::request_of(&message);
         request.body = text.into_bytes();
         let answer = gateway.send(&request).await;
-        assert!(answer.text().starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"#)), "{}", answer.text());
+        assert!(
+            answer
+                .text()
+                .starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"#)),
+            "{}",
+            answer.text()
+        );
     }
     gateway.finish().await;
 }
@@ -170,7 +231,9 @@ async fn ids_come_back_as_they_were() {
 #[tokio::test]
 async fn lists_are_private_to_their_caller() {
     let gateway = TestGateway::plain().await;
-    let answer = gateway.send(&modern::request("tools/list", json!({}))).await;
+    let answer = gateway
+        .send(&modern::request("tools/list", json!({})))
+        .await;
     let result = &answer.json()["result"];
     assert_eq!(result["cacheScope"], "private");
     assert!(result["ttlMs"].is_u64());
@@ -184,7 +247,8 @@ async fn lists_are_private_to_their_caller() {
 #[tokio::test]
 async fn a_session_id_means_nothing_here() {
     let gateway = TestGateway::plain().await;
-    let request = modern::request("tools/list", json!({})).header("mcp-session-id", "0123456789abcdef");
+    let request =
+        modern::request("tools/list", json!({})).header("mcp-session-id", "0123456789abcdef");
     let answer = gateway.send(&request).await;
     assert_eq!(answer.status, 200);
     assert!(!answer.headers.contains_key("mcp-session-id"));

@@ -169,14 +169,22 @@ impl Connection {
     /// A connection of a client with little room for what it does not read.
     pub(crate) async fn open_narrow(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("there are sockets");
-        socket.set_recv_buffer_size(NARROW_BYTES).expect("the size can be set");
+        socket
+            .set_recv_buffer_size(NARROW_BYTES)
+            .expect("the size can be set");
         let stream = within("the gateway accepts", socket.connect(address)).await;
-        Self { stream: stream.expect("the gateway listens"), read: BytesMut::new(), chunk: 0 }
+        Self {
+            stream: stream.expect("the gateway listens"),
+            read: BytesMut::new(),
+            chunk: 0,
+        }
     }
 
     /// Sends bytes; `false` when the gateway has closed the connection.
     pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> bool {
-        within("the gateway reads", self.stream.write_all(bytes)).await.is_ok()
+        within("the gateway reads", self.stream.write_all(bytes))
+            .await
+            .is_ok()
     }
 
     /// Sends bytes, whatever they are.

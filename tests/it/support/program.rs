@@ -15,7 +15,8 @@ use crate::support::{Answer, Connection, Request, within};
 const FOREGROUND: &str = r#""$0" "$@"; code=$?; echo "ended with $code" >&2; exit $code"#;
 
 /// The same for a program that signals are sent to.
-const BACKGROUND: &str = r#""$0" "$@" </dev/null & echo "runs as $!"; wait $!; echo "ended with $?""#;
+const BACKGROUND: &str =
+    r#""$0" "$@" </dev/null & echo "runs as $!"; wait $!; echo "ended with $?""#;
 
 /// `toolgate serve` in a process of its own.
 pub(crate) struct Program {
@@ -41,7 +42,8 @@ pub(crate) struct Piped {
 fn start(script: &str, arguments: &[&str], config: &str, input: Stdio) -> (Child, TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     if !config.is_empty() {
-        std::fs::write(folder.path().join("toolgate.toml"), config).expect("the configuration can be written");
+        std::fs::write(folder.path().join("toolgate.toml"), config)
+            .expect("the configuration can be written");
     }
     let path = std::env::var("PATH").unwrap_or_default();
     let child = Command::new("/bin/sh")
@@ -68,10 +70,16 @@ impl Program {
     /// Runs a command to its end: its exit code, and what it said on both streams.
     pub(crate) async fn run(arguments: &[&str], config: &str) -> (i32, String) {
         let (child, _folder) = start(FOREGROUND, arguments, config, Stdio::null());
-        let output = within("the program ends", child.wait_with_output()).await.expect("the shell runs");
+        let output = within("the program ends", child.wait_with_output())
+            .await
+            .expect("the shell runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let said = text(&output.stdout) + &text(&output.stderr);
-        let code = said.lines().rev().find_map(code).expect("the shell says the code");
+        let code = said
+            .lines()
+            .rev()
+            .find_map(code)
+            .expect("the shell says the code");
         (code, said)
     }
 
@@ -81,8 +89,13 @@ impl Program {
         let (mut child, folder) = start(BACKGROUND, &arguments, config, Stdio::null());
         let mut shell = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut log = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        let said = next(&mut shell).await.expect("the shell says where it runs");
-        let pid = said.strip_prefix("runs as ").and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        let said = next(&mut shell)
+            .await
+            .expect("the shell says where it runs");
+        let pid = said
+            .strip_prefix("runs as ")
+            .and_then(|pid| pid.parse().ok())
+            .and_then(Pid::from_raw);
         let address = loop {
             let line = next(&mut log).await.expect("the program starts");
             if let Some((_, address)) = line.split_once("listening on http://") {
@@ -90,7 +103,15 @@ impl Program {
             }
         };
         let pid = pid.expect("a process id");
-        Self { address, pid, shell, log, over: false, _child: child, _folder: folder }
+        Self {
+            address,
+            pid,
+            shell,
+            log,
+            over: false,
+            _child: child,
+            _folder: folder,
+        }
     }
 
     pub(crate) async fn connect(&self) -> Connection {
@@ -111,7 +132,9 @@ impl Program {
         while let Some(line) = next(&mut self.log).await {
             lines.push(line);
         }
-        let said = next(&mut self.shell).await.expect("the shell says the code");
+        let said = next(&mut self.shell)
+            .await
+            .expect("the shell says the code");
         self.over = true;
         (code(&said).expect("the shell says the code"), lines)
     }
@@ -140,7 +163,9 @@ impl Piped {
 
     pub(crate) async fn write(&mut self, text: &str) {
         let input = self.input.as_mut().expect("the input is open");
-        within("the program reads", input.write_all(text.as_bytes())).await.expect("the program reads");
+        within("the program reads", input.write_all(text.as_bytes()))
+            .await
+            .expect("the program reads");
     }
 
     /// Reads one line of its output.
@@ -157,13 +182,19 @@ impl Piped {
     pub(crate) async fn finish(mut self) -> (i32, String) {
         self.input = None;
         let (mut rest, mut log) = (String::new(), String::new());
-        within("the program ends", self.output.read_to_string(&mut rest)).await.expect("the output is UTF-8");
-        within("the program ends", self.log.read_to_string(&mut log)).await.expect("the log is UTF-8");
+        within("the program ends", self.output.read_to_string(&mut rest))
+            .await
+            .expect("the output is UTF-8");
+        within("the program ends", self.log.read_to_string(&mut log))
+            .await
+            .expect("the log is UTF-8");
         let code = log.lines().rev().find_map(code);
         (code.unwrap_or_else(|| panic!("no exit code: {log}")), rest)
     }
 }
 
 async fn next<R: tokio::io::AsyncBufRead + Unpin>(lines: &mut Lines<R>) -> Option<String> {
-    within("the program says something", lines.next_line()).await.expect("lines are UTF-8")
+    within("the program says something", lines.next_line())
+        .await
+        .expect("lines are UTF-8")
 }

@@ -31,7 +31,12 @@ impl StdioClient {
         let serving = tokio::spawn(async move {
             app.serve_stdio((its_input, its_output), told).await;
         });
-        Self { input: Some(input), output: BufReader::new(output), serving, stop }
+        Self {
+            input: Some(input),
+            output: BufReader::new(output),
+            serving,
+            stop,
+        }
     }
 
     /// A client that has opened a session.
@@ -99,7 +104,9 @@ impl StdioClient {
 
     /// Waits for the front to end.
     pub(crate) async fn ended(&mut self) {
-        within("the front ends", &mut self.serving).await.expect("the front does not panic");
+        within("the front ends", &mut self.serving)
+            .await
+            .expect("the front does not panic");
     }
 
     /// Ends the input.
