@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, HeaderValue, VARY, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONNECTION, HeaderValue, TRANSFER_ENCODING, VARY, WWW_AUTHENTICATE,
 };
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -37,7 +37,7 @@ use crate::front::auth::Callers;
 use crate::front::config::ServerConfig;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
-use crate::front::http::guard::{Guard, Origin};
+use crate::front::http::guard::{Guard, Origin, only};
 use crate::model::caller::Caller;
 use crate::session::table::{Bounds, Sessions};
 
@@ -140,6 +140,17 @@ impl HttpFront {
 
     /// Answers one request.
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        // Of a body with both chunks and a length the length is gone by now. Whoever forwarded it may have gone by that,
+        // so what follows may be anyone's: the connection ends with the answer (RFC 9112 section 6.1).
+        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let mut response = self.guarded(request).await;
+        if is_chunked {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn guarded(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let origin = match self.guard.check(&request) {
             Ok(origin) => origin,
             Err(refused) => return refused.response(),
@@ -167,7 +178,9 @@ impl HttpFront {
             return self.other(request).await;
         }
         let is_mcp = MCP_PATHS.contains(&path);
-        let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        // Of two credentials it is not clear whose request it is.
+        let Ok(authorization) = only(request.headers(), AUTHORIZATION.as_str()) else { return unauthorized() };
+        let authorization = authorization.and_then(|value| value.to_str().ok());
         let Ok(caller) = self.callers.find(authorization) else { return unauthorized() };
         let caller: Arc<Caller> = Arc::clone(caller);
         if is_mcp {

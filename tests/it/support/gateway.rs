@@ -74,6 +74,11 @@ impl TestGateway {
         Connection::open(self.address).await
     }
 
+    /// Opens a connection of a client with little room for what it does not read.
+    pub(crate) async fn narrow(&self) -> Connection {
+        Connection::open_narrow(self.address).await
+    }
+
     /// Sends a request on a connection of its own and reads the whole answer.
     pub(crate) async fn send(&self, request: &Request) -> Answer {
         self.connect().await.send(request).await

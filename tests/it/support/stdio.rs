@@ -18,6 +18,7 @@ pub(crate) struct StdioClient {
     input: Option<DuplexStream>,
     output: BufReader<DuplexStream>,
     serving: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 impl StdioClient {
@@ -25,14 +26,16 @@ impl StdioClient {
         let (input, its_input) = tokio::io::duplex(PIPE_BYTES);
         let (its_output, output) = tokio::io::duplex(PIPE_BYTES);
         let app = Arc::clone(&gateway.app);
+        let stop = CancellationToken::new();
+        let told = stop.clone();
         let serving = tokio::spawn(async move {
-            app.serve_stdio((its_input, its_output), CancellationToken::new())
-                .await;
+            app.serve_stdio((its_input, its_output), told).await;
         });
         Self {
             input: Some(input),
             output: BufReader::new(output),
             serving,
+            stop,
         }
     }
 
@@ -100,6 +103,18 @@ impl StdioClient {
         Some(line)
     }
 
+    /// Tells the gateway to stop, as a signal does.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for the front to end.
+    pub(crate) async fn ended(&mut self) {
+        within("the front ends", &mut self.serving)
+            .await
+            .expect("the front does not panic");
+    }
+
     /// Ends the input.
     pub(crate) fn close(&mut self) {
         self.input = None;
@@ -108,9 +123,7 @@ impl StdioClient {
     /// Ends the input and waits for the gateway to end; gives what it still wrote.
     pub(crate) async fn finish(mut self) -> Vec<Value> {
         self.close();
-        within("the front ends", &mut self.serving)
-            .await
-            .expect("the front does not panic");
+        self.ended().await;
         let mut rest = Vec::new();
         while let Some(message) = self.next_or_end().await {
             rest.push(message);
