@@ -27,7 +27,8 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, HeaderValue, VARY, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONNECTION, HeaderValue, TRANSFER_ENCODING, VARY,
+    WWW_AUTHENTICATE,
 };
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -37,7 +38,7 @@ use crate::front::auth::Callers;
 use crate::front::config::ServerConfig;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
-use crate::front::http::guard::{Guard, Origin};
+use crate::front::http::guard::{Guard, Origin, only};
 use crate::model::caller::Caller;
 use crate::session::table::{Bounds, Sessions};
 
@@ -149,6 +150,19 @@ impl HttpFront {
 
     /// Answers one request.
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        // Of a body with both chunks and a length the length is gone by now. Whoever forwarded it may have gone by that,
+        // so what follows may be anyone's: the connection ends with the answer (RFC 9112 section 6.1).
+        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let mut response = self.guarded(request).await;
+        if is_chunked {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn guarded(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let origin = match self.guard.check(&request) {
             Ok(origin) => origin,
             Err(refused) => return refused.response(),
@@ -177,14 +191,13 @@ impl HttpFront {
         let path = request.uri().path();
         let is_open = OPEN_PATHS.contains(&path);
         let is_mcp = MCP_PATHS.contains(&path);
-        let authorization = request
-            .headers()
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let caller: Arc<Caller> = match self.callers.find(authorization) {
-            Ok(caller) => Arc::clone(caller),
-            Err(_) if is_open => return self.other(request).await,
-            Err(_) => return unauthorized(),
+        // Of two credentials it is not clear whose request it is.
+        let authorization = only(request.headers(), AUTHORIZATION.as_str());
+        let authorization = authorization.map(|value| value.and_then(|value| value.to_str().ok()));
+        let caller: Arc<Caller> = match authorization.map(|value| self.callers.find(value)) {
+            Ok(Ok(caller)) => Arc::clone(caller),
+            Ok(Err(_)) | Err(()) if is_open => return self.other(request).await,
+            Ok(Err(_)) | Err(()) => return unauthorized(),
         };
         if is_mcp {
             return self.mcp(request, caller).await;

@@ -6,17 +6,20 @@
 mod writer;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::outgoing::{Logs, notification};
+use crate::front::outgoing::{Logs, notification, subscription_params, subscription_result};
 use crate::front::stdio::writer::Writer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Client;
+use crate::registry::Changes;
 use crate::runtime::CallContext;
 use crate::session::table::new_id;
 use crate::session::{InFlight, Session};
@@ -36,11 +39,18 @@ use crate::wire::revision::Era;
 /// How many bytes are read in one go.
 const CHUNK: usize = 64 << 10;
 
+/// How long calls may take to end after the gateway was told to stop.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// The client on the other end of the pipe.
 struct Pipe {
     desk: Arc<Desk>,
     caller: Arc<Caller>,
     writer: Arc<Writer>,
+    /// Requests that are being answered.
+    answers: TaskTracker,
+    /// Cancelled when the gateway is told to stop while the client is still there.
+    stopping: CancellationToken,
     /// Holds what is in flight, whatever its era: ids are unique on a pipe.
     process: Arc<Session>,
     /// The session that `initialize` opened.
@@ -64,16 +74,20 @@ pub async fn serve<R, W>(
         Arc::clone(&caller.principal),
         Arc::new(ClientProfile::bare()),
     );
+    let stopping = CancellationToken::new();
+    let (answers, session) = (TaskTracker::new(), OnceLock::new());
     let pipe = Arc::new(Pipe {
         desk,
         caller,
         writer,
+        answers,
+        stopping,
         process,
-        session: OnceLock::new(),
+        session,
     });
     tokio::select! {
         () = pipe.read(reader, max_message) => {}
-        () = stop.cancelled() => {}
+        () = stop.cancelled() => pipe.say_goodbye().await,
         () = pipe.writer.broken() => {}
     }
     pipe.process.end();
@@ -105,6 +119,16 @@ impl Pipe {
                 }
             }
         }
+    }
+
+    /// Ends what runs, each with an answer.
+    async fn say_goodbye(&self) {
+        self.stopping.cancel();
+        self.desk.dispatcher.close();
+        self.answers.close();
+        tokio::time::timeout(LAST_WORDS, self.answers.wait())
+            .await
+            .ok();
     }
 
     async fn line(self: &Arc<Self>, line: Bytes) {
@@ -178,9 +202,10 @@ impl Pipe {
             Err(error) => return self.refuse(Some(&request.id), &error).await,
         };
         let pipe = Arc::clone(self);
+        let work = async move { pipe.answer(request, profile, session, in_flight).await };
         self.desk
             .supervisor
-            .spawn_request(async move { pipe.answer(request, profile, session, in_flight).await });
+            .spawn_request(self.answers.track_future(work));
     }
 
     /// The profile and session of a legacy request.
@@ -222,8 +247,10 @@ impl Pipe {
                     );
                     return self.refuse(Some(&request.id), &error).await;
                 }
-                self.tell_changes();
+                let changes = self.desk.registry().changes();
                 self.result(&request.id, &result).await;
+                // Nothing stands before the answer that opens the session.
+                self.tell_changes(changes);
             }
         }
     }
@@ -286,8 +313,7 @@ impl Pipe {
             return self.refuse(Some(id), &error).await;
         };
         let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
-        let mut about = Params::default();
-        about.meta.set(meta::SUBSCRIPTION_ID, id.json().clone());
+        let about = subscription_params(id);
         let mut acknowledged = about.clone();
         let granted = if tools {
             json!({ "toolsListChanged": true })
@@ -302,16 +328,16 @@ impl Pipe {
         loop {
             tokio::select! {
                 () = in_flight.cancel.cancelled() => return,
+                () = self.stopping.cancelled() => return self.result(id, subscription_result(id).bytes()).await,
                 () = changes.next(), if tools => self.notify(&Method::ToolsListChanged, &about),
             }
         }
     }
 
     /// Tells a legacy client of changes for as long as it is there.
-    fn tell_changes(self: &Arc<Self>) {
+    fn tell_changes(self: &Arc<Self>, mut changes: Changes) {
         let pipe = Arc::clone(self);
         self.desk.supervisor.spawn("stdio changes", |stop| async move {
-            let mut changes = pipe.desk.registry().changes();
             loop {
                 tokio::select! {
                     () = changes.next() => pipe.notify(&Method::ToolsListChanged, &Params::default()),

@@ -79,6 +79,7 @@ impl Sessions {
     pub fn get(&self, id: &str, principal: &str) -> Option<Arc<Session>> {
         let session = self.table().sessions.get(id).cloned()?;
         if &*session.principal != principal {
+            tracing::warn!(target: "toolgate::audit", %principal, "Refused a session of another principal");
             return None;
         }
         if self.is_over(&session, Instant::now()) {

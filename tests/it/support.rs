@@ -12,6 +12,8 @@ pub(crate) mod modern;
 
 mod plugins;
 
+mod program;
+
 mod stdio;
 
 pub(crate) use deadline::{until, within};
@@ -19,4 +21,5 @@ pub(crate) use gateway::TestGateway;
 pub(crate) use http::{Answer, Connection, Request};
 pub(crate) use legacy::LegacySession;
 pub(crate) use plugins::{Latch, plugin};
+pub(crate) use program::{Piped, Program};
 pub(crate) use stdio::StdioClient;

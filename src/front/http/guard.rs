@@ -55,13 +55,6 @@ impl Guard {
 
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<Origin, Refused> {
         let headers = request.headers();
-        if headers.contains_key(http::header::TRANSFER_ENCODING)
-            && headers.contains_key(http::header::CONTENT_LENGTH)
-        {
-            return Err(Refused::Malformed(
-                "both Content-Length and Transfer-Encoding",
-            ));
-        }
         let host = only(headers, HOST.as_str())
             .map_err(|()| Refused::Malformed("more than one Host header"))?;
         let host = match (host.map(HeaderValue::to_str), request.uri().authority()) {
@@ -92,7 +85,10 @@ impl Guard {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;
         };
-        if authority.as_str().contains('@') {
+        let port = host.get(authority.host().len()..).unwrap_or("@");
+        let port_is_sound = port.is_empty()
+            || port.starts_with(':') && port[1..].bytes().all(|byte| byte.is_ascii_digit());
+        if !port_is_sound {
             return false;
         }
         let name = authority.host().to_ascii_lowercase();
@@ -126,7 +122,8 @@ fn is_local(name: &str) -> bool {
     matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a HeaderValue>, ()> {
+/// The one value of a header; an error when it stands there more than once.
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a HeaderValue>, ()> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
@@ -203,6 +200,7 @@ mod tests {
             "127.0.0.1.evil.example",
             "127.0.0.1:80@evil.example",
             "localhost.evil",
+            "localhost:80.evil",
             "",
             "a b",
         ] {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
 use crate::front::http::body::{Body, json_response, problem, stream};
+use crate::front::http::guard::only;
 use crate::front::http::listen::{KEEP_ALIVE, comment};
 use crate::front::http::mcp::{accepted, busy, error_response, not_allowed};
 use crate::front::http::stream::{Answered, event, events, one_stream};
@@ -35,6 +36,8 @@ enum NoSession {
     Missing,
     /// It names one that is over, or someone else's, or that never was.
     Unknown,
+    /// It names more than one, or more than one revision.
+    Ambiguous,
     /// It names a revision that is not served.
     Version(String),
 }
@@ -91,13 +94,16 @@ impl HttpFront {
     }
 
     fn session(&self, headers: &HeaderMap, caller: &Caller) -> Result<Arc<Session>, NoSession> {
-        if let Some(version) = headers.get(MCP_PROTOCOL_VERSION) {
+        let version = only(headers, MCP_PROTOCOL_VERSION).map_err(|()| NoSession::Ambiguous)?;
+        if let Some(version) = version {
             let version = version.to_str().unwrap_or("").to_owned();
             if Revision::of(&version).is_none_or(|revision| revision.era() != Era::Legacy) {
                 return Err(NoSession::Version(version));
             }
         }
-        let id = headers.get(MCP_SESSION_ID).ok_or(NoSession::Missing)?;
+        let id = only(headers, MCP_SESSION_ID)
+            .map_err(|()| NoSession::Ambiguous)?
+            .ok_or(NoSession::Missing)?;
         let id = id.to_str().map_err(|_| NoSession::Unknown)?;
         self.sessions
             .get(id, &caller.principal)
@@ -130,7 +136,7 @@ impl HttpFront {
         // A client that goes away has not cancelled: the work goes on without it.
         let work = self.desk.supervisor.spawn_request(work);
         let work = async move { work.await.unwrap_or_else(|_| Answered::nothing()) };
-        one_stream(outgoing, work).await
+        one_stream(outgoing, work, &self.desk.supervisor).await
     }
 
     /// The work of one request, owned by nobody but itself.
@@ -341,6 +347,13 @@ impl NoSession {
         let (status, error) = match self {
             Self::Missing => {
                 let message = "Invalid request: send the `Mcp-Session-Id` that `initialize` was answered with";
+                (
+                    StatusCode::BAD_REQUEST,
+                    RpcError::new(INVALID_REQUEST, message),
+                )
+            }
+            Self::Ambiguous => {
+                let message = "Invalid request: a header of MCP stands there more than once";
                 (
                     StatusCode::BAD_REQUEST,
                     RpcError::new(INVALID_REQUEST, message),

@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::front::http::body::{Body, stream};
-use crate::front::http::modern::{listen_result, no_filter, subscription_params};
+use crate::front::http::modern::no_filter;
 use crate::front::http::stream::{event, events};
 use crate::front::http::{Active, HttpFront};
+use crate::front::outgoing::{subscription_params, subscription_result};
 use crate::registry::Changes;
 use crate::wire::json::Json;
 use crate::wire::message::{Id, Params, write_notification, write_result};
@@ -83,7 +84,7 @@ impl Listening {
             () = self.ended.cancelled() => {
                 self.over = true;
                 let mut out = Vec::new();
-                write_result(&mut out, &self.id, &listen_result(&self.id));
+                write_result(&mut out, &self.id, &subscription_result(&self.id));
                 event(&out)
             }
             () = changed => notification(&Method::ToolsListChanged, &subscription_params(&self.id)),

@@ -16,9 +16,7 @@ use crate::model::caller::Caller;
 use crate::runtime::CallContext;
 use crate::wire::error::{HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
-use crate::wire::json::Json;
 use crate::wire::message::{Id, Params, Request, write_result_head};
-use crate::wire::meta;
 use crate::wire::method::Method;
 
 impl HttpFront {
@@ -65,7 +63,7 @@ impl HttpFront {
             drop(active);
             written(&id, reply)
         };
-        one_stream(outgoing, work).await
+        one_stream(outgoing, work, &self.desk.supervisor).await
     }
 
     fn check_headers(
@@ -129,13 +127,6 @@ fn status(error: &RpcError) -> StatusCode {
     }
 }
 
-/// Params that every message of a listen stream carries.
-pub(super) fn subscription_params(id: &Id) -> Params {
-    let mut params = Params::default();
-    params.meta.set(meta::SUBSCRIPTION_ID, id.json().clone());
-    params
-}
-
 /// The error for a listen request without a filter.
 pub(super) fn no_filter(id: &Id) -> Response<Body> {
     let error = RpcError::new(
@@ -143,13 +134,6 @@ pub(super) fn no_filter(id: &Id) -> Response<Body> {
         "Invalid params: `/params/notifications` must be an object",
     );
     error_response(StatusCode::OK, Some(id), &error)
-}
-
-/// The answer that ends a listen stream.
-pub(super) fn listen_result(id: &Id) -> Json {
-    Json::of(
-        &serde_json::json!({ "resultType": "complete", "_meta": { meta::SUBSCRIPTION_ID: id.json() } }),
-    )
 }
 
 /// A JSON answer with the right type.

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use futures::stream::unfold;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::background::Supervisor;
 use crate::front::http::body::{Body, stream};
 use crate::front::http::mcp::accepted;
 use crate::front::http::modern::whole;
@@ -63,8 +65,13 @@ impl Answered {
 type Work = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// Runs `work` and answers with what it gives. When the client is to be told something before that, the answer becomes
-/// a stream, in which the work goes on; dropping the stream drops the work.
-pub(super) async fn one_stream<F>(outgoing: Arc<Outgoing>, work: F) -> Response<Body>
+/// a stream. The work then goes on in a task of its own, so that a client that does not read holds up nobody else;
+/// dropping the stream drops the work.
+pub(super) async fn one_stream<F>(
+    outgoing: Arc<Outgoing>,
+    work: F,
+    supervisor: &Supervisor,
+) -> Response<Body>
 where
     F: Future<Output = Answered> + Send + 'static,
 {
@@ -80,6 +87,7 @@ where
         }
         first = outgoing.outbox.next() => first,
     };
+    let work = AbortOnDropHandle::new(supervisor.spawn_request(work));
     let begin = Running {
         outgoing,
         work: Some(work),
@@ -99,7 +107,7 @@ fn rest(outgoing: &Outgoing, first: Bytes, answered: Answered) -> Vec<Bytes> {
 
 struct Running {
     outgoing: Arc<Outgoing>,
-    work: Option<Work>,
+    work: Option<AbortOnDropHandle<Answered>>,
     /// A message that came before the stream began.
     next: Option<Bytes>,
 }
@@ -122,6 +130,8 @@ impl Running {
                 while let Some(message) = self.outgoing.outbox.try_next() {
                     last.extend_from_slice(&event(&message));
                 }
+                // Work that panicked has no answer.
+                let answered = answered.unwrap_or_else(|_| Answered::nothing());
                 last.extend_from_slice(&answered.event().unwrap_or_default());
                 Some((last.into(), self))
             }

@@ -33,6 +33,7 @@ pub(crate) struct Builder {
     variables: BTreeMap<String, String>,
     manifests: Vec<(PluginId, String)>,
     in_process: InProcess,
+    unsettled: bool,
 }
 
 impl TestGateway {
@@ -50,6 +51,7 @@ impl TestGateway {
                 .map(|builtin| (id(builtin.id), builtin.manifest_toml.to_owned()))
                 .collect(),
             in_process: compiled_in(&builtins),
+            unsettled: false,
         }
     }
 
@@ -71,6 +73,11 @@ impl TestGateway {
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> Connection {
         Connection::open(self.address).await
+    }
+
+    /// Opens a connection of a client with little room for what it does not read.
+    pub(crate) async fn narrow(&self) -> Connection {
+        Connection::open_narrow(self.address).await
     }
 
     /// Sends a request on a connection of its own and reads the whole answer.
@@ -125,6 +132,12 @@ impl Builder {
     /// Sets a variable of its environment, which has only `PATH` otherwise.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Does not wait for the plugins to start.
+    pub(crate) fn unsettled(mut self) -> Self {
+        self.unsettled = true;
         self
     }
 
@@ -193,7 +206,8 @@ impl Builder {
             folder,
             finished: false,
         };
-        until("the plugins start", || gateway.registry().is_settled()).await;
+        let settled = || self.unsettled || gateway.registry().is_settled();
+        until("the plugins start", settled).await;
         gateway
     }
 }

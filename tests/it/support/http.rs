@@ -6,9 +6,12 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::within;
+
+/// How much a narrow connection takes in before its client reads.
+const NARROW_BYTES: u32 = 4 << 10;
 
 /// What is to be sent.
 #[derive(Clone)]
@@ -163,6 +166,27 @@ impl Connection {
         }
     }
 
+    /// A connection of a client with little room for what it does not read.
+    pub(crate) async fn open_narrow(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("there are sockets");
+        socket
+            .set_recv_buffer_size(NARROW_BYTES)
+            .expect("the size can be set");
+        let stream = within("the gateway accepts", socket.connect(address)).await;
+        Self {
+            stream: stream.expect("the gateway listens"),
+            read: BytesMut::new(),
+            chunk: 0,
+        }
+    }
+
+    /// Sends bytes; `false` when the gateway has closed the connection.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> bool {
+        within("the gateway reads", self.stream.write_all(bytes))
+            .await
+            .is_ok()
+    }
+
     /// Sends bytes, whatever they are.
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
         let written = within("the gateway reads", self.stream.write_all(bytes)).await;
@@ -253,6 +277,12 @@ impl Connection {
     /// Whether the gateway closes the connection without another word.
     pub(crate) async fn is_closed(&mut self) -> bool {
         self.read.is_empty() && !self.more().await
+    }
+
+    /// Everything the gateway writes until it closes the connection.
+    pub(crate) async fn rest(&mut self) -> Bytes {
+        while self.more().await {}
+        self.read.split().freeze()
     }
 
     async fn line(&mut self) -> String {

@@ -18,6 +18,7 @@ pub(crate) struct StdioClient {
     input: Option<DuplexStream>,
     output: BufReader<DuplexStream>,
     serving: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 impl StdioClient {
@@ -25,14 +26,16 @@ impl StdioClient {
         let (input, its_input) = tokio::io::duplex(PIPE_BYTES);
         let (its_output, output) = tokio::io::duplex(PIPE_BYTES);
         let app = Arc::clone(&gateway.app);
+        let stop = CancellationToken::new();
+        let told = stop.clone();
         let serving = tokio::spawn(async move {
-            app.serve_stdio((its_input, its_output), CancellationToken::new())
-                .await;
+            app.serve_stdio((its_input, its_output), told).await;
         });
         Self {
             input: Some(input),
             output: BufReader::new(output),
             serving,
+            stop,
         }
     }
 
@@ -85,13 +88,31 @@ impl StdioClient {
 
     /// Reads the next message; `None` at the end of the output.
     pub(crate) async fn next_or_end(&mut self) -> Option<Value> {
+        let line = self.line().await?;
+        Some(serde_json::from_str(&line).unwrap_or_else(|err| panic!("no JSON ({err}): {line}")))
+    }
+
+    /// Reads the next line, as it is; `None` at the end of the output.
+    pub(crate) async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = within("the gateway writes", self.output.read_line(&mut line)).await;
         if read.expect("the output is UTF-8") == 0 {
             return None;
         }
-        assert!(line.ends_with('\n'), "a whole line: {line}");
-        Some(serde_json::from_str(&line).unwrap_or_else(|err| panic!("no JSON ({err}): {line}")))
+        assert_eq!(line.pop(), Some('\n'), "a whole line: {line}");
+        Some(line)
+    }
+
+    /// Tells the gateway to stop, as a signal does.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for the front to end.
+    pub(crate) async fn ended(&mut self) {
+        within("the front ends", &mut self.serving)
+            .await
+            .expect("the front does not panic");
     }
 
     /// Ends the input.
@@ -102,9 +123,7 @@ impl StdioClient {
     /// Ends the input and waits for the gateway to end; gives what it still wrote.
     pub(crate) async fn finish(mut self) -> Vec<Value> {
         self.close();
-        within("the front ends", &mut self.serving)
-            .await
-            .expect("the front does not panic");
+        self.ended().await;
         let mut rest = Vec::new();
         while let Some(message) = self.next_or_end().await {
             rest.push(message);
