@@ -112,7 +112,8 @@ impl App {
             deny: config.policy.deny.clone(),
             read_only: config.policy.read_only,
         };
-        let registry = Registry::new(plugins, alphabet, rules, supervisor.clone());
+        let settle = Duration::from_millis(config.server.settle_ms);
+        let registry = Registry::new(plugins, alphabet, rules, settle, supervisor.clone());
         let dispatcher = Arc::new(Dispatcher::new(registry, config.policy.clone(), audit));
         let desk = Desk {
             dispatcher,

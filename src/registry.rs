@@ -38,9 +38,6 @@ use crate::registry::rules::Rules;
 /// How many plugins are started at the same time.
 const STARTS_AT_ONCE: usize = 8;
 
-/// How long a list waits for plugins that are still being started when the gateway has just begun.
-const SETTLE: Duration = Duration::from_millis(1800);
-
 /// Clients are told of changes at most this often.
 const CHANGES_PAUSE: Duration = Duration::from_secs(1);
 
@@ -52,6 +49,8 @@ pub struct Registry {
     plugins: Vec<Arc<Plugin>>,
     alphabet: Alphabet,
     rules: Rules,
+    /// How long a list waits for plugins that are being started with the gateway.
+    settle: Duration,
     catalog: ArcSwap<Catalog>,
     /// Held while a catalog is made and stored, so that an older one never takes the place of a newer one.
     rebuilding: Mutex<()>,
@@ -68,6 +67,7 @@ impl Registry {
         plugins: Vec<Arc<Plugin>>,
         alphabet: Alphabet,
         rules: Rules,
+        settle: Duration,
         supervisor: Supervisor,
     ) -> Arc<Self> {
         let catalog = ArcSwap::from_pointee(Catalog::of(&plugins, alphabet, &rules));
@@ -76,6 +76,7 @@ impl Registry {
             plugins,
             alphabet,
             rules,
+            settle,
             catalog,
             rebuilding: Mutex::new(()),
             changes,
@@ -191,7 +192,7 @@ impl Registry {
         if !*self.settled.borrow() {
             let mut settled = self.settled.subscribe();
             // Whoever is not there by then is told of by a change.
-            tokio::time::timeout(SETTLE, settled.wait_for(|settled| *settled))
+            tokio::time::timeout(self.settle, settled.wait_for(|settled| *settled))
                 .await
                 .ok();
         }

@@ -103,6 +103,13 @@ pub fn id_of(name: &str) -> Option<PluginId> {
     id.parse().ok()
 }
 
+/// How long such a server may take to start, in milliseconds: it is often fetched by `npx` or `uvx` at that moment.
+const START_TIMEOUT_MS: u64 = 60_000;
+
+/// The variables that assistants hand down to the servers they start. The packages that were fetched before are found
+/// by `HOME`.
+const HANDED_DOWN: [&str; 5] = ["HOME", "LOGNAME", "SHELL", "TERM", "USER"];
+
 /// Whether the file says that this server is not to be used.
 pub fn is_disabled(server: &Node) -> bool {
     let says = |key: &str, word: bool| matches!(server.get(key), Some(Node { value: Value::Bool(b), .. }) if *b == word);
@@ -185,6 +192,9 @@ impl Server<'_> {
         manifest.put("runtime", Value::String(kind.into()));
         self.move_into(&mut manifest, "description", "description");
         manifest.put(kind, section.value);
+        let mut limits = Node::table_at(self.place.clone());
+        limits.put("start_timeout_ms", Value::Number(START_TIMEOUT_MS.into()));
+        manifest.put("limits", limits.value);
         Ok(manifest)
     }
 
@@ -204,6 +214,9 @@ impl Server<'_> {
         {
             as_texts(&mut env.node);
         }
+        let names =
+            HANDED_DOWN.map(|name| Node::new(self.place.clone(), Value::String(name.to_owned())));
+        section.put("env_passthrough", Value::Array(names.into()));
         self.move_into(&mut section, "cwd", "cwd");
         if self.take(&["envFile"]).is_some() {
             let mend = "set its variables in the environment and name them in `env`";

@@ -33,6 +33,10 @@ pub struct ServerConfig {
     /// Milliseconds a client may take to accept a part of an answer.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub write_timeout_ms: u64,
+    /// Milliseconds for which lists wait for plugins that are being started with the gateway. Clients are told of those
+    /// that are ready later.
+    #[schemars(range(max = 3_600_000))]
+    pub settle_ms: u64,
     /// Connections open at one time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
@@ -62,6 +66,7 @@ impl Default for ServerConfig {
             header_timeout_ms: 5_000,
             body_timeout_ms: 10_000,
             write_timeout_ms: 30_000,
+            settle_ms: 1_800,
             max_connections: 10_000,
             max_connections_per_ip: 4_096,
             max_header_bytes: 32_768,

@@ -126,8 +126,10 @@ impl Peer {
     }
 }
 
-/// Shakes hands as `choice` says. With `Auto`, a server that is silent at the probe or dies of it is a fault of the
-/// reason [`PROBE_FAILED`]: it is to be started again and shaken hands with as a legacy one.
+/// Shakes hands as `choice` says. With `Auto`, a server that is silent at the probe is asked to `initialize`: it may
+/// only be slow to start, as one is whose packages are being fetched, and must not lose what it has done so far. One
+/// that is silent at that too, or dies of the probe, is a fault of the reason [`PROBE_FAILED`]: it is to be started
+/// again and shaken hands with as a legacy one.
 pub(crate) async fn open(
     link: &dyn Link,
     choice: EraChoice,
@@ -147,6 +149,10 @@ pub(crate) async fn open(
         EraChoice::Auto => match discover(link, host, deadline / 3).await {
             Probe::Modern(peer) => Ok(peer),
             Probe::Legacy => initialize(link, host, deadline).await,
+            Probe::Inconclusive(fault) if fault.kind == FaultKind::Timeout => {
+                let shaken = initialize(link, host, deadline / 3 * 2).await;
+                shaken.map_err(|fault| fault.because(PROBE_FAILED))
+            }
             Probe::Inconclusive(fault) => Err(fault.because(PROBE_FAILED)),
         },
     }

@@ -223,7 +223,7 @@ async fn the_era_is_found_out_once() {
         (
             &["--discover", "silent"],
             "auto",
-            &["start", "discover", "start", "initialize", "list"],
+            &["start", "discover", "initialize", "list"],
             &["start", "initialize", "list", "call"],
         ),
         (
