@@ -98,7 +98,10 @@ impl Registry {
                             changed = surface.changed() => if changed.is_err() { return },
                             () = stop.cancelled() => return,
                         }
-                        registry.rebuild();
+                        if !registry.rebuild() {
+                            // The plugin says that something changed, which our lists do not show.
+                            registry.tell();
+                        }
                     }
                 },
             );
@@ -159,8 +162,8 @@ impl Registry {
         futures::future::join_all(starts).await;
     }
 
-    /// Makes a new catalog from what the plugins offer now.
-    fn rebuild(&self) {
+    /// Makes a new catalog from what the plugins offer now. Says whether clients were told of a change.
+    fn rebuild(&self) -> bool {
         let _alone = self
             .rebuilding
             .lock()
@@ -168,13 +171,17 @@ impl Registry {
         let now = Catalog::of(&self.plugins, self.alphabet, &self.rules);
         let before = self.catalog.load();
         let lists_same = now.same_as(&before);
-        if lists_same && now.hides_same_as(&before) {
-            return;
+        if !lists_same || !now.hides_same_as(&before) {
+            self.catalog.store(Arc::new(now));
         }
-        self.catalog.store(Arc::new(now));
         if !lists_same {
-            self.changes.send_modify(|count| *count += 1);
+            self.tell();
         }
+        !lists_same
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// The current catalog. A reader keeps the snapshot it took.

@@ -97,13 +97,8 @@ impl Server {
             self.lines.changed.notified().await;
             match surface::read(&*self.lines, &self.peer, &self.host, limits).await {
                 Ok(now) => {
-                    self.surface.send_if_modified(|known| {
-                        let differs = **known != now;
-                        if differs {
-                            *known = Arc::new(now);
-                        }
-                        differs
-                    });
+                    // It said that its lists are others now; clients are told so whether or not we see a difference.
+                    self.surface.send_replace(Arc::new(now));
                 }
                 Err(fault) => {
                     tracing::warn!(plugin.id = %self.lines.plugin, reason = fault.reason, "Kept the old list: {fault}");

@@ -105,7 +105,7 @@ impl Pool {
                 }
                 () = instance.ended().cancelled() => return self.ended(&slot, &instance).await,
                 changed = surface.changed() => match changed {
-                    Ok(()) => self.publish(&surface.borrow_and_update().clone()),
+                    Ok(()) => drop(self.surface.send_replace(Some(surface.borrow_and_update().clone()))),
                     Err(_) => return self.ended(&slot, &instance).await,
                 },
             }

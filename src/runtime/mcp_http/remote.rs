@@ -82,13 +82,8 @@ impl Remote {
             self.link.changed.notified().await;
             match read_surface(&self.link, &self.peer, &self.limits).await {
                 Ok(now) => {
-                    self.surface.send_if_modified(|known| {
-                        let differs = **known != now;
-                        if differs {
-                            *known = Arc::new(now);
-                        }
-                        differs
-                    });
+                    // It said that its lists are others now; clients are told so whether or not we see a difference.
+                    self.surface.send_replace(Arc::new(now));
                 }
                 Err(fault) => {
                     let plugin = &self.link.endpoint.upstream.plugin;
