@@ -109,7 +109,8 @@ def served(plugin: Plugin, scratch: Path) -> Iterator[Target]:
 def config(path: Path, id: str, target: Target, prefix: str | None = None, era: str = "auto") -> Path:
     """Writes a toolgate.toml with one plugin. A target without URL and command is the fixture in the process."""
     runtime = "mcp_http" if target.url else "mcp_stdio" if target.command else "in_process"
-    lines = [f"[plugins.{id}]", f'runtime = "{runtime}"']
+    # Some clients list once and do not listen for changes: on a busy machine the first list waits for Node to start.
+    lines = ["[server]", "settle_ms = 20000", "", f"[plugins.{id}]", f'runtime = "{runtime}"']
     if prefix is not None:
         lines.append(f"prefix = {json.dumps(prefix)}")
     if era != "auto":
