@@ -15,7 +15,7 @@ pub mod plugin;
 pub mod pool;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -36,7 +36,7 @@ use crate::registry::pool::Standing;
 const STARTS_AT_ONCE: usize = 8;
 
 /// How long a list waits for plugins that are still being started when the gateway has just begun.
-const SETTLE: Duration = Duration::from_millis(1500);
+const SETTLE: Duration = Duration::from_millis(1800);
 
 /// Clients are told of changes at most this often.
 const CHANGES_PAUSE: Duration = Duration::from_secs(1);
@@ -49,6 +49,8 @@ pub struct Registry {
     plugins: Vec<Arc<Plugin>>,
     alphabet: Alphabet,
     catalog: ArcSwap<Catalog>,
+    /// Held while a catalog is made and stored, so that an older one never takes the place of a newer one.
+    rebuilding: Mutex<()>,
     /// Counts the changes of the catalog that clients are told of.
     changes: watch::Sender<u64>,
     /// Whether every plugin that starts with the gateway has started or failed.
@@ -65,6 +67,7 @@ impl Registry {
             plugins,
             alphabet,
             catalog,
+            rebuilding: Mutex::new(()),
             changes,
             settled,
             supervisor,
@@ -96,6 +99,8 @@ impl Registry {
                     () = registry.start_eager() => {}
                     () = stop.cancelled() => {}
                 }
+                // Whoever waits for this sees all of them, whether or not their changes were taken in one by one yet.
+                registry.rebuild();
                 registry.settled.send_replace(true);
             });
         let registry = Arc::clone(self);
@@ -109,7 +114,10 @@ impl Registry {
                     .plugins
                     .iter()
                     .for_each(|plugin| plugin.pool.stop_idle());
-                crate::runtime::process::reap_orphans();
+                // Looks through all processes of the machine, which may be many.
+                tokio::task::spawn_blocking(crate::runtime::process::reap_orphans)
+                    .await
+                    .ok();
             }
         });
     }
@@ -142,12 +150,20 @@ impl Registry {
 
     /// Makes a new catalog from what the plugins offer now.
     fn rebuild(&self) {
+        let _alone = self
+            .rebuilding
+            .lock()
+            .expect("no holder of this lock panics");
         let now = Catalog::of(&self.plugins, self.alphabet);
-        if now.same_as(&self.catalog.load()) {
+        let before = self.catalog.load();
+        let lists_same = now.same_as(&before);
+        if lists_same && now.hides_same_as(&before) {
             return;
         }
         self.catalog.store(Arc::new(now));
-        self.changes.send_modify(|count| *count += 1);
+        if !lists_same {
+            self.changes.send_modify(|count| *count += 1);
+        }
     }
 
     /// The current catalog. A reader keeps the snapshot it took.
@@ -179,7 +195,11 @@ impl Registry {
 
     /// The changes of the catalog.
     pub fn changes(&self) -> Changes {
-        Changes { changes: self.changes.subscribe(), owed: false, told: None }
+        Changes {
+            changes: self.changes.subscribe(),
+            owed: false,
+            told: None,
+        }
     }
 
     /// The catalog of what is known at this moment, for who does not let the registry keep it up to date.

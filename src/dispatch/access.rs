@@ -12,7 +12,9 @@ pub(super) fn check(policy: &PolicyConfig, entry: &Entry) -> Result<(), Fault> {
         return Err(denied(format!("`{name}` is refused by `policy.deny`")));
     }
     if policy.read_only && entry.category != Some(Category::Diagnostic) {
-        return Err(denied(format!("`{name}` is not known to be read-only, and `policy.read_only` is on")));
+        return Err(denied(format!(
+            "`{name}` is not known to be read-only, and `policy.read_only` is on"
+        )));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ mod slot;
 mod start;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -103,6 +103,22 @@ impl Pool {
     /// What the plugin offers, as far as is known, and every change of that. Outlives the instances.
     pub fn surface(&self) -> watch::Receiver<Option<Arc<Surface>>> {
         self.surface.subscribe()
+    }
+
+    /// Like [`Pool::lease`], where that needs no waiting.
+    pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
+        let mut state = self.state();
+        let wanted = self.holder(&state, context.session.as_ref());
+        let slot = state.find(&wanted)?;
+        let instance = slot.instance()?;
+        slot.enter(&wanted);
+        drop(state);
+        slot.mark_used();
+        Some(Lease {
+            pool: Arc::clone(self),
+            slot,
+            instance,
+        })
     }
 
     /// An instance for one call: the shared one, the session's own, or one that nobody else uses meanwhile.
@@ -415,9 +431,4 @@ impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         self.pool.release(self.slot);
     }
-}
-
-/// A counter that starts at nothing.
-fn none() -> AtomicU32 {
-    AtomicU32::new(0)
 }

@@ -293,6 +293,3 @@ impl Drop for Abandoned<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

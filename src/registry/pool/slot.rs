@@ -59,7 +59,7 @@ impl Slot {
         Arc::new(Self {
             started: watch::Sender::new(None),
             retired: CancellationToken::new(),
-            silent: super::none(),
+            silent: AtomicU32::new(0),
             held: Mutex::new(held),
         })
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
-use crate::registry::pool::Pool;
 use crate::registry::pool::slot::{Slot, Started};
+use crate::registry::pool::{Pool, State};
 use crate::runtime::{Host, Instance};
 use crate::session::Session;
 use crate::wire::revision::Era;
@@ -140,7 +140,7 @@ impl Pool {
     }
 }
 
-impl super::State {
+impl State {
     fn note_failure(&mut self, fault: Fault, within: Duration) {
         let now = Instant::now();
         self.failures

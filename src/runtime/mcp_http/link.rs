@@ -220,7 +220,8 @@ impl HttpLink {
             if me.head.load().generation != lost {
                 return Ok(());
             }
-            tracing::info!(plugin.id = %me.endpoint.upstream.plugin, "The server forgot its session; opens another");
+            let plugin = &me.endpoint.upstream.plugin;
+            tracing::info!(plugin.id = %plugin, "`{plugin}` forgot its session; opens another");
             initialize(&*me, &me.host, me.start_timeout)
                 .await
                 .map_err(|fault| me.endpoint.upstream.named(fault))?;

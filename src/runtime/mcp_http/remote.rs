@@ -56,6 +56,7 @@ impl Remote {
         let following = Arc::clone(&remote);
         supervisor.spawn(format!("{plugin} lists"), move |stop| async move {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = following.link.ended.cancelled() => {}
                 () = following.follow(pace) => {}
@@ -65,6 +66,7 @@ impl Remote {
         supervisor.spawn(format!("{plugin} stream"), move |stop| async move {
             let ended = link.ended.clone();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = ended.cancelled() => {}
                 () = keep_listening(link, peer, pace) => {}
@@ -186,8 +188,9 @@ impl Instance for Remote {
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let first = !self.link.closed.is_cancelled();
-            self.link.closed.cancel();
+            // The tasks end first, so that none of them complains about the closing.
             self.link.host.supervisor.stopping().cancel();
+            self.link.closed.cancel();
             if first {
                 self.link.say_goodbye().await;
             }

@@ -102,16 +102,21 @@ impl Program {
                 break address.parse().expect("an address");
             }
         };
-        let pid = pid.expect("a process id");
-        Self {
+        let program = Self {
             address,
-            pid,
+            pid: pid.expect("a process id"),
             shell,
             log,
             over: false,
             _child: child,
             _folder: folder,
-        }
+        };
+        let ready = Request::new("GET", "/readyz");
+        within("its plugins start", async {
+            while program.send(&ready).await.status != 200 {}
+        })
+        .await;
+        program
     }
 
     pub(crate) async fn connect(&self) -> Connection {

@@ -95,7 +95,9 @@ async fn a_lost_stream_is_opened_again_after_a_pause_that_grows() {
     let n_opened = Arc::new(AtomicUsize::new(0));
     let opened = Arc::clone(&n_opened);
     let server = move |seen: &Seen| match &*seen.verb {
-        "GET" if opened.fetch_add(1, Ordering::Relaxed) % 2 == 0 => vec![stream(), Step::Reset],
+        "GET" if opened.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => {
+            vec![stream(), Step::Reset]
+        }
         "GET" => answer("503 Service Unavailable", "", ""),
         _ => legacy(|_| Vec::new())(seen),
     };
@@ -107,6 +109,32 @@ async fn a_lost_stream_is_opened_again_after_a_pause_that_grows() {
     }
     // 5, 10, 20 and 40 ms lie between them.
     assert!(began.elapsed() >= Duration::from_millis(75));
+    instance.stop().await;
+}
+
+#[tokio::test]
+async fn a_standing_stream_that_is_refused_is_tried_once_more() {
+    let server = |seen: &Seen| match &*seen.verb {
+        "GET" => answer("400 Bad Request", "", "no"),
+        _ => legacy(|seen| json_answer(&seen.result(&json!({}))))(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let host = host();
+    let runtime = runtime();
+    let started = runtime.start(manifest(&upstream.url(), "", ""), host.clone());
+    let instance = soon(started).await.expect("it starts");
+    soon(upstream.next("GET")).await;
+    soon(upstream.next("GET")).await;
+    // The task that would ask a third time is over.
+    soon(async {
+        while host.supervisor.names().contains(&"up stream".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let more = std::iter::from_fn(|| upstream.seen.try_recv().ok());
+    let more = more.filter(|seen| seen.verb == "GET" || seen.rpc() == "initialize");
+    assert_eq!(more.count(), 0);
     instance.stop().await;
 }
 
@@ -151,7 +179,7 @@ async fn what_comes_on_the_standing_stream_goes_to_the_one_that_waits() {
             steps
         }
         // The answer to the question.
-        ("POST", "") => {
+        (_, "answer") => {
             done.add_permits(1);
             answer("202 Accepted", "", "")
         }
