@@ -27,6 +27,7 @@ use crate::registry::Registry;
 use crate::registry::naming::Alphabet;
 use crate::registry::order::{Node, order};
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Rules;
 use crate::runtime::Runtime;
 use crate::runtime::in_process::InProcess;
 use crate::runtime::mcp_http::McpHttp;
@@ -107,7 +108,11 @@ impl App {
             ToolNames::Default => Alphabet::Full,
             ToolNames::Strict => Alphabet::Strict,
         };
-        let registry = Registry::new(plugins, alphabet, supervisor.clone());
+        let rules = Rules {
+            deny: config.policy.deny.clone(),
+            read_only: config.policy.read_only,
+        };
+        let registry = Registry::new(plugins, alphabet, rules, supervisor.clone());
         let dispatcher = Arc::new(Dispatcher::new(registry, config.policy.clone(), audit));
         let desk = Desk {
             dispatcher,

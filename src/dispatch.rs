@@ -1,11 +1,9 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool → access → arguments against the schema → permit → deadline → the
+//! record opens → the catalog finds the tool, if the caller may have it → arguments against the schema → permit → deadline → the
 //! instance answers → the bridge between eras → record closes.
 
 pub mod config;
-
-mod access;
 
 mod arguments;
 
@@ -98,7 +96,6 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let entry = self.find(name, context).await?;
         record.found(&entry);
-        access::check(&self.policy, &entry)?;
         if entry.plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments {
             arguments::check(&entry, &params)?;
         }

@@ -14,6 +14,8 @@ pub mod plugin;
 
 pub mod pool;
 
+pub mod rules;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +33,7 @@ use crate::registry::catalog::Catalog;
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Standing;
+use crate::registry::rules::Rules;
 
 /// How many plugins are started at the same time.
 const STARTS_AT_ONCE: usize = 8;
@@ -48,6 +51,7 @@ const IDLE_SWEEP: Duration = Duration::from_secs(5);
 pub struct Registry {
     plugins: Vec<Arc<Plugin>>,
     alphabet: Alphabet,
+    rules: Rules,
     catalog: ArcSwap<Catalog>,
     /// Held while a catalog is made and stored, so that an older one never takes the place of a newer one.
     rebuilding: Mutex<()>,
@@ -60,12 +64,18 @@ pub struct Registry {
 
 impl Registry {
     /// A registry of these plugins, the first one first in lists. Nothing is started.
-    pub fn new(plugins: Vec<Arc<Plugin>>, alphabet: Alphabet, supervisor: Supervisor) -> Arc<Self> {
-        let catalog = ArcSwap::from_pointee(Catalog::of(&plugins, alphabet));
+    pub fn new(
+        plugins: Vec<Arc<Plugin>>,
+        alphabet: Alphabet,
+        rules: Rules,
+        supervisor: Supervisor,
+    ) -> Arc<Self> {
+        let catalog = ArcSwap::from_pointee(Catalog::of(&plugins, alphabet, &rules));
         let (changes, settled) = (watch::Sender::new(0), watch::Sender::new(false));
         Arc::new(Self {
             plugins,
             alphabet,
+            rules,
             catalog,
             rebuilding: Mutex::new(()),
             changes,
@@ -154,7 +164,7 @@ impl Registry {
             .rebuilding
             .lock()
             .expect("no holder of this lock panics");
-        let now = Catalog::of(&self.plugins, self.alphabet);
+        let now = Catalog::of(&self.plugins, self.alphabet, &self.rules);
         let before = self.catalog.load();
         let lists_same = now.same_as(&before);
         if lists_same && now.hides_same_as(&before) {

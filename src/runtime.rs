@@ -94,6 +94,11 @@ pub trait Instance: Send + Sync {
     /// The era it speaks. Modern instances keep no state between calls and are shared.
     fn era(&self) -> Era;
 
+    /// One that was started for nobody in particular serves this session alone from now on.
+    fn adopt(&self, session: &Arc<Session>) {
+        let _ = session;
+    }
+
     /// The process it runs in, if it has one of its own.
     fn pid(&self) -> Option<u32> {
         None

@@ -191,14 +191,12 @@ impl HttpFront {
         let is_open = OPEN_PATHS.contains(&path);
         let is_mcp = MCP_PATHS.contains(&path);
         // Of two credentials it is not clear whose request it is.
-        let Ok(authorization) = only(request.headers(), AUTHORIZATION.as_str()) else {
-            return unauthorized();
-        };
-        let authorization = authorization.and_then(|value| value.to_str().ok());
-        let caller: Arc<Caller> = match self.callers.find(authorization) {
-            Ok(caller) => Arc::clone(caller),
-            Err(_) if is_open => return self.other(request).await,
-            Err(_) => return unauthorized(),
+        let authorization = only(request.headers(), AUTHORIZATION.as_str());
+        let authorization = authorization.map(|value| value.and_then(|value| value.to_str().ok()));
+        let caller: Arc<Caller> = match authorization.map(|value| self.callers.find(value)) {
+            Ok(Ok(caller)) => Arc::clone(caller),
+            Ok(Err(_)) | Err(()) if is_open => return self.other(request).await,
+            Ok(Err(_)) | Err(()) => return unauthorized(),
         };
         if is_mcp {
             return self.mcp(request, caller).await;

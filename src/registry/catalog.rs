@@ -13,6 +13,7 @@ use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
 use crate::registry::naming::{Alphabet, listed_name};
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Rules;
 use crate::schema::Schema;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
@@ -72,11 +73,11 @@ type KeptKey = (&'static str, Option<Arc<[PluginId]>>);
 
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
-    pub fn of(plugins: &[Arc<Plugin>], alphabet: Alphabet) -> Self {
+    pub fn of(plugins: &[Arc<Plugin>], alphabet: Alphabet, rules: &Rules) -> Self {
         let mut catalog = Self::default();
         let mut taken = HashMap::new();
         for plugin in plugins {
-            catalog.take_in(plugin, alphabet, &mut taken);
+            catalog.take_in(plugin, (alphabet, rules), &mut taken);
         }
         catalog
     }
@@ -84,7 +85,7 @@ impl Catalog {
     fn take_in(
         &mut self,
         plugin: &Arc<Plugin>,
-        alphabet: Alphabet,
+        (alphabet, rules): (Alphabet, &Rules),
         taken: &mut HashMap<String, PluginId>,
     ) {
         let surface = plugin.surface();
@@ -101,17 +102,20 @@ impl Catalog {
                 .map(|omitted| hide(&omitted.name, omitted.reason.clone())),
         );
         for tool in &surface.tools {
-            let entry = listed_name(&plugin.manifest, &tool.name, alphabet)
-                .map_err(|why| (tool.name.to_string(), why))
-                .and_then(|name| {
+            let entry = match listed_name(&plugin.manifest, &tool.name, alphabet) {
+                Err(why) => Err((tool.name.to_string(), why)),
+                Ok(name) => match taken.get(&name.to_lowercase()) {
                     // Names that differ only in case are one name to many clients.
-                    match taken.get(&name.to_lowercase()) {
-                        Some(first) => {
-                            Err((name, format!("plugin `{first}` lists a tool of this name")))
-                        }
-                        None => definition::entry(plugin, tool, &name).map_err(|why| (name, why)),
+                    Some(first) => {
+                        Err((name, format!("plugin `{first}` lists a tool of this name")))
                     }
-                });
+                    None => definition::entry(plugin, tool, &name).map_err(|why| (name, why)),
+                },
+            };
+            let entry = entry.and_then(|entry| match rules.refuse(&entry.name, entry.category) {
+                Some(why) => Err((entry.name.to_string(), why)),
+                None => Ok(entry),
+            });
             match entry {
                 Ok(entry) => {
                     taken.insert(entry.name.to_lowercase(), id.clone());
@@ -121,7 +125,7 @@ impl Catalog {
                     self.in_order.push(entry);
                 }
                 Err((name, reason)) => {
-                    tracing::warn!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
+                    tracing::info!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
                     self.hidden.push(hide(&name, reason));
                 }
             }

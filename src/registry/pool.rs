@@ -42,15 +42,24 @@ pub struct Pool {
 #[derive(Default)]
 struct State {
     slots: Vec<Arc<Slot>>,
+    /// Instances that have left their slots and are being stopped.
+    leaving: Vec<Arc<dyn Instance>>,
     /// The era the plugin was last heard to speak.
     era: Option<Era>,
     /// When starts failed or instances ended by themselves, within the time that counts.
-    failures: VecDeque<Instant>,
+    failures: VecDeque<Failure>,
     last_failure: Option<Fault>,
     /// How many starts failed since one succeeded.
     failed_in_a_row: u32,
     stopped: bool,
     starts: u64,
+}
+
+/// A start that failed, or an instance that ended by itself.
+struct Failure {
+    at: Instant,
+    /// The plugin may only have disliked the question for its era: forgotten when it starts without.
+    may_be_ours: bool,
 }
 
 /// An instance for one call. Dropping it gives the instance back.
@@ -128,14 +137,31 @@ impl Pool {
         Ok(lease)
     }
 
-    /// Starts an instance if none was ever started, so that the plugin's surface is known.
+    /// Starts an instance if there is none, so that the plugin's surface is known. Whoever comes first may have it.
     pub async fn warm(self: &Arc<Self>) -> Result<(), Fault> {
-        self.lease_for(None).await.map(drop)
+        let mut again = false;
+        loop {
+            let slot = {
+                let mut state = self.state();
+                let wanted = self.holder(&state, None);
+                match state.slots.iter().find(|slot| !slot.is_over()) {
+                    Some(slot) => Arc::clone(slot),
+                    None => self.make(&mut state, &wanted, None, again)?,
+                }
+            };
+            match slot.outcome().await {
+                Some(Started::Ready(_)) => return Ok(()),
+                Some(Started::Failed(fault)) => return Err(fault.again()),
+                Some(Started::TryAgain) => again = true,
+                None => return Err(self.stopping()),
+            }
+        }
     }
 
     async fn lease_for(self: &Arc<Self>, session: Option<&Arc<Session>>) -> Result<Lease, Fault> {
+        let mut again = false;
         loop {
-            let (slot, mut started) = self.reserve(session)?;
+            let slot = self.reserve(session, again)?;
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -149,17 +175,13 @@ impl Pool {
                 pool: self,
                 slot: &slot,
             };
-            let outcome = match started.wait_for(Option::is_some).await {
-                Ok(outcome) => outcome.clone(),
-                Err(_) => None,
-            };
-            match outcome {
+            match slot.outcome().await {
                 Some(Started::Ready(instance)) => {
                     std::mem::forget(reserved);
                     return Ok(lease(instance));
                 }
                 Some(Started::Failed(fault)) => return Err(fault.again()),
-                Some(Started::TryAgain) => {}
+                Some(Started::TryAgain) => again = true,
                 None => return Err(self.stopping()),
             }
         }
@@ -169,17 +191,37 @@ impl Pool {
     fn reserve(
         self: &Arc<Self>,
         session: Option<&Arc<Session>>,
-    ) -> Result<(Arc<Slot>, watch::Receiver<Option<Started>>), Fault> {
+        again: bool,
+    ) -> Result<Arc<Slot>, Fault> {
         let mut state = self.state();
+        let wanted = self.holder(&state, session);
+        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
+        let slot = match state.find(&wanted) {
+            Some(slot) => slot,
+            None => self.make(&mut state, &wanted, own, again)?,
+        };
+        slot.enter(&wanted);
+        if let Some(session) = own {
+            slot.belong_to(session);
+        }
+        Ok(slot)
+    }
+
+    /// Makes a slot and starts its instance. `again` is for a start that the one before asked for: the budget does not
+    /// refuse it.
+    fn make(
+        self: &Arc<Self>,
+        state: &mut State,
+        wanted: &Holder,
+        own: Option<&Arc<Session>>,
+        again: bool,
+    ) -> Result<Arc<Slot>, Fault> {
         if state.stopped {
             return Err(self.stopping());
         }
-        let wanted = self.holder(&state, session);
-        if let Some(slot) = state.find(&wanted) {
-            slot.enter(&wanted);
-            return Ok((Arc::clone(&slot), slot.started.subscribe()));
+        if !again {
+            self.check_budget(state)?;
         }
-        self.check_budget(&state)?;
         let full = state.slots.len() >= self.manifest.limits.max_instances as usize;
         let evicted = if full {
             Some(state.evict().ok_or_else(|| self.full())?)
@@ -187,17 +229,13 @@ impl Pool {
             None
         };
         state.starts += 1;
-        let slot = Slot::new(wanted.clone());
-        slot.enter(&wanted);
+        let slot = Slot::new(wanted.clone(), own.cloned());
         state.slots.push(Arc::clone(&slot));
-        drop(state);
         if let Some(evicted) = evicted {
-            self.retire(evicted);
+            self.retire(state, evicted);
         }
-        let started = slot.started.subscribe();
-        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
-        self.start(Arc::clone(&slot), own.cloned());
-        Ok((slot, started))
+        self.start(Arc::clone(&slot));
+        Ok(slot)
     }
 
     /// How this caller may use an instance.
@@ -220,19 +258,19 @@ impl Pool {
         let recent = state
             .failures
             .iter()
-            .filter(|then| then.elapsed() < within)
+            .filter(|failure| failure.at.elapsed() < within)
             .count();
-        let (wait, words) = if recent >= restart.max as usize {
-            let first = state.failures[state.failures.len() - recent];
+        let (wait, words) = if recent > restart.max as usize {
+            let first = &state.failures[state.failures.len() - recent];
             let words = format!("it failed {recent} times within {} s", within.as_secs());
-            (within.saturating_sub(first.elapsed()), words)
+            (within.saturating_sub(first.at.elapsed()), words)
         } else if state.failed_in_a_row >= 2 {
             let doubled = restart
                 .backoff_initial_ms
                 .saturating_mul(1 << (state.failed_in_a_row - 2).min(20));
             let backoff = Duration::from_millis(doubled.min(restart.backoff_max_ms));
             (
-                backoff.saturating_sub(last.elapsed()),
+                backoff.saturating_sub(last.at.elapsed()),
                 "it failed just now".to_owned(),
             )
         } else {
@@ -306,43 +344,57 @@ impl Pool {
         self.state().starts
     }
 
-    /// Stops the instances that nobody has used for the plugin's idle time.
+    /// Stops the instances that nobody has used for the plugin's idle time, where it has one.
     pub fn stop_idle(self: &Arc<Self>) {
+        if self.manifest.limits.idle_timeout_ms == 0 {
+            return;
+        }
         let bound = Duration::from_millis(self.manifest.limits.idle_timeout_ms);
-        let idle: Vec<_> = {
-            let mut state = self.state();
-            let (idle, kept) = state.slots.drain(..).partition(|slot| slot.idle_for(bound));
-            state.slots = kept;
-            idle
-        };
-        idle.into_iter().for_each(|slot| self.retire(slot));
+        let mut state = self.state();
+        let idle: Vec<_> = state
+            .slots
+            .extract_if(.., |slot| slot.idle_for(bound))
+            .collect();
+        idle.into_iter()
+            .for_each(|slot| self.retire(&mut state, slot));
     }
 
     /// Stops everything and starts nothing more.
     pub async fn stop(&self) {
-        let slots = {
+        let (slots, mut instances) = {
             let mut state = self.state();
             state.stopped = true;
-            std::mem::take(&mut state.slots)
+            (std::mem::take(&mut state.slots), state.leaving.clone())
         };
-        let stops = slots.iter().map(|slot| async {
-            slot.retired.cancel();
-            if let Some(instance) = slot.instance() {
-                instance.stop().await;
-            }
-        });
-        futures::future::join_all(stops).await;
+        slots.iter().for_each(|slot| slot.retired.cancel());
+        instances.extend(slots.iter().filter_map(|slot| slot.instance()));
+        futures::future::join_all(instances.iter().map(|instance| instance.stop())).await;
+    }
+
+    /// Notes that an instance is about to leave its slot, so that [`Pool::stop`] waits for its end.
+    fn leaves(&self, instance: &Arc<dyn Instance>) {
+        self.state().leaving.push(Arc::clone(instance));
+    }
+
+    /// Stops an instance that leaves.
+    async fn end(&self, instance: &Arc<dyn Instance>) {
+        instance.stop().await;
+        self.state()
+            .leaving
+            .retain(|leaving| !Arc::ptr_eq(leaving, instance));
     }
 
     /// Stops an instance that is no longer in the pool.
-    fn retire(self: &Arc<Self>, slot: Arc<Slot>) {
+    fn retire(self: &Arc<Self>, state: &mut State, slot: Arc<Slot>) {
         slot.retired.cancel();
         let Some(instance) = slot.instance() else {
             return;
         };
+        state.leaving.push(Arc::clone(&instance));
+        let pool = Arc::clone(self);
         self.supervisor
             .spawn(format!("{} stop", self.manifest.id), |_| async move {
-                instance.stop().await
+                pool.end(&instance).await;
             });
     }
 
@@ -410,7 +462,7 @@ impl Lease {
             }
             tracing::warn!(plugin.id = %pool.manifest.id, "Ends a plugin that does not answer any more");
             pool.forget(&slot);
-            pool.retire(slot);
+            pool.retire(&mut pool.state(), slot);
         });
     }
 }

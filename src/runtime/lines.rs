@@ -8,7 +8,7 @@ mod incoming;
 
 mod pending;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
@@ -22,6 +22,7 @@ use crate::model::plugin_id::PluginId;
 use crate::runtime::lines::pending::{Caller, Pending};
 use crate::runtime::link::Link;
 use crate::runtime::{CallContext, Host};
+use crate::session::Session;
 use crate::wire::json::Json;
 use crate::wire::line::write_line;
 use crate::wire::message::{Id, Outcome, Params, write_notification, write_request, write_result};
@@ -37,8 +38,8 @@ pub(crate) struct Lines {
     next_id: AtomicU64,
     pending: Pending,
     max_message: usize,
-    /// Whether all callers belong to one session.
-    one_session: AtomicBool,
+    /// The session that all callers belong to, where they do.
+    session: Mutex<Option<Arc<Session>>>,
     /// Nudged when the plugin says that its tools are others now.
     pub(crate) changed: Notify,
     /// Cancelled when nothing more will come.
@@ -91,7 +92,7 @@ impl Lines {
             next_id: AtomicU64::new(1),
             pending: Pending::default(),
             max_message,
-            one_session: AtomicBool::new(host.session.is_some()),
+            session: Mutex::new(host.session.clone()),
             changed: Notify::new(),
             ended: CancellationToken::new(),
             counts: Counts::default(),
@@ -118,15 +119,21 @@ impl Lines {
         self.wake.notify_one();
     }
 
-    /// Says that callers of several sessions will come.
-    pub(crate) fn share(&self) {
-        self.one_session.store(false, Ordering::Relaxed);
+    /// Says which session alone the callers to come belong to; `None`: they may belong to several.
+    pub(crate) fn serve(&self, session: Option<Arc<Session>>) {
+        *self.session.lock().expect("no holder of this lock panics") = session;
+    }
+
+    fn session(&self) -> Option<Arc<Session>> {
+        self.session
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// The client that something without an address is for, if that can be said.
     fn addressee(&self) -> Option<Caller> {
-        self.pending
-            .addressee(self.one_session.load(Ordering::Relaxed))
+        self.pending.addressee(self.session().is_some())
     }
 
     /// Ends it: whoever still waits is told `fault`.

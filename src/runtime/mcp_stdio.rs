@@ -1,5 +1,7 @@
 //! Plugins that are child processes and speak MCP on their standard streams.
 
+mod output;
+
 mod stderr;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,10 +20,12 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::runtime::client::PROBE_FAILED;
 use crate::runtime::lines::Lines;
+use crate::runtime::mcp_stdio::output::Output;
 use crate::runtime::mcp_stdio::stderr::Tail;
 use crate::runtime::process::{Launcher, Process, Program};
 use crate::runtime::server::Server;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
+use crate::session::Session;
 use crate::wire::revision::Era;
 
 /// How long after the end of its output a child may take to exit, so that its exit code can be told.
@@ -134,7 +138,8 @@ impl McpStdio {
             child.process.clone(),
             Arc::clone(&tail),
         );
-        let pipes = (child.stdout, child.stdin);
+        let output = Output::new(child.stdout, child.process.clone());
+        let pipes = (output, child.stdin);
         let lines = Lines::start(
             manifest.id.clone(),
             pipes,
@@ -277,6 +282,10 @@ impl Instance for Child {
 
     fn era(&self) -> Era {
         self.server.peer.era()
+    }
+
+    fn adopt(&self, session: &Arc<Session>) {
+        self.server.adopt(session);
     }
 
     fn pid(&self) -> Option<u32> {

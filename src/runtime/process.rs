@@ -159,14 +159,18 @@ impl Process {
         *self.exited.borrow()
     }
 
+    /// Waits for its end.
+    pub(crate) async fn ended(&self) -> Exit {
+        let mut exited = self.exited.clone();
+        match exited.wait_for(Option::is_some).await {
+            Ok(exit) => exit.unwrap_or(Exit(None)),
+            Err(_) => Exit(None),
+        }
+    }
+
     /// Waits for its end, `bound` at the most.
     pub(crate) async fn wait(&self, bound: Duration) -> Option<Exit> {
-        let mut exited = self.exited.clone();
-        match tokio::time::timeout(bound, exited.wait_for(Option::is_some)).await {
-            Ok(Ok(exit)) => *exit,
-            Ok(Err(_)) => Some(Exit(None)),
-            Err(_) => None,
-        }
+        tokio::time::timeout(bound, self.ended()).await.ok()
     }
 
     /// Ends it and everything it started. Its input is closed already: waits, then SIGTERM to the group, waits, then

@@ -16,6 +16,7 @@ use crate::runtime::client::{Peer, open};
 use crate::runtime::lines::Lines;
 use crate::runtime::link::{Link, ask};
 use crate::runtime::{CallContext, Host, Request, Surface, surface};
+use crate::session::Session;
 use crate::wire::level::LogLevel;
 use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
@@ -47,7 +48,7 @@ impl Server {
         let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
         let peer = open(&*lines, era, &host, deadline).await?;
         if peer.era() == Era::Modern {
-            lines.share();
+            lines.serve(None);
         }
         let first = surface::read(&*lines, &peer, &host, &manifest.limits).await?;
         let server = Arc::new(Self {
@@ -114,6 +115,13 @@ impl Server {
 
     pub(crate) fn surface(&self) -> watch::Receiver<Arc<Surface>> {
         self.surface.subscribe()
+    }
+
+    /// From now on all its callers belong to this session.
+    pub(crate) fn adopt(&self, session: &Arc<Session>) {
+        if self.peer.era() == Era::Legacy {
+            self.lines.serve(Some(Arc::clone(session)));
+        }
     }
 
     pub(crate) fn ended(&self) -> &CancellationToken {

@@ -3,41 +3,33 @@
 mod support;
 
 mod batches;
-
+mod binary;
 mod cancellation;
-
 mod envelope;
-
 mod eras;
-
+mod fidelity;
 mod framing;
-
 mod health;
-
 mod host_and_origin;
-
+mod hostile;
 mod in_flight_ids;
-
 mod list_changes;
-
 mod mirrored_headers;
-
 mod modern_requests;
-
 mod openapi;
-
 mod overload;
-
 mod pipe;
-
 mod rest;
-
+mod runtimes;
 mod sessions;
-
 mod smoke;
-
+mod stdio_babble;
+mod stdio_calls;
+mod stdio_crash;
+mod stdio_ends;
+mod stdio_hang;
+mod stdio_lists;
+mod stdio_start;
 mod stopping;
-
 mod streams;
-
 mod tokens;

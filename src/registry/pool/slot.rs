@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::Fault;
 use crate::runtime::Instance;
+use crate::session::Session;
 
 /// Whose an instance is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(super) struct Slot {
     pub(super) retired: CancellationToken,
     /// How many calls in a row were not answered in time.
     pub(super) silent: AtomicU32,
+    /// The session that has it to itself, once one does.
+    pub(super) owner: watch::Sender<Option<Arc<Session>>>,
     held: Mutex<Held>,
 }
 
@@ -49,7 +52,7 @@ struct Held {
 }
 
 impl Slot {
-    pub(super) fn new(holder: Holder) -> Arc<Self> {
+    pub(super) fn new(holder: Holder, owner: Option<Arc<Session>>) -> Arc<Self> {
         let held = Held {
             holder,
             uses: 0,
@@ -60,6 +63,7 @@ impl Slot {
             started: watch::Sender::new(None),
             retired: CancellationToken::new(),
             silent: AtomicU32::new(0),
+            owner: watch::Sender::new(owner),
             held: Mutex::new(held),
         })
     }
@@ -78,8 +82,15 @@ impl Slot {
         }
     }
 
+    /// Waits for what becomes of its start; `None` when nothing does.
+    pub(super) async fn outcome(&self) -> Option<Started> {
+        let mut started = self.started.subscribe();
+        let outcome = started.wait_for(Option::is_some).await.ok()?;
+        outcome.clone()
+    }
+
     /// Whether it failed to start or has ended.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         match &*self.started.borrow() {
             None => false,
             Some(Started::Ready(instance)) => instance.ended().is_cancelled(),
@@ -108,6 +119,18 @@ impl Slot {
         let mut held = self.held();
         held.holder = holder.clone();
         held.uses += 1;
+    }
+
+    /// Gives it to a session for good, if it is nobody's.
+    pub(super) fn belong_to(&self, session: &Arc<Session>) {
+        let taken = self.owner.send_if_modified(|owner| {
+            let free = owner.is_none();
+            owner.get_or_insert_with(|| Arc::clone(session));
+            free
+        });
+        if let (true, Some(instance)) = (taken, self.instance()) {
+            instance.adopt(session);
+        }
     }
 
     pub(super) fn leave(&self) {

@@ -6,21 +6,20 @@ use std::time::{Duration, Instant};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
 use crate::registry::pool::slot::{Slot, Started};
-use crate::registry::pool::{Pool, State};
+use crate::registry::pool::{Failure, Pool, State};
 use crate::runtime::{Host, Instance};
-use crate::session::Session;
 use crate::wire::revision::Era;
 
 impl Pool {
     /// Starts the instance of `slot` in a task of its own and watches over it until it ends.
-    pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>, session: Option<Arc<Session>>) {
+    pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>) {
         let pool = Arc::clone(self);
         let name = format!("{} instance", self.manifest.id);
         self.supervisor.spawn(name, move |stop| async move {
             let host = Host {
                 supervisor: pool.supervisor.child(),
                 profile: Arc::new(ClientProfile::bare()),
-                session: session.clone(),
+                session: slot.owner.borrow().clone(),
                 version: pool.version,
             };
             let started = tokio::select! {
@@ -28,7 +27,7 @@ impl Pool {
                 () = stop.cancelled() => Err(pool.stopping()),
             };
             match started {
-                Ok(instance) => pool.watch(slot, instance, session).await,
+                Ok(instance) => pool.watch(slot, instance).await,
                 Err(fault) => pool.failed(&slot, fault),
             }
         });
@@ -46,6 +45,7 @@ impl Pool {
         state.slots.retain(|known| !Arc::ptr_eq(known, slot));
         state.note_failure(
             fault.again(),
+            try_again,
             Duration::from_millis(self.manifest.restart.within_ms),
         );
         if !try_again {
@@ -60,12 +60,7 @@ impl Pool {
         slot.started.send_replace(Some(outcome));
     }
 
-    async fn watch(
-        self: Arc<Self>,
-        slot: Arc<Slot>,
-        instance: Arc<dyn Instance>,
-        session: Option<Arc<Session>>,
-    ) {
+    async fn watch(self: Arc<Self>, slot: Arc<Slot>, instance: Arc<dyn Instance>) {
         let mut surface = instance.surface();
         self.publish(&surface.borrow_and_update().clone());
         if instance.era() == Era::Modern {
@@ -75,15 +70,25 @@ impl Pool {
             let mut state = self.state();
             state.era = Some(instance.era());
             state.failed_in_a_row = 0;
+            state.failures.retain(|failure| !failure.may_be_ours);
             state.stopped
         };
         slot.started
             .send_replace(Some(Started::Ready(Arc::clone(&instance))));
+        let owner = slot.owner.borrow().clone();
+        if let Some(session) = owner {
+            instance.adopt(&session);
+        }
         if stopped {
             return instance.stop().await;
         }
         tracing::info!(plugin.id = %self.manifest.id, era = instance.era().as_str(), process.pid = instance.pid(), "Started `{}`", self.manifest.id);
         let session_ended = async {
+            let mut owner = slot.owner.subscribe();
+            let session = match owner.wait_for(Option::is_some).await {
+                Ok(owner) => owner.clone(),
+                Err(_) => None,
+            };
             match session.filter(|_| instance.era() == Era::Legacy) {
                 Some(session) => session.ended().cancelled().await,
                 None => std::future::pending().await,
@@ -94,8 +99,9 @@ impl Pool {
             tokio::select! {
                 () = slot.retired.cancelled() => return,
                 () = &mut session_ended => {
+                    self.leaves(&instance);
                     self.forget(&slot);
-                    return instance.stop().await;
+                    return self.end(&instance).await;
                 }
                 () = instance.ended().cancelled() => return self.ended(&slot, &instance).await,
                 changed = surface.changed() => match changed {
@@ -117,16 +123,18 @@ impl Pool {
             crate::model::fault::FaultKind::Unavailable,
             format!("plugin `{id}` ended: {words}"),
         );
+        self.leaves(instance);
         {
             let mut state = self.state();
             state.slots.retain(|known| !Arc::ptr_eq(known, slot));
             state.note_failure(
                 fault.because("upstream_exited"),
+                false,
                 Duration::from_millis(self.manifest.restart.within_ms),
             );
         }
         // Ends what it left behind.
-        instance.stop().await;
+        self.end(instance).await;
     }
 
     fn publish(&self, now: &Arc<crate::runtime::Surface>) {
@@ -141,11 +149,11 @@ impl Pool {
 }
 
 impl State {
-    fn note_failure(&mut self, fault: Fault, within: Duration) {
-        let now = Instant::now();
+    fn note_failure(&mut self, fault: Fault, may_be_ours: bool, within: Duration) {
+        let at = Instant::now();
         self.failures
-            .retain(|then| now.duration_since(*then) < within);
-        self.failures.push_back(now);
+            .retain(|failure| at.duration_since(failure.at) < within);
+        self.failures.push_back(Failure { at, may_be_ours });
         self.last_failure = Some(fault);
     }
 }

@@ -12,7 +12,7 @@ use crate::runtime::lines::{Lines, Why};
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
 use crate::wire::line::{LineDecoder, LineError};
-use crate::wire::message::{Id, Message, Notification, Request, write_error};
+use crate::wire::message::{Id, Message, Notification, Reject, Request, write_error};
 use crate::wire::method::Method;
 
 /// How many bytes are read in one go.
@@ -66,7 +66,21 @@ fn take_lines(lines: &Arc<Lines>, decoder: &mut LineDecoder) {
 
 fn take(lines: &Arc<Lines>, line: Bytes) {
     match Message::parse(line.clone()) {
-        Ok(Message::Response(response)) => {
+        Ok(message) => given(lines, message),
+        Err(reject) => match Message::parse_batch(&line) {
+            // Servers of one revision may send several in one line (MCP 2025-03-26).
+            Some(Ok(batch)) => batch.into_iter().for_each(|message| match message {
+                Ok(message) => given(lines, message),
+                Err(reject) => unreadable(lines, &line, &reject),
+            }),
+            Some(Err(_)) | None => unreadable(lines, &line, &reject),
+        },
+    }
+}
+
+fn given(lines: &Arc<Lines>, message: Message) {
+    match message {
+        Message::Response(response) => {
             let id = response.id.as_ref().and_then(Id::as_number);
             let taken = match id {
                 Some(id) => lines.pending.complete(id, Ok(response.outcome)),
@@ -77,30 +91,38 @@ fn take(lines: &Arc<Lines>, line: Bytes) {
                 tracing::debug!(plugin.id = %lines.plugin, "Dropped an answer that nobody waits for");
             }
         }
-        Ok(Message::Notification(notification)) => told(lines, notification),
-        Ok(Message::Request(request)) => asked(lines, request),
-        Err(reject) => {
-            lines.counts.garbage.fetch_add(1, Ordering::Relaxed);
-            let excerpt = String::from_utf8_lossy(&line[..line.len().min(EXCERPT)]).into_owned();
-            tracing::warn!(plugin.id = %lines.plugin, excerpt = ?excerpt, "Dropped a line that is no message");
-            if !line.starts_with(b"{") {
-                return;
-            }
-            // It was meant to be one. Its sender will not send it again, so whoever it was for must not wait.
-            let message = format!(
-                "plugin `{}` sent a malformed message: {}",
-                lines.plugin, reject.error.message
-            );
-            match reject
-                .id
-                .as_ref()
-                .and_then(Id::as_number)
-                .or_else(|| guess_id(&line))
-            {
-                Some(id) if lines.pending.complete(id, Err(broken(message.clone()))) => {}
-                _ => drop(lines.pending.fail_oldest(broken(message))),
-            }
-        }
+        Message::Notification(notification) => told(lines, notification),
+        Message::Request(request) => asked(lines, request),
+    }
+}
+
+fn unreadable(lines: &Lines, line: &[u8], reject: &Reject) {
+    lines.counts.garbage.fetch_add(1, Ordering::Relaxed);
+    let excerpt = String::from_utf8_lossy(&line[..line.len().min(EXCERPT)]).into_owned();
+    tracing::warn!(plugin.id = %lines.plugin, excerpt = ?excerpt, "Dropped a line that is no message");
+    malformed(lines, line, reject);
+}
+
+/// Fails the call that a malformed answer was for: its sender will not send it again. Lines that were not meant to be
+/// answers, such as logs in JSON, which some servers write to their output, fail nothing.
+fn malformed(lines: &Lines, line: &[u8], reject: &Reject) {
+    let has = |word: &str| memchr::memmem::find(line, word.as_bytes()).is_some();
+    if !line.starts_with(b"{") || !(has("\"result\"") || has("\"error\"")) {
+        return;
+    }
+    let message = format!(
+        "plugin `{}` sent a malformed message: {}",
+        lines.plugin, reject.error.message
+    );
+    let id = reject.id.as_ref().and_then(Id::as_number);
+    let id = id.or_else(|| guess_id(line));
+    if id.is_some_and(|id| lines.pending.complete(id, Err(broken(message.clone())))) {
+        return;
+    }
+    // One that was asked for once is late. The id of another is not to be trusted.
+    let late = id.is_some_and(|id| id < lines.next_id.load(Ordering::Relaxed));
+    if late || !has("\"jsonrpc\"") || !lines.pending.fail_oldest(broken(message)) {
+        lines.counts.late.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -135,12 +157,7 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
                 caller.client.notify(&method, &params);
                 true
             }
-            None => match lines
-                .host
-                .session
-                .as_ref()
-                .and_then(|session| session.stream())
-            {
+            None => match lines.session().and_then(|session| session.stream()) {
                 Some(stream) => stream.push(notification_text(&method, &params)),
                 None => false,
             },

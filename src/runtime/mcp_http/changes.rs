@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
@@ -25,6 +25,9 @@ use crate::wire::revision::Era;
 
 /// The most questions on a standing stream that wait for an answer.
 const MAX_QUESTIONS: usize = 16;
+
+/// How often a stream is asked for again in a session in which it was refused.
+const MAX_REFUSALS: usize = 2;
 
 /// The longest that a server's `retry` is respected.
 const MAX_RETRY: Duration = Duration::from_secs(300);
@@ -54,7 +57,8 @@ impl Default for Pace {
 enum End {
     /// The server has none.
     NotOffered,
-    /// The server would not have us in the session of that generation. It may have forgotten it, or have no stream.
+    /// The server would not have us in the session of that generation. It may have forgotten it, or have no stream and
+    /// say so in the wrong way.
     Refused(u64),
     /// It was there, or might be.
     Lost(Option<Duration>),
@@ -67,7 +71,7 @@ pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) 
         return;
     }
     let mut wait = pace.first;
-    let mut refused = None;
+    let mut refused = (None, 0);
     let mut listening = Listening {
         link: &link,
         peer: &peer,
@@ -81,13 +85,21 @@ pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) 
         };
         let retry = match end {
             End::Lost(retry) => retry,
-            End::Refused(generation) if refused != Some(generation) => {
-                refused = Some(generation);
+            End::Refused(generation) => {
+                let n_before = if refused.0 == Some(generation) {
+                    refused.1
+                } else {
+                    0
+                };
+                if n_before == MAX_REFUSALS {
+                    return;
+                }
+                refused = (Some(generation), n_before + 1);
                 // The next request finds out whether the session is still known.
                 link.changed.notify_one();
                 None
             }
-            End::Refused(_) | End::NotOffered => return,
+            End::NotOffered => return,
         };
         listening.missed = announces;
         if began.elapsed() >= pace.most {
@@ -125,6 +137,7 @@ impl Listening<'_> {
         let headers = || {
             let mut headers = head.headers().clone();
             headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+            headers.remove(CONTENT_TYPE);
             headers
         };
         let opened = link
@@ -137,13 +150,9 @@ impl Listening<'_> {
         };
         match answer.status() {
             status if status.is_success() => self.read(&head, answer).await,
-            StatusCode::NOT_FOUND if head.session.is_some() => {
-                match link.renew(head.generation).await {
-                    Ok(()) => End::Lost(None),
-                    Err(fault) => self.lost(&fault, None),
-                }
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if head.session.is_some() => {
+                End::Refused(head.generation)
             }
-            StatusCode::BAD_REQUEST if head.session.is_some() => End::Refused(head.generation),
             _ => self.unwilling(&answer),
         }
     }

@@ -17,8 +17,9 @@ use crate::runtime::mcp_http::changes::{Pace, keep_listening};
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::mirror::Mirrors;
 use crate::runtime::{CallContext, Instance, Request, Surface, surface};
+use crate::wire::error::HEADER_MISMATCH;
 use crate::wire::level::LogLevel;
-use crate::wire::message::Params;
+use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -157,6 +158,12 @@ impl Instance for Remote {
                 .link
                 .ask(&request.method, params, Some(context))
                 .await?;
+            if let Outcome::Error(error) = &outcome
+                && error.code == HEADER_MISMATCH
+            {
+                // Its tools may ask for other headers by now (MCP 2026-07-28, streamable HTTP, client behavior).
+                self.link.changed.notify_one();
+            }
             let answer = self.peer.answer(outcome);
             answer.map_err(|fault| self.link.endpoint.upstream.named(fault))
         })

@@ -8,6 +8,8 @@ mod faults;
 
 mod sessions;
 
+mod tls;
+
 mod upstream;
 
 use std::sync::{Arc, Mutex};

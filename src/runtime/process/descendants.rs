@@ -28,6 +28,7 @@ pub(super) fn signal_group(_: u32, _: Signal) {}
 #[cfg(target_os = "linux")]
 mod linux {
     use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -36,12 +37,17 @@ mod linux {
     /// How often a sweep looks for processes that were started while it ran.
     const PASSES: usize = 5;
 
+    /// Whether this process collects orphans. Where it does not, its other children are nobody's business here.
+    static COLLECTS: AtomicBool = AtomicBool::new(false);
+
     /// Makes the orphans of our children ours, so that they can be found and waited for.
     pub fn become_subreaper() {
         let own = rustix::process::getpid();
         if let Err(err) = rustix::process::set_child_subreaper(Some(own)) {
             tracing::warn!("Orphans of plugins will not be collected: {err}");
+            return;
         }
+        COLLECTS.store(true, Ordering::Relaxed);
     }
 
     fn processes() -> impl Iterator<Item = Pid> {
@@ -94,6 +100,9 @@ mod linux {
 
     /// Collects the ended orphans that became ours.
     pub fn reap_orphans() {
+        if !COLLECTS.load(Ordering::Relaxed) {
+            return;
+        }
         let own = rustix::process::getpid().as_raw_pid();
         with_ours(|ours| {
             for pid in processes() {

@@ -36,6 +36,7 @@ pub(crate) struct Builder {
     variables: BTreeMap<String, String>,
     manifests: Vec<(PluginId, String)>,
     in_process: InProcess,
+    unsettled: bool,
 }
 
 impl TestGateway {
@@ -53,6 +54,7 @@ impl TestGateway {
                 .map(|builtin| (id(builtin.id), builtin.manifest_toml.to_owned()))
                 .collect(),
             in_process: compiled_in(&builtins),
+            unsettled: false,
         }
     }
 
@@ -137,6 +139,18 @@ impl Builder {
         self
     }
 
+    /// Sets a variable of its environment, which has only `PATH` otherwise.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Does not wait for the plugins to start.
+    pub(crate) fn unsettled(mut self) -> Self {
+        self.unsettled = true;
+        self
+    }
+
     /// Adds a plugin of the test.
     pub(crate) fn plugin(self, name: &str, plugin: impl Plugin) -> Self {
         let plugin: Arc<dyn Plugin> = Arc::new(plugin);
@@ -209,9 +223,11 @@ impl Builder {
             folder,
             finished: false,
         };
-        until("the plugins start", || gateway.registry().is_settled()).await;
-        // What they offer is known now, and need not be listed yet.
-        gateway.app.desk.registry().rebuilt_catalog();
+        if !self.unsettled {
+            until("the plugins start", || gateway.registry().is_settled()).await;
+            // What they offer is known now, and need not be listed yet.
+            gateway.app.desk.registry().rebuilt_catalog();
+        }
         gateway
     }
 }

@@ -88,13 +88,19 @@ impl StdioClient {
 
     /// Reads the next message; `None` at the end of the output.
     pub(crate) async fn next_or_end(&mut self) -> Option<Value> {
+        let line = self.line().await?;
+        Some(serde_json::from_str(&line).unwrap_or_else(|err| panic!("no JSON ({err}): {line}")))
+    }
+
+    /// Reads the next line, as it is; `None` at the end of the output.
+    pub(crate) async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = within("the gateway writes", self.output.read_line(&mut line)).await;
         if read.expect("the output is UTF-8") == 0 {
             return None;
         }
-        assert!(line.ends_with('\n'), "a whole line: {line}");
-        Some(serde_json::from_str(&line).unwrap_or_else(|err| panic!("no JSON ({err}): {line}")))
+        assert_eq!(line.pop(), Some('\n'), "a whole line: {line}");
+        Some(line)
     }
 
     /// Tells the gateway to stop, as a signal does.

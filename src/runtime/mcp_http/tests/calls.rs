@@ -1,5 +1,7 @@
 //! Calls as they should be: headers, both forms of answers, what is said on the way, cancellation.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::upstream::{
     Step, Upstream, answer, chunk, end, event, initialized, json_answer, legacy, modern, stream,
 };
@@ -312,6 +314,62 @@ async fn connections_are_used_again() {
             tokio::task::yield_now().await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_has_closed_is_not_used() {
+    let upstream = Upstream::start(modern(|seen| {
+        let mut steps = json_answer(&seen.result(&json!({ "ok": 1 })));
+        steps.push(Step::Close);
+        steps
+    }))
+    .await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    for _ in 0..5 {
+        assert_eq!(call(&instance).await.expect("an answer"), r#"{"ok":1}"#);
+        // Gives the news of the closing the time to arrive.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_that_do_not_fit_have_the_list_read_again() {
+    let (n_lists, n_calls) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let server = move |seen: &upstream::Seen| match &*seen.rpc() {
+        "tools/list" => {
+            let mut list = upstream::tools(&["echo"]);
+            if n_lists.fetch_add(1, Ordering::Relaxed) > 0 {
+                list["tools"][0]["inputSchema"] = json!({ "type": "object",
+                    "properties": { "region": { "type": "string", "x-mcp-header": "Region" } } });
+            }
+            json_answer(&seen.result(&list))
+        }
+        "tools/call" if n_calls.fetch_add(1, Ordering::Relaxed) == 0 => {
+            let error = json!({ "jsonrpc": "2.0", "id": seen.json()["id"], "error": { "code": -32020, "message": "no" } });
+            let headers = "content-type: application/json\r\n";
+            answer("400 Bad Request", headers, &error.to_string())
+        }
+        _ => modern(|seen| json_answer(&seen.result(&json!({}))))(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    let before = instance.surface();
+    assert_eq!(call(&instance).await.expect("an answer"), "-32020 no");
+    let mut surface = instance.surface();
+    let first = Arc::clone(&before.borrow());
+    soon(surface.wait_for(|now| **now != *first))
+        .await
+        .expect("it runs");
+    upstream.next("tools/call").await;
+    let again = request(&json!({ "name": "echo", "arguments": { "region": "eu" } }));
+    let context = context(Ears::new());
+    soon(instance.request(again, &context))
+        .await
+        .expect("an answer");
+    let seen = upstream.next("tools/call").await;
+    assert_eq!(seen.header("mcp-param-region"), Some("eu"));
 }
 
 #[tokio::test]

@@ -339,7 +339,9 @@ async fn a_server_that_cannot_be_reached_is_told_apart() {
     );
     assert!(fault.message.contains("plugin `up`"), "{fault}");
 
-    let fault = start("http://no-such-host.invalid/mcp?key=hunter2")
+    // A label this long is no name, so nobody has to be asked.
+    let name = format!("{}.invalid", "a".repeat(70));
+    let fault = start(&format!("http://{name}/mcp?key=hunter2"))
         .await
         .err()
         .expect("a fault");
@@ -347,10 +349,12 @@ async fn a_server_that_cannot_be_reached_is_told_apart() {
         (fault.kind, fault.reason),
         (FaultKind::Unavailable, "dns_failure")
     );
-    assert!(fault.message.contains("no-such-host.invalid"), "{fault}");
+    assert!(fault.message.contains(&name), "{fault}");
     assert!(!fault.message.contains("hunter2"), "{fault}");
 }
 
+// Other systems take more connections than they were told to.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_server_that_does_not_take_the_connection_is_given_up_on() {
     // A port whose queue of connections is full: the next one gets no answer.

@@ -1,0 +1,173 @@
+//! Child processes that end when nobody asked them to.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::hostile::{
+    Hostile, all_gone, calling, failure, failure_of, gateway_of, kill, names, text,
+};
+use crate::support::{TestGateway, within};
+
+/// How long it may take until a caller knows that the process is gone. Far below the deadline of the call.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+async fn dies_in_a_call(tool: &str, how: &str) {
+    let plugin = Hostile::new("h", &[]);
+    let ledger = plugin.ledger();
+    let gateway = plugin.build().await;
+    let begun = Instant::now();
+    let (reason, words) = failure(&gateway, &format!("h__{tool}"), json!({})).await;
+    assert!(begun.elapsed() < AT_ONCE, "after {:?}", begun.elapsed());
+    assert_eq!(reason, "upstream_exited", "{words}");
+    assert!(words.contains(how), "{words}");
+    assert_eq!(
+        ledger.count(&format!("call {tool}")),
+        1,
+        "a call is never made twice"
+    );
+    let begun = Instant::now();
+    assert_eq!(text(&gateway, "h__count", json!({})).await, "1");
+    assert!(begun.elapsed() < AT_ONCE, "after {:?}", begun.elapsed());
+    assert_eq!(ledger.count("start"), 2);
+    gateway.finish().await;
+    all_gone(&ledger.pids()).await;
+}
+
+/// F01.
+#[tokio::test]
+async fn a_crash_in_a_call_fails_that_call_once_and_the_next_call_is_well() {
+    dies_in_a_call("die", "signal: 9").await;
+    dies_in_a_call("crash", "signal: 6").await;
+}
+
+/// F02.
+#[tokio::test]
+async fn an_end_half_way_through_a_line_is_like_a_crash() {
+    dies_in_a_call("half_line", "exit code 0").await;
+}
+
+/// F01.
+#[tokio::test]
+async fn the_exit_code_and_the_last_words_are_told() {
+    dies_in_a_call("exit", "exit code 3").await;
+    dies_in_a_call("exit", "out of cheese").await;
+}
+
+/// F01: whoever has been answered keeps the answer.
+#[tokio::test]
+async fn an_answer_before_the_end_arrives() {
+    let plugin = Hostile::new("h", &[]);
+    let gateway = plugin.build().await;
+    assert_eq!(
+        text(&gateway, "h__answer_then_die", json!({})).await,
+        "the last answer"
+    );
+    gateway.finish().await;
+}
+
+/// F01: every call on the pipe is told, none hangs.
+#[tokio::test]
+async fn a_crash_fails_all_calls_in_flight_on_that_process_and_no_others() {
+    let (one, two) = (
+        Hostile::new("one", &[]).key("isolation = \"shared\""),
+        Hostile::new("two", &[]).key("isolation = \"shared\""),
+    );
+    let gateway = gateway_of(&[&one, &two]).await;
+    let hanging: Vec<_> = (0..5)
+        .map(|_| calling(&gateway, "one__hang", json!({})))
+        .collect();
+    let gathering = calling(&gateway, "two__gather", json!({ "of": 2 }));
+    one.ledger().reaches("call hang", 5).await;
+    two.ledger().reaches("call gather", 1).await;
+    kill(one.ledger().pids()[0]);
+    for call in hanging {
+        let result = within("the calls end", call).await.expect("no panic");
+        assert_eq!(failure_of(&result).0, "upstream_exited");
+    }
+    let last = calling(&gateway, "two__gather", json!({ "of": 2 }));
+    for call in [gathering, last] {
+        assert_eq!(call.await.expect("no panic")["structuredContent"]["of"], 2);
+    }
+    gateway.finish().await;
+}
+
+/// F05.
+#[tokio::test]
+async fn a_plugin_that_ends_at_once_is_given_up_after_its_budget_and_says_why() {
+    let dead = Hostile::new("dead", &["--start", "exit:3"]).key("restart.backoff_initial_ms = 1");
+    let gateway = dead.build().await;
+    let last = within("the budget is spent", async {
+        loop {
+            let (_, words) = failure(&gateway, "dead__echo", json!({})).await;
+            if words.contains("times within 60 s") {
+                return words;
+            }
+        }
+    })
+    .await;
+    assert!(last.contains("exit code 3"), "{last}");
+    assert!(last.contains("cannot find the database"), "{last}");
+    assert!(!last.contains('\u{1b}'), "{last}");
+    let starts = dead.ledger().count("start");
+    assert!((5..=6).contains(&starts), "{starts} starts");
+    gateway.finish().await;
+    all_gone(&dead.ledger().pids()).await;
+}
+
+/// F05: a command that is not there is said to be that.
+#[tokio::test]
+async fn a_command_that_is_not_there_is_named() {
+    let config =
+        "[plugins.gone]\nruntime = \"mcp_stdio\"\nmcp_stdio = { command = [\"/no/such/program\"] }";
+    let gateway = TestGateway::builder().config(config).build().await;
+    let (_, words) = failure(&gateway, "gone__x", json!({})).await;
+    assert!(words.contains("/no/such/program"), "{words}");
+    gateway.finish().await;
+}
+
+/// F31.
+#[tokio::test]
+async fn one_dead_plugin_of_five_takes_nothing_from_the_others() {
+    let dead = Hostile::new("dead", &["--start", "exit:3"]);
+    let hung = Hostile::new("hung", &["--start", "hang"]).limit("start_timeout_ms", 60_000);
+    let well: Vec<Hostile> = (0..3)
+        .map(|n| Hostile::new(&format!("w{n}"), &[]))
+        .collect();
+    let mut texts: Vec<String> = well.iter().map(Hostile::text).collect();
+    texts.extend([dead.text(), hung.text()]);
+    let begun = Instant::now();
+    let gateway = TestGateway::builder()
+        .config(&texts.join("\n"))
+        .unsettled()
+        .build()
+        .await;
+    let names = names(&gateway).await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    for n in 0..3 {
+        assert!(names.contains(&format!("w{n}__echo")), "{names:?}");
+    }
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.starts_with("dead") || name.starts_with("hung"))
+    );
+    let (_, words) = failure(&gateway, "dead__echo", json!({})).await;
+    assert!(words.contains("exit code 3"), "{words}");
+    let standing = gateway
+        .registry()
+        .plugins()
+        .iter()
+        .find(|plugin| plugin.manifest.id.as_str() == "dead");
+    let standing = standing.expect("it is there").standing();
+    assert!(
+        matches!(&standing, toolgate::registry::pool::Standing::Failed(why) if why.contains("exit code 3")),
+        "{standing:?}"
+    );
+    gateway.finish().await;
+    all_gone(&hung.ledger().pids()).await;
+}
