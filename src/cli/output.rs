@@ -1,9 +1,4 @@
 //! The only place that prints.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is what this room is for"
-)]
 
 use std::io::Write;
 

@@ -114,11 +114,11 @@ impl Pool {
         self.surface.subscribe()
     }
 
-    /// Like [`Pool::lease`], where that needs no waiting.
+    /// Like [`Pool::lease`], where an instance is there for this caller already.
     pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
-        let mut state = self.state();
+        let state = self.state();
         let wanted = self.holder(&state, context.session.as_ref());
-        let slot = state.find(&wanted)?;
+        let slot = Arc::clone(state.slots.iter().find(|slot| slot.serves(&wanted))?);
         let instance = slot.instance()?;
         slot.enter(&wanted);
         drop(state);

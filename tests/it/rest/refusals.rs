@@ -25,13 +25,12 @@ async fn arguments_that_do_not_fit_are_422_and_name_the_place() {
 }
 
 #[tokio::test]
-async fn a_tool_that_the_policy_refuses_is_403() {
+async fn a_tool_that_the_policy_hides_is_404_and_says_which_rule_does() {
     let config = "[policy]\ndeny = [\"echo__*\"]\n";
     let gateway = TestGateway::builder().config(config).build().await;
-    assert_eq!(
-        refused(&gateway.send(&call("echo__echo", "{}")).await, 403),
-        "denied"
-    );
+    let answer = gateway.send(&call("echo__echo", "{}")).await;
+    assert_eq!(refused(&answer, 404), "not_found");
+    assert!(answer.text().contains("`policy.deny`"), "{}", answer.text());
     gateway.finish().await;
 }
 
