@@ -155,9 +155,8 @@ impl HttpFront {
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let mut response = self.guarded(request).await;
         if is_chunked {
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
         }
         response
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::front::desk::{Desk, Reply};
 use crate::front::outgoing::{Logs, notification, subscription_params, subscription_result};
@@ -47,8 +47,8 @@ struct Pipe {
     desk: Arc<Desk>,
     caller: Arc<Caller>,
     writer: Arc<Writer>,
-    /// Requests that are being answered.
-    answers: TaskTracker,
+    /// How many requests are being answered.
+    answering: watch::Sender<usize>,
     /// Cancelled when the gateway is told to stop while the client is still there.
     stopping: CancellationToken,
     /// Holds what is in flight, whatever its era: ids are unique on a pipe.
@@ -74,16 +74,14 @@ pub async fn serve<R, W>(
         Arc::clone(&caller.principal),
         Arc::new(ClientProfile::bare()),
     );
-    let stopping = CancellationToken::new();
-    let (answers, session) = (TaskTracker::new(), OnceLock::new());
     let pipe = Arc::new(Pipe {
         desk,
         caller,
         writer,
-        answers,
-        stopping,
+        answering: watch::Sender::new(0),
+        stopping: CancellationToken::new(),
         process,
-        session,
+        session: OnceLock::new(),
     });
     tokio::select! {
         () = pipe.read(reader, max_message) => {}
@@ -125,10 +123,9 @@ impl Pipe {
     async fn say_goodbye(&self) {
         self.stopping.cancel();
         self.desk.dispatcher.close();
-        self.answers.close();
-        tokio::time::timeout(LAST_WORDS, self.answers.wait())
-            .await
-            .ok();
+        let mut answering = self.answering.subscribe();
+        let quiet = answering.wait_for(|count| *count == 0);
+        tokio::time::timeout(LAST_WORDS, quiet).await.ok();
     }
 
     async fn line(self: &Arc<Self>, line: Bytes) {
@@ -201,11 +198,11 @@ impl Pipe {
             Ok(known) => known,
             Err(error) => return self.refuse(Some(&request.id), &error).await,
         };
-        let pipe = Arc::clone(self);
-        let work = async move { pipe.answer(request, profile, session, in_flight).await };
-        self.desk
-            .supervisor
-            .spawn_request(self.answers.track_future(work));
+        let answering = Answering::begin(self);
+        self.desk.supervisor.spawn_request(async move {
+            let pipe = Arc::clone(&answering.0);
+            pipe.answer(request, profile, session, in_flight).await;
+        });
     }
 
     /// The profile and session of a legacy request.
@@ -328,7 +325,9 @@ impl Pipe {
         loop {
             tokio::select! {
                 () = in_flight.cancel.cancelled() => return,
-                () = self.stopping.cancelled() => return self.result(id, subscription_result(id).bytes()).await,
+                () = self.stopping.cancelled() => {
+                    return self.result(id, subscription_result(id).bytes()).await;
+                }
                 () = changes.next(), if tools => self.notify(&Method::ToolsListChanged, &about),
             }
         }
@@ -370,6 +369,22 @@ impl Pipe {
 
     async fn reject(&self, reject: &Reject) {
         self.refuse(reject.id.as_ref(), &reject.error).await;
+    }
+}
+
+/// A request while it is being answered.
+struct Answering(Arc<Pipe>);
+
+impl Answering {
+    fn begin(pipe: &Arc<Pipe>) -> Self {
+        pipe.answering.send_modify(|count| *count += 1);
+        Self(Arc::clone(pipe))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answering.send_modify(|count| *count -= 1);
     }
 }
 

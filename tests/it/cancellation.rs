@@ -237,3 +237,62 @@ async fn a_call_ends_at_its_deadline() {
     latch.given_up(1).await;
     gateway.finish().await;
 }
+
+/// Promised of every call: one record, whatever becomes of it.
+#[tokio::test]
+async fn every_call_leaves_one_record() {
+    let latch = Latch::new();
+    let config = "[plugins.held.limits]\nmax_concurrent_calls = 3\nmax_queue = 0";
+    let gateway = TestGateway::builder()
+        .config(config)
+        .plugin("held", latch.plugin())
+        .build()
+        .await;
+    let session = LegacySession::open(&gateway).await;
+    let calls = [
+        modern::call("held__wait", json!({})),
+        session.call(1, "held__wait", json!({})),
+        session.call(2, "held__wait", json!({})),
+    ];
+    let mut connections = Vec::new();
+    for call in calls {
+        let mut connection = gateway.connect().await;
+        connection.write(&call.bytes(gateway.address)).await;
+        connections.push(connection);
+    }
+    latch.begun(3).await;
+    gateway.send(&modern::call("held__wait", json!({}))).await;
+    gateway
+        .send(&modern::call("echo__count", json!({ "to": -1 })))
+        .await;
+    gateway
+        .send(&modern::call("held__nothing", json!({})))
+        .await;
+    gateway.send(&modern::call("echo__echo", json!({}))).await;
+    gateway
+        .send(&modern::request("tools/list", json!({})))
+        .await;
+    drop(connections.remove(0));
+    let cancel = session.notification("notifications/cancelled", json!({ "requestId": 1 }));
+    gateway.send(&cancel).await;
+    latch.given_up(2).await;
+    latch.open();
+    latch.done(1).await;
+    until("all are recorded", || gateway.records.all().len() == 7).await;
+    let expected = [
+        ("held__wait", "cancelled", 2),
+        ("held__wait", "answered", 1),
+        ("held__wait", "busy", 1),
+        ("echo__count", "bad_input", 1),
+        ("held__nothing", "not_found", 1),
+        ("echo__echo", "answered", 1),
+    ];
+    for (tool, outcome, count) in expected {
+        assert_eq!(
+            gateway.records.count(tool, outcome),
+            count,
+            "{tool} {outcome}"
+        );
+    }
+    gateway.finish().await;
+}

@@ -4,119 +4,66 @@ use serde_json::json;
 
 use crate::support::{LegacySession, Request, TestGateway, modern};
 
-/// S07, F36: bodies that are refused, with the code of the error.
-#[tokio::test]
-async fn bodies_that_two_readers_could_take_differently_are_refused() {
+/// Sends bodies that must be refused with `code`.
+async fn check_refused(code: i64, bodies: &[&[u8]]) {
     let gateway = TestGateway::plain().await;
-    let call = |arguments: &str| {
-        format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo__echo","arguments":{arguments}}}}}"#
-        )
-    };
-    let deep = format!("{}{}", r#"{"a":"#.repeat(1000), "1") + &"}".repeat(1000);
-    let cases: Vec<(i64, Vec<u8>)> = vec![
-        (
-            -32700,
-            br#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32700,
-            br#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/list"}"#.to_vec(),
-        ),
-        (
-            -32700,
-            br#"{"jsonrpc":"2.0","id":1,"method":"ping","\u006dethod":"tools/list"}"#.to_vec(),
-        ),
-        (-32700, call(r#"{"a":{"b":1,"b":2}}"#).into_bytes()),
-        (-32700, call(r#"[{"a":1,"\u0061":2}]"#).into_bytes()),
-        (-32700, call(r#"{"a":"\ud800"}"#).into_bytes()),
-        (-32700, call(r#"{"a":"\udc00\ud800"}"#).into_bytes()),
-        (-32700, call(&deep).into_bytes()),
-        (
-            -32700,
-            [
-                br#"{"jsonrpc":"2.0","id":1,"method":"ping","x":""#,
-                &b"\xff\xfe\"}"[..],
-            ]
-            .concat(),
-        ),
-        (
-            -32700,
-            [
-                &b"\xef\xbb\xbf"[..],
-                br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
-            ]
-            .concat(),
-        ),
-        (
-            -32700,
-            br#"{"jsonrpc":"2.0","id":1,"method":"ping"}{"#.to_vec(),
-        ),
-        (
-            -32700,
-            br#"{"jsonrpc":"2.0","id":01,"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32700,
-            br#"{"jsonrpc":"2.0","id":NaN,"method":"ping"}"#.to_vec(),
-        ),
-        (-32700, b"{'jsonrpc':'2.0'}".to_vec()),
-        (-32700, b"not json".to_vec()),
-        (-32700, b"".to_vec()),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","ID":1,"Method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32600,
-            br#"{"JSONRPC":"2.0","id":1,"method":"ping"}"#.to_vec(),
-        ),
-        (-32600, br#"{"id":1,"method":"ping"}"#.to_vec()),
-        (
-            -32600,
-            br#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","id":1e3,"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#.to_vec(),
-        ),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","id":[1],"method":"ping"}"#.to_vec(),
-        ),
-        (-32600, br#"{"jsonrpc":"2.0","id":1,"method":7}"#.to_vec()),
-        (
-            -32600,
-            br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#.to_vec(),
-        ),
-        (-32600, br#"{"jsonrpc":"2.0","id":1}"#.to_vec()),
-        (-32600, b"17".to_vec()),
-        (-32600, b"[]".to_vec()),
-    ];
-    for (code, body) in cases {
-        let shown = String::from_utf8_lossy(&body[..body.len().min(90)]).into_owned();
-        let answer = gateway.send(&Request::message(body)).await;
+    for body in bodies {
+        let shown = String::from_utf8_lossy(&body[..body.len().min(90)]);
+        let answer = gateway.send(&Request::message(*body)).await;
         assert_eq!((answer.status, answer.code()), (400, code), "{shown}");
         assert_eq!(answer.header("content-type"), "application/json", "{shown}");
         assert_eq!(answer.json()["jsonrpc"], "2.0");
     }
     gateway.finish().await;
+}
+
+/// S07, F36.
+#[tokio::test]
+async fn bodies_that_two_readers_could_take_differently_are_refused() {
+    let deep = [br#"{"a":"#.repeat(1000), b"1".to_vec(), b"}".repeat(1000)].concat();
+    let bodies: [&[u8]; 17] = [
+        br#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/list"}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","\u006dethod":"tools/list"}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":{"b":1,"b":2}}}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":[{"a":1,"\u0061":2}]}}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"\ud800"}}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"\udc00\ud800"}}"#,
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"x\":\"\xff\xfe\"}",
+        b"\xef\xbb\xbf{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping"}{"#,
+        br#"{"jsonrpc":"2.0","id":01,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":NaN,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping",}"#,
+        b"{'jsonrpc':'2.0'}",
+        b"not json",
+        b"",
+        &deep,
+    ];
+    check_refused(-32700, &bodies).await;
+}
+
+/// S07.
+#[tokio::test]
+async fn what_is_json_and_no_message_is_refused() {
+    let bodies: [&[u8]; 15] = [
+        br#"{"jsonrpc":"2.0","ID":1,"Method":"ping"}"#,
+        br#"{"JSONRPC":"2.0","id":1,"method":"ping"}"#,
+        br#"{"id":1,"method":"ping"}"#,
+        br#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":1e3,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":[1],"method":"ping"}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#,
+        br#"{"jsonrpc":"2.0","id":1}"#,
+        b"17",
+        b"[]",
+    ];
+    check_refused(-32600, &bodies).await;
 }
 
 /// S37, F36.

@@ -149,11 +149,11 @@ async fn headers_that_come_one_by_one_end_the_connection() {
         .await;
     let mut slow = gateway.connect().await;
     let dripping = async {
-        let mut bytes = b"GET /health HTTP/1.1\r\nx: "
+        let bytes = b"GET /health HTTP/1.1\r\nx: "
             .iter()
             .chain(std::iter::repeat(&b'x'));
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
-        while let Some(byte) = bytes.next() {
+        for byte in bytes {
             ticks.tick().await;
             if !slow.try_write(&[*byte]).await {
                 return;

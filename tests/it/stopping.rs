@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    Latch, LegacySession, Program, StdioClient, TestGateway, modern, until, within,
+    Latch, LegacySession, Program, Request, StdioClient, TestGateway, modern, until, within,
 };
 
 /// F41.
@@ -49,6 +49,10 @@ async fn calls_in_flight_are_finished_and_new_ones_are_refused() {
             (answer.header("retry-after"), answer.header("connection")),
             ("1", "close")
         );
+    }
+    for (path, status) in [("/readyz", 503), ("/livez", 200)] {
+        let answer = gateway.send(&Request::new("GET", path)).await;
+        assert_eq!(answer.status, status, "{path}");
     }
     let answer = idle.send(&modern::call("echo__echo", json!({}))).await;
     assert_eq!(answer.status, 503, "on a connection that was open, too");
@@ -206,7 +210,7 @@ async fn a_pipe_that_is_told_to_stop_ends_its_subscriptions_with_a_word() {
     gateway.finish().await;
 }
 
-fn counting(to: u32, delay_ms: u32) -> crate::support::Request {
+fn counting(to: u32, delay_ms: u32) -> Request {
     let arguments = json!({ "to": to, "delay_ms": delay_ms });
     modern::request(
         "tools/call",

@@ -14,6 +14,8 @@ mod plugins;
 
 mod program;
 
+mod records;
+
 mod stdio;
 
 pub(crate) use deadline::{until, within};

@@ -1,10 +1,11 @@
 //! Bearer tokens: who is let in, what each may see, and that none goes further than the gateway.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use toolgate::plugin::{ToolContext, ToolError, Tools};
 
-use crate::support::{LegacySession, Request, TestGateway, modern, plugin};
+use crate::support::{LegacySession, Program, Request, TestGateway, modern, plugin};
 
 const ANN: &str = "tg_ann-0123456789abcdef0123456789abcdef";
 const BOB: &str = "tg_bob-0123456789abcdef0123456789abcdef";
@@ -103,6 +104,15 @@ async fn nobody_is_let_in_without_a_token_that_is_known() {
             .await
             .status,
         401
+    );
+    let twice = list
+        .clone()
+        .token(ANN)
+        .header("authorization", &format!("Bearer {BOB}"));
+    assert_eq!(
+        gateway.send(&twice).await.status,
+        401,
+        "whose request is this?"
     );
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let answer = gateway
@@ -271,4 +281,36 @@ async fn credentials_of_a_client_do_not_reach_a_plugin() {
         }
     }
     gateway.finish().await;
+}
+
+/// S10: who tries is on record.
+#[tokio::test]
+async fn a_try_at_a_session_of_another_principal_is_recorded() {
+    let config = [
+        token("ann", ANN, ""),
+        token("bob", BOB, ""),
+        "[plugins.echo]\n".to_owned(),
+    ]
+    .concat();
+    let program = Program::serve(&config).await;
+    let opened = program
+        .send(&LegacySession::initialize("2025-11-25").token(ANN))
+        .await;
+    let id = opened.header("mcp-session-id");
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+    let stolen = Request::message(ping)
+        .header("mcp-session-id", id)
+        .token(BOB);
+    assert_eq!(program.send(&stolen).await.status, 404);
+    program.signal(Signal::TERM);
+    let (code, log) = program.ended().await;
+    assert_eq!(code, 0);
+    let tries: Vec<&String> = log
+        .iter()
+        .filter(|line| line.contains("session of another principal"))
+        .collect();
+    assert!(
+        matches!(tries[..], [line] if line.contains("bob") && !line.contains(id)),
+        "{log:#?}"
+    );
 }

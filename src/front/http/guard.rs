@@ -85,10 +85,10 @@ impl Guard {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;
         };
-        let port = host.get(authority.host().len()..).unwrap_or("@");
-        let port_is_sound = port.is_empty()
-            || port.starts_with(':') && port[1..].bytes().all(|byte| byte.is_ascii_digit());
-        if !port_is_sound {
+        // Neither user information before the name nor anything but a port after it.
+        let after = host.get(authority.host().len()..).unwrap_or("@");
+        let is_port = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !after.is_empty() && !after.strip_prefix(':').is_some_and(is_port) {
             return false;
         }
         let name = authority.host().to_ascii_lowercase();
@@ -201,6 +201,7 @@ mod tests {
             "127.0.0.1:80@evil.example",
             "localhost.evil",
             "localhost:80.evil",
+            "a@localhost",
             "",
             "a b",
         ] {

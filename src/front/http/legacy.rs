@@ -101,9 +101,8 @@ impl HttpFront {
                 return Err(NoSession::Version(version));
             }
         }
-        let id = only(headers, MCP_SESSION_ID)
-            .map_err(|()| NoSession::Ambiguous)?
-            .ok_or(NoSession::Missing)?;
+        let id = only(headers, MCP_SESSION_ID).map_err(|()| NoSession::Ambiguous)?;
+        let id = id.ok_or(NoSession::Missing)?;
         let id = id.to_str().map_err(|_| NoSession::Unknown)?;
         self.sessions
             .get(id, &caller.principal)

@@ -1,6 +1,6 @@
 //! A gateway in this process, from the text of a configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,13 +9,14 @@ use tempfile::TempDir;
 use toolgate::app::{App, Runtimes, compiled_in, launcher};
 use toolgate::builtin;
 use toolgate::config::{Env, load, resolve};
-use toolgate::dispatch::audit::NoSink;
+use toolgate::dispatch::audit::Sink;
 use toolgate::front::http::HttpFront;
 use toolgate::model::plugin_id::PluginId;
 use toolgate::plugin::{Factory, Plugin};
 use toolgate::registry::Registry;
 use toolgate::runtime::in_process::InProcess;
 
+use crate::support::records::Records;
 use crate::support::{Answer, Connection, Request, until, within};
 
 /// A running gateway. It must be finished, so that what it leaves behind is seen.
@@ -23,6 +24,8 @@ pub(crate) struct TestGateway {
     pub(crate) app: Arc<App>,
     pub(crate) front: Arc<HttpFront>,
     pub(crate) address: SocketAddr,
+    /// One record per call.
+    pub(crate) records: Arc<Records>,
     folder: TempDir,
     finished: bool,
 }
@@ -110,6 +113,13 @@ impl TestGateway {
             supervisor.len()
         );
         assert!(self.front.sessions().is_empty(), "sessions are left");
+        let records = self.records.all();
+        let calls: HashSet<u64> = records.iter().map(|record| record.call).collect();
+        assert_eq!(
+            calls.len(),
+            records.len(),
+            "a call has two records: {records:?}"
+        );
     }
 }
 
@@ -126,12 +136,6 @@ impl Builder {
     /// The text of its `toolgate.toml`. The plugin `echo` and those of the test are in it whether named or not.
     pub(crate) fn config(mut self, text: &str) -> Self {
         self.config = text.to_owned();
-        self
-    }
-
-    /// Sets a variable of its environment, which has only `PATH` otherwise.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -195,7 +199,13 @@ impl Builder {
         let helper =
             cfg!(target_os = "linux").then(|| PathBuf::from(env!("CARGO_BIN_EXE_toolgate")));
         let runtimes = Runtimes::new(self.in_process, launcher(&env, helper));
-        let app = Arc::new(App::new(&loaded, resolution, &runtimes, Arc::new(NoSink)));
+        let records = Arc::new(Records::default());
+        let app = Arc::new(App::new(
+            &loaded,
+            resolution,
+            &runtimes,
+            Arc::clone(&records) as Arc<dyn Sink>,
+        ));
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (front, address) = app.open_http(any_port).await.expect("a port is free");
         app.start();
@@ -203,11 +213,15 @@ impl Builder {
             app,
             front,
             address,
+            records,
             folder,
             finished: false,
         };
-        let settled = || self.unsettled || gateway.registry().is_settled();
-        until("the plugins start", settled).await;
+        if !self.unsettled {
+            until("the plugins start", || gateway.registry().is_settled()).await;
+            // What they offer is known now, and need not be listed yet.
+            gateway.app.desk.registry().rebuilt_catalog();
+        }
         gateway
     }
 }

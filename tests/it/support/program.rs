@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::support::{Answer, Connection, Request, within};
+use crate::support::{Answer, Connection, Request, until, within};
 
 /// Runs the program and says with what code it ended. A shell waits for it: gateways in the test process collect every
 /// child that ended, also ours.
@@ -102,16 +102,33 @@ impl Program {
                 break address.parse().expect("an address");
             }
         };
-        let pid = pid.expect("a process id");
-        Self {
+        let program = Self {
             address,
-            pid,
+            pid: pid.expect("a process id"),
             shell,
             log,
             over: false,
             _child: child,
             _folder: folder,
-        }
+        };
+        let ready = Request::new("GET", "/readyz");
+        within("its plugins start", async {
+            while program.send(&ready).await.status != 200 {}
+        })
+        .await;
+        until("it listens to signals", || program.catches(Signal::INT)).await;
+        program
+    }
+
+    /// Whether it has asked the system for this signal, which would end it at once otherwise.
+    fn catches(&self, signal: Signal) -> bool {
+        let pid = self.pid.as_raw_nonzero();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+        let status = status.expect("the program runs on Linux");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let bit = signal.as_raw() - 1;
+        caught.expect("a mask of signals") >> bit & 1 == 1
     }
 
     pub(crate) async fn connect(&self) -> Connection {
