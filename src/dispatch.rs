@@ -168,6 +168,12 @@ impl Dispatcher {
         if let Some(entry) = self.registry.with_catalog(found) {
             return Ok(entry);
         }
+        // A plugin that has just started is known a moment before its tools are listed.
+        if self.registry.catch_up()
+            && let Some(entry) = self.registry.with_catalog(found)
+        {
+            return Ok(entry);
+        }
         if let Some(woken) = Box::pin(self.registry.wake(name, &context.caller)).await {
             woken?;
             if let Some(entry) = self.registry.with_catalog(found) {

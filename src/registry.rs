@@ -171,9 +171,7 @@ impl Registry {
         let now = Catalog::of(&self.plugins, self.alphabet, &self.rules);
         let before = self.catalog.load();
         let lists_same = now.same_as(&before);
-        if !lists_same || !now.hides_same_as(&before) {
-            self.catalog.store(Arc::new(now));
-        }
+        self.catalog.store(Arc::new(now));
         if !lists_same {
             self.tell();
         }
@@ -229,6 +227,15 @@ impl Registry {
     /// All plugins, in order.
     pub fn plugins(&self) -> &[Arc<Plugin>] {
         &self.plugins
+    }
+
+    /// Takes in what plugins have said since the catalog was made; whether there was anything.
+    pub fn catch_up(&self) -> bool {
+        let behind = !self.catalog.load().is_current(&self.plugins);
+        if behind {
+            self.rebuild();
+        }
+        behind
     }
 
     /// Wakes the plugin that a tool of that name would belong to, if what it offers is not known. `None` when there is

@@ -44,6 +44,10 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
+        let mut signals = match Signals::catch() {
+            Ok(signals) => signals,
+            Err(err) => return failure(&format!("could not catch signals: {err}")),
+        };
         let address = loaded.config.server.listen;
         let (front, address) = match app.open_http(address).await {
             Ok(opened) => opened,
@@ -51,7 +55,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
         };
         app.start();
         output::complain(&format!("listening on http://{address}"));
-        let signal = signalled().await;
+        let signal = signals.next().await;
         tracing::info!("Stopping after {signal}");
         let drain = Duration::from_millis(loaded.config.server.drain_ms);
         let stop = async {
@@ -66,7 +70,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
         };
         tokio::select! {
             () = stop => {}
-            signal = signalled() => tracing::warn!("Ending at once after a second {signal}"),
+            signal = signals.next() => tracing::warn!("Ending at once after a second {signal}"),
             () = tokio::time::sleep(drain + LAST_RESORT) => tracing::error!("Could not stop in time"),
         }
         ExitCode::SUCCESS
@@ -75,28 +79,48 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
     code
 }
 
-/// Waits for SIGTERM or SIGINT.
+/// The signals that ask the program to stop. They are caught from the moment this is made.
 #[cfg(unix)]
-pub(super) async fn signalled() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
+pub(super) struct Signals([(&'static str, tokio::signal::unix::Signal); 2]);
 
-    let (Ok(mut term), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+#[cfg(unix)]
+impl Signals {
+    /// Must be called on the runtime.
+    pub(super) fn catch() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self([
+            ("SIGTERM", signal(SignalKind::terminate())?),
+            ("SIGINT", signal(SignalKind::interrupt())?),
+        ]))
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) -> &'static str {
+        let [(term, terms), (interrupt, interrupts)] = &mut self.0;
+        tokio::select! {
+            _ = terms.recv() => term,
+            _ = interrupts.recv() => interrupt,
+        }
     }
 }
 
-/// Waits for Ctrl-C.
+/// What asks the program to stop.
 #[cfg(not(unix))]
-pub(super) async fn signalled() -> &'static str {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => "Ctrl-C",
-        Err(_) => std::future::pending().await,
+pub(super) struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    /// Must be called on the runtime.
+    pub(super) fn catch() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) -> &'static str {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => "Ctrl-C",
+            Err(_) => std::future::pending().await,
+        }
     }
 }

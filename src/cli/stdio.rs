@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::serve::signalled;
+use crate::cli::serve::Signals;
 use crate::cli::{Context, failure, tokio_runtime};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
@@ -28,6 +28,10 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
+        let mut signals = match Signals::catch() {
+            Ok(signals) => signals,
+            Err(err) => return failure(&format!("could not catch signals: {err}")),
+        };
         app.start();
         let stop = CancellationToken::new();
         let stopping = stop.clone();
@@ -35,7 +39,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
         tokio::pin!(serve);
         tokio::select! {
             () = &mut serve => {}
-            signal = signalled() => {
+            signal = signals.next() => {
                 tracing::info!("Stopping after {signal}");
                 stopping.cancel();
                 serve.await;
@@ -43,7 +47,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
         }
         tokio::select! {
             _ = app.stop() => {}
-            _ = signalled() => {}
+            _ = signals.next() => {}
         }
         ExitCode::SUCCESS
     });

@@ -14,6 +14,7 @@ use crate::model::plugin_id::PluginId;
 use crate::registry::naming::{Alphabet, listed_name};
 use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
+use crate::runtime::Surface;
 use crate::schema::Schema;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
@@ -62,6 +63,8 @@ pub struct Hidden {
 /// All tools at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
+    /// What each plugin offered, in order, as far as that was known.
+    surfaces: Vec<Option<Arc<Surface>>>,
     by_name: HashMap<Arc<str>, Arc<Entry>>,
     in_order: Vec<Arc<Entry>>,
     hidden: Vec<Hidden>,
@@ -77,6 +80,7 @@ impl Catalog {
         let mut catalog = Self::default();
         let mut taken = HashMap::new();
         for plugin in plugins {
+            catalog.surfaces.push(plugin.known_surface());
             catalog.take_in(plugin, (alphabet, rules), &mut taken);
         }
         catalog
@@ -130,6 +134,18 @@ impl Catalog {
                 }
             }
         }
+    }
+
+    /// Whether the plugins offer what they did when it was made.
+    pub fn is_current(&self, plugins: &[Arc<Plugin>]) -> bool {
+        let same = |(then, plugin): (&Option<Arc<Surface>>, &Arc<Plugin>)| match (
+            then,
+            plugin.known_surface(),
+        ) {
+            (Some(then), Some(now)) => Arc::ptr_eq(then, &now),
+            (then, now) => then.is_none() && now.is_none(),
+        };
+        self.surfaces.len() == plugins.len() && self.surfaces.iter().zip(plugins).all(same)
     }
 
     /// The tool of that name, if `caller` may see it.
@@ -198,11 +214,6 @@ impl Catalog {
         }
         out.push(b'}');
         out
-    }
-
-    /// Whether both leave out the same, for the same reasons.
-    pub fn hides_same_as(&self, other: &Self) -> bool {
-        self.hidden == other.hidden
     }
 
     /// Whether both list the same to everyone.

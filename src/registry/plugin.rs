@@ -79,8 +79,13 @@ impl Plugin {
 
     /// What it offers, as far as is known: from an instance, or else what the manifest declares.
     pub fn surface(&self) -> Arc<Surface> {
-        let known = self.pool.surface().borrow().clone();
-        known.unwrap_or_else(|| Arc::new(self.declared()))
+        self.known_surface()
+            .unwrap_or_else(|| Arc::new(self.declared()))
+    }
+
+    /// What its instances offer, once one has started.
+    pub fn known_surface(&self) -> Option<Arc<Surface>> {
+        self.pool.surface().borrow().clone()
     }
 
     /// Whether its surface comes from an instance.

@@ -128,8 +128,8 @@ impl Peer {
 
 /// Shakes hands as `choice` says. With `Auto`, a server that is silent at the probe is asked to `initialize`: it may
 /// only be slow to start, as one is whose packages are being fetched, and must not lose what it has done so far. One
-/// that is silent at that too, or dies of the probe, is a fault of the reason [`PROBE_FAILED`]: it is to be started
-/// again and shaken hands with as a legacy one.
+/// that dies of the probe is a fault of the reason [`PROBE_FAILED`]: it is to be started again and shaken hands with as
+/// a legacy one.
 pub(crate) async fn open(
     link: &dyn Link,
     choice: EraChoice,
@@ -150,8 +150,7 @@ pub(crate) async fn open(
             Probe::Modern(peer) => Ok(peer),
             Probe::Legacy => initialize(link, host, deadline).await,
             Probe::Inconclusive(fault) if fault.kind == FaultKind::Timeout => {
-                let shaken = initialize(link, host, deadline / 3 * 2).await;
-                shaken.map_err(|fault| fault.because(PROBE_FAILED))
+                initialize(link, host, deadline / 3 * 2).await
             }
             Probe::Inconclusive(fault) => Err(fault.because(PROBE_FAILED)),
         },

@@ -89,7 +89,10 @@ impl McpStdio {
         let mut eras = self.eras.lock().expect("no holder of this lock panics");
         match started {
             Ok(child) => drop(eras.insert(plugin.clone(), Memory::Speaks(child.server.peer.era()))),
-            Err(fault) if choice == EraChoice::Auto && fault.reason == PROBE_FAILED => {
+            Err(fault)
+                if choice == EraChoice::Auto
+                    && matches!(fault.reason, PROBE_FAILED | START_TIMEOUT) =>
+            {
                 eras.insert(plugin.clone(), Memory::MayDieOfTheQuestion);
             }
             Err(_) => drop(eras.remove(plugin)),
@@ -193,16 +196,24 @@ impl Runtime for McpStdio {
         let choice = self.era(&manifest);
         let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
         let started = tokio::time::timeout(deadline, self.attempt(&manifest, &host, choice)).await;
-        let started = started.unwrap_or_else(|_| {
-            let message = format!(
-                "plugin `{}` did not start within {} ms",
-                manifest.id, manifest.limits.start_timeout_ms
-            );
-            Err(Fault::new(FaultKind::Unavailable, message).because("start_timeout"))
-        });
+        let started = match started {
+            Ok(Err(fault)) if fault.kind == FaultKind::Timeout => Err(too_slow(&manifest)),
+            Ok(started) => started,
+            Err(_) => Err(too_slow(&manifest)),
+        };
         self.learn(&manifest.id, choice, &started);
         Ok(started?)
     }
+}
+
+/// The reason of a start that took too long.
+const START_TIMEOUT: &str = "start_timeout";
+
+fn too_slow(manifest: &Manifest) -> Fault {
+    let (id, bound) = (&manifest.id, manifest.limits.start_timeout_ms);
+    let message =
+        format!("plugin `{id}` did not start within {bound} ms (`limits.start_timeout_ms`)");
+    Fault::new(FaultKind::Unavailable, message).because(START_TIMEOUT)
 }
 
 fn why_ended(plugin: PluginId, process: Process, tail: Arc<Tail>) -> crate::runtime::lines::Why {
