@@ -125,7 +125,10 @@ impl Lines {
     }
 
     fn session(&self) -> Option<Arc<Session>> {
-        self.session.lock().expect("no holder of this lock panics").clone()
+        self.session
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// The client that something without an address is for, if that can be said.

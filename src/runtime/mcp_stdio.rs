@@ -193,13 +193,21 @@ impl Runtime for McpStdio {
         let choice = self.era(&manifest);
         let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
         let started = tokio::time::timeout(deadline, self.attempt(&manifest, &host, choice)).await;
-        let started = started.unwrap_or_else(|_| {
+        let late = || {
             let message = format!(
                 "plugin `{}` did not start within {} ms",
                 manifest.id, manifest.limits.start_timeout_ms
             );
-            Err(Fault::new(FaultKind::Unavailable, message).because("start_timeout"))
-        });
+            Fault::new(FaultKind::Unavailable, message).because("start_timeout")
+        };
+        let started = match started {
+            // A request of the handshake may have had the same deadline, and been the first to miss it.
+            Ok(Err(fault)) if fault.kind == FaultKind::Timeout && fault.reason != PROBE_FAILED => {
+                Err(late())
+            }
+            Ok(started) => started,
+            Err(_) => Err(late()),
+        };
         self.learn(&manifest.id, choice, &started);
         Ok(started?)
     }

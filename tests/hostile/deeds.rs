@@ -12,16 +12,29 @@ use crate::{Next, Server, family, members};
 /// Carries out a call, and notes it in the ledger.
 pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
     let parts = members(params);
-    let name: String = parts.get("name").and_then(|name| serde_json::from_str(name.get()).ok()).unwrap_or_default();
-    let arguments = parts.get("arguments").map_or("{}", |arguments| arguments.get());
+    let name: String = parts
+        .get("name")
+        .and_then(|name| serde_json::from_str(name.get()).ok())
+        .unwrap_or_default();
+    let arguments = parts
+        .get("arguments")
+        .map_or("{}", |arguments| arguments.get());
     server.options.note(&format!("call {name} {id}"));
-    let call = Call { server, id, params, arguments };
+    let call = Call {
+        server,
+        id,
+        params,
+        arguments,
+    };
     match name.as_str() {
         "crash" => std::process::abort(),
         "die" => call.die(),
         "exit" => return call.exit(),
         "half_line" => {
-            server.voice.raw(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"te"#).as_bytes());
+            server.voice.raw(
+                format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"te"#)
+                    .as_bytes(),
+            );
             return Next::Exit(0);
         }
         "answer_then_die" => {
@@ -29,7 +42,11 @@ pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
             return Next::Exit(0);
         }
         "hang" => {}
-        "late" => server.late.lock().expect("no holder of this lock panics").push(id.to_owned()),
+        "late" => server
+            .late
+            .lock()
+            .expect("no holder of this lock panics")
+            .push(id.to_owned()),
         "freeze" => return Next::Freeze,
         "pause" => call.pause(),
         "gather" => call.gather(),
@@ -59,7 +76,10 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn text(&self, text: &str) {
-        self.server.voice.result(self.id, &json!({ "content": [{ "type": "text", "text": text }] }).to_string());
+        self.server.voice.result(
+            self.id,
+            &json!({ "content": [{ "type": "text", "text": text }] }).to_string(),
+        );
     }
 
     fn value(&self, value: &serde_json::Value) {
@@ -67,11 +87,17 @@ impl Call<'_> {
     }
 
     fn raw(&self, value: &str) {
-        self.server.voice.result(self.id, &format!(r#"{{"content":[],"structuredContent":{value}}}"#));
+        self.server.voice.result(
+            self.id,
+            &format!(r#"{{"content":[],"structuredContent":{value}}}"#),
+        );
     }
 
     fn number(&self, key: &str, default: u64) -> u64 {
-        members(self.arguments).get(key).and_then(|number| number.get().parse().ok()).unwrap_or(default)
+        members(self.arguments)
+            .get(key)
+            .and_then(|number| number.get().parse().ok())
+            .unwrap_or(default)
     }
 
     /// The tools that only answer.
@@ -81,7 +107,9 @@ impl Call<'_> {
             "params" => self.raw(self.params),
             "odd" => self.odd(),
             "pid" => self.text(&std::process::id().to_string()),
-            "count" => self.text(&(self.server.count.fetch_add(1, Ordering::SeqCst) + 1).to_string()),
+            "count" => {
+                self.text(&(self.server.count.fetch_add(1, Ordering::SeqCst) + 1).to_string())
+            }
             "env" => self.value(&json!(std::env::vars().collect::<BTreeMap<_, _>>())),
             "argv" => self.value(&json!({ "argv": std::env::args().skip(1).collect::<Vec<_>>() })),
             "fds" => self.fds(),
@@ -142,7 +170,9 @@ impl Call<'_> {
 
     /// Reads nothing until a file is there.
     fn pause(&self) {
-        let path = members(self.arguments).get("until").map_or_else(String::new, |path| path.get().to_owned());
+        let path = members(self.arguments)
+            .get("until")
+            .map_or_else(String::new, |path| path.get().to_owned());
         let path: String = serde_json::from_str(&path).expect("the path of a file");
         while !std::path::Path::new(&path).exists() {
             std::thread::sleep(std::time::Duration::from_millis(1));
@@ -152,7 +182,10 @@ impl Call<'_> {
 
     fn die(&self) {
         let own = std::process::id().to_string();
-        std::process::Command::new("kill").args(["-9", &own]).status().ok();
+        std::process::Command::new("kill")
+            .args(["-9", &own])
+            .status()
+            .ok();
     }
 
     fn exit(&self) -> Next {
@@ -163,28 +196,48 @@ impl Call<'_> {
     /// Answers when as many calls as it says have come, the last one first.
     fn gather(&self) {
         let of = usize::try_from(self.number("of", 2)).expect("fits");
-        let mut gathered = self.server.gathered.lock().expect("no holder of this lock panics");
+        let mut gathered = self
+            .server
+            .gathered
+            .lock()
+            .expect("no holder of this lock panics");
         gathered.push((self.id.to_owned(), self.arguments.to_owned()));
         if gathered.len() >= of {
             for (id, arguments) in gathered.drain(..).rev() {
-                self.server.voice.result(&id, &format!(r#"{{"content":[],"structuredContent":{arguments}}}"#));
+                self.server.voice.result(
+                    &id,
+                    &format!(r#"{{"content":[],"structuredContent":{arguments}}}"#),
+                );
             }
         }
     }
 
     /// Progress under the token of the call, some under others, and then the answer.
     fn progress(&self) {
-        let meta = members(self.params).get("_meta").map_or_else(String::new, |meta| meta.get().to_owned());
-        let token = members(&meta).get("progressToken").map_or_else(|| "null".to_owned(), |token| token.get().to_owned());
-        for (token, n) in [(&*token, 1), ("\"stranger\"", 2), ("424242", 3), (&*token, 4)] {
-            let params = format!(r#"{{"progressToken":{token},"progress":{n},"total":4.0,"x":{{"b":1,"a":2}}}}"#);
+        let meta = members(self.params)
+            .get("_meta")
+            .map_or_else(String::new, |meta| meta.get().to_owned());
+        let token = members(&meta)
+            .get("progressToken")
+            .map_or_else(|| "null".to_owned(), |token| token.get().to_owned());
+        for (token, n) in [
+            (&*token, 1),
+            ("\"stranger\"", 2),
+            ("424242", 3),
+            (&*token, 4),
+        ] {
+            let params = format!(
+                r#"{{"progressToken":{token},"progress":{n},"total":4.0,"x":{{"b":1,"a":2}}}}"#
+            );
             self.server.voice.notify("notifications/progress", &params);
         }
         self.value(&json!({ "token": token }));
     }
 
     fn log(&self) {
-        let text = members(self.arguments).get("text").map_or_else(|| "\"\"".to_owned(), |text| text.get().to_owned());
+        let text = members(self.arguments)
+            .get("text")
+            .map_or_else(|| "\"\"".to_owned(), |text| text.get().to_owned());
         let params = format!(r#"{{"level":"error","logger":"hostile","data":{text},"x":1.0}}"#);
         self.server.voice.notify("notifications/message", &params);
         self.text("logged");
@@ -192,7 +245,10 @@ impl Call<'_> {
 
     fn flood(&self) {
         for n in 0..self.number("count", 10_000) {
-            self.server.voice.notify("notifications/message", &format!(r#"{{"level":"error","data":{n}}}"#));
+            self.server.voice.notify(
+                "notifications/message",
+                &format!(r#"{{"level":"error","data":{n}}}"#),
+            );
         }
         self.text("flooded");
     }
@@ -201,7 +257,10 @@ impl Call<'_> {
         let server = Arc::clone(self.server);
         std::thread::spawn(move || {
             loop {
-                server.voice.notify("notifications/message", r#"{"level":"error","data":"on and on"}"#);
+                server.voice.notify(
+                    "notifications/message",
+                    r#"{"level":"error","data":"on and on"}"#,
+                );
             }
         });
     }
@@ -216,11 +275,17 @@ impl Call<'_> {
     }
 
     fn fds(&self) {
-        let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        let open = std::fs::read_dir("/proc/self/fd")
+            .into_iter()
+            .flatten()
+            .flatten();
         let targets: BTreeMap<String, String> = open
             .filter_map(|entry| {
                 let target = std::fs::read_link(entry.path()).ok()?;
-                Some((entry.file_name().into_string().ok()?, target.to_string_lossy().into_owned()))
+                Some((
+                    entry.file_name().into_string().ok()?,
+                    target.to_string_lossy().into_owned(),
+                ))
             })
             .collect();
         self.value(&json!(targets));
@@ -230,7 +295,9 @@ impl Call<'_> {
     fn grow(&self, count: u64) {
         for _ in 0..count {
             self.server.grown.fetch_add(1, Ordering::SeqCst);
-            self.server.voice.notify("notifications/tools/list_changed", "{}");
+            self.server
+                .voice
+                .notify("notifications/tools/list_changed", "{}");
         }
         self.text("grown");
     }

@@ -21,7 +21,11 @@ pub(crate) fn become_deaf(arguments: &[String]) -> ExitCode {
 
     let own = std::env::current_exe().expect("a program knows its path");
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", r#"trap '' TERM; exec "$0" "$@""#]).arg(own).args(arguments).env(DEAF, "1");
+    command
+        .args(["-c", r#"trap '' TERM; exec "$0" "$@""#])
+        .arg(own)
+        .args(arguments)
+        .env(DEAF, "1");
     panic!("{}", command.exec())
 }
 
@@ -40,12 +44,29 @@ pub(crate) fn beget(options: &Options) -> Vec<u32> {
     let mut plain = Command::new(&own);
     plain.stdin(Stdio::null());
     let mut grouped = Command::new(&own);
-    grouped.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+    grouped
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .process_group(0);
     let mut session = Command::new("setsid");
-    session.arg(&own).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let start = |command: &mut Command| command.arg(ARGUMENT).spawn().expect("a grandchild starts").id();
-    let pids: Vec<u32> = [&mut plain, &mut grouped, &mut session].into_iter().map(start).collect();
-    pids.iter().for_each(|pid| options.note(&format!("child {pid}")));
+    session
+        .arg(&own)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let start = |command: &mut Command| {
+        command
+            .arg(ARGUMENT)
+            .spawn()
+            .expect("a grandchild starts")
+            .id()
+    };
+    let pids: Vec<u32> = [&mut plain, &mut grouped, &mut session]
+        .into_iter()
+        .map(start)
+        .collect();
+    pids.iter()
+        .for_each(|pid| options.note(&format!("child {pid}")));
     pids
 }
 

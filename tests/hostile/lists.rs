@@ -5,10 +5,44 @@ use crate::options::{List, Options};
 
 /// The tools that do what `deeds` says of them.
 const TOOLS: [&str; 38] = [
-    "echo", "params", "pid", "count", "env", "fds", "argv", "crash", "die", "exit", "half_line", "hang", "late",
-    "freeze", "gather", "progress", "log", "flood", "flood_forever", "huge_line", "not_utf8", "no_jsonrpc", "deep",
-    "wrong_id", "no_object", "result_and_error", "strange_type", "cut_json", "batch", "twice", "stderr", "family",
-    "grow", "storm", "refuse", "answer_then_die", "big", "pause",
+    "echo",
+    "params",
+    "pid",
+    "count",
+    "env",
+    "fds",
+    "argv",
+    "crash",
+    "die",
+    "exit",
+    "half_line",
+    "hang",
+    "late",
+    "freeze",
+    "gather",
+    "progress",
+    "log",
+    "flood",
+    "flood_forever",
+    "huge_line",
+    "not_utf8",
+    "no_jsonrpc",
+    "deep",
+    "wrong_id",
+    "no_object",
+    "result_and_error",
+    "strange_type",
+    "cut_json",
+    "batch",
+    "twice",
+    "stderr",
+    "family",
+    "grow",
+    "storm",
+    "refuse",
+    "answer_then_die",
+    "big",
+    "pause",
 ];
 
 /// A definition with everything in it that a proxy could lose.
@@ -16,10 +50,15 @@ pub(crate) const ODD: &str = include_str!("odd.json");
 
 /// A page of the list, the one that `params` asks for.
 pub(crate) fn page(options: &Options, grown: u64, params: &str) -> String {
-    let cursor = members(params).get("cursor").map_or(0, |cursor| cursor.get().trim_matches('"').parse().unwrap_or(0_u64));
+    let cursor = members(params).get("cursor").map_or(0, |cursor| {
+        cursor.get().trim_matches('"').parse().unwrap_or(0_u64)
+    });
     let (tools, next) = match options.list {
         List::Honest => (honest(grown), None),
-        List::Many(count) => ((0..count).map(|n| plain(&format!("tool_{n}"))).collect(), None),
+        List::Many(count) => (
+            (0..count).map(|n| plain(&format!("tool_{n}"))).collect(),
+            None,
+        ),
         List::Endless => (vec![plain(&format!("tool_{cursor}"))], Some(cursor + 1)),
         List::Circle => (vec![plain(&format!("tool_{cursor}"))], Some(1)),
         List::Long(bytes) => (vec![plain("short"), long(bytes)], None),
@@ -37,7 +76,10 @@ fn plain(name: &str) -> String {
 }
 
 fn long(bytes: usize) -> String {
-    format!(r#"{{"name":"long","description":"{}","inputSchema":{{"type":"object"}}}}"#, "d".repeat(bytes))
+    format!(
+        r#"{{"name":"long","description":"{}","inputSchema":{{"type":"object"}}}}"#,
+        "d".repeat(bytes)
+    )
 }
 
 fn honest(grown: u64) -> Vec<String> {

@@ -53,7 +53,10 @@ pub(crate) struct Heard {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == family::ARGUMENT) {
+    if arguments
+        .first()
+        .is_some_and(|first| first == family::ARGUMENT)
+    {
         park();
     }
     let options = Options::read(&arguments);
@@ -144,13 +147,17 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
             );
         }
         "ping" | "logging/setLevel" => {
-            server.options.note(message.method.trim_start_matches("logging/"));
+            server
+                .options
+                .note(message.method.trim_start_matches("logging/"));
             server.voice.result(id, "{}");
         }
         "tools/list" => {
             server.options.note("list");
             let grown = server.grown.load(Ordering::SeqCst);
-            server.voice.result(id, &lists::page(&server.options, grown, &message.params));
+            server
+                .voice
+                .result(id, &lists::page(&server.options, grown, &message.params));
         }
         "tools/call" => return deeds::call(server, id, &message.params),
         _ => server.voice.error(id, -32601, "Method not found"),
@@ -160,11 +167,16 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
 
 fn told(server: &Server, message: &Heard) -> Next {
     if message.method == "notifications/cancelled" {
-        let id = members(&message.params).get("requestId").map_or_else(String::new, |id| id.get().to_owned());
+        let id = members(&message.params)
+            .get("requestId")
+            .map_or_else(String::new, |id| id.get().to_owned());
         server.options.note(&format!("cancelled {id}"));
         let mut late = server.late.lock().expect("no holder of this lock panics");
         if let Some(at) = late.iter().position(|waiting| *waiting == id) {
-            server.voice.result(&late.remove(at), r#"{"content":[{"type":"text","text":"late"}]}"#);
+            server.voice.result(
+                &late.remove(at),
+                r#"{"content":[{"type":"text","text":"late"}]}"#,
+            );
         }
     }
     Next::Read

@@ -5,6 +5,7 @@
 //! | `--era legacy`, `modern`, `both` | which handshakes it answers; `legacy` when left out |
 //! | `--discover silent`, `die` | what an early `server/discover` does to it, instead of an answer |
 //! | `--start hang`, `exit:CODE` | it never speaks, or ends at once after some words on stderr |
+//! | `--needs FILE` | it ends at once, with code 3, while that file is not there |
 //! | `--list many:N`, `endless`, `circle`, `long:BYTES`, `malformed` | instead of its honest list |
 //! | `--garbage` | lines that are no messages before each message |
 //! | `--deaf` | ignores the end of its input, and SIGTERM |
@@ -107,12 +108,16 @@ impl Options {
             ("--discover", "silent") => self.discover = Discover::Silent,
             ("--discover", "die") => self.discover = Discover::Die,
             ("--start", "hang") => self.start = Start::Hang,
-            ("--start", "exit") => self.start = Start::Exit(u8::try_from(number()).expect("an exit code")),
+            ("--start", "exit") => {
+                self.start = Start::Exit(u8::try_from(number()).expect("an exit code"))
+            }
             ("--list", "many") => self.list = List::Many(number()),
             ("--list", "endless") => self.list = List::Endless,
             ("--list", "circle") => self.list = List::Circle,
             ("--list", "long") => self.list = List::Long(number()),
             ("--list", "malformed") => self.list = List::Malformed,
+            ("--needs", _) if !std::path::Path::new(value).exists() => self.start = Start::Exit(3),
+            ("--needs", _) => {}
             ("--ledger", _) => self.ledger = Some(value.into()),
             _ => panic!("unknown argument {name} {value}"),
         }
@@ -126,6 +131,7 @@ impl Options {
             .create(true)
             .open(path)
             .expect("the ledger can be written");
-        file.write_all(format!("{line}\n").as_bytes()).expect("the ledger can be written");
+        file.write_all(format!("{line}\n").as_bytes())
+            .expect("the ledger can be written");
     }
 }

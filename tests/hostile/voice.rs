@@ -22,7 +22,10 @@ pub(crate) struct Voice {
 
 impl Voice {
     pub(crate) fn new(garbage: bool) -> Self {
-        Self { out: Mutex::new(std::io::stdout()), garbage }
+        Self {
+            out: Mutex::new(std::io::stdout()),
+            garbage,
+        }
     }
 
     fn out(&self) -> MutexGuard<'_, Stdout> {
@@ -40,7 +43,9 @@ impl Voice {
     pub(crate) fn line(&self, text: &str) {
         let mut bytes = Vec::with_capacity(text.len() + 1);
         if self.garbage {
-            GARBAGE.iter().for_each(|line| bytes.extend([line, &b"\n"[..]].concat()));
+            GARBAGE
+                .iter()
+                .for_each(|line| bytes.extend([line, &b"\n"[..]].concat()));
         }
         bytes.extend_from_slice(text.as_bytes());
         bytes.push(b'\n');
@@ -48,14 +53,20 @@ impl Voice {
     }
 
     pub(crate) fn result(&self, id: &str, result: &str) {
-        self.line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#));
+        self.line(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#
+        ));
     }
 
     pub(crate) fn error(&self, id: &str, code: i64, message: &str) {
-        self.line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{message}"}}}}"#));
+        self.line(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{message}"}}}}"#
+        ));
     }
 
     pub(crate) fn notify(&self, method: &str, params: &str) {
-        self.line(&format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#));
+        self.line(&format!(
+            r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#
+        ));
     }
 }

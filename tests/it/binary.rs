@@ -73,7 +73,9 @@ impl Binary {
 
     /// The next line of its output; `None` at the end.
     pub(crate) async fn line(&mut self) -> Option<String> {
-        within("it writes", self.output.next_line()).await.expect("UTF-8")
+        within("it writes", self.output.next_line())
+            .await
+            .expect("UTF-8")
     }
 
     /// Ends its input.
@@ -83,30 +85,47 @@ impl Binary {
 
     /// Sends it SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::TERM).expect("it runs");
+        let pid = i32::try_from(self.pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::TERM)
+            .expect("it runs");
     }
 
     /// Waits for its end; gives its exit code.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
-        within("it ends", self.child.wait()).await.expect("it is ours").code()
+        within("it ends", self.child.wait())
+            .await
+            .expect("it is ours")
+            .code()
     }
 
     /// The most memory it ever held, in KiB.
     pub(crate) fn peak_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("Linux tells");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number")
     }
 
     /// How many of its children have ended and were not waited for.
     pub(crate) fn zombies(&self) -> usize {
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let stats = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        let stats =
+            processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
         let parent = self.pid.to_string();
         stats
             .filter(|stat| {
-                let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+                let mut fields = stat
+                    .rsplit_once(") ")
+                    .map_or("", |(_, rest)| rest)
+                    .split(' ');
                 fields.next() == Some("Z") && fields.next() == Some(&parent)
             })
             .count()

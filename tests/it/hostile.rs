@@ -30,10 +30,15 @@ pub(crate) struct Ledger {
 pub(crate) fn program() -> PathBuf {
     let gateway = Path::new(env!("CARGO_BIN_EXE_toolgate"));
     let program = gateway.with_file_name("examples").join("hostile");
-    let built = program.metadata().and_then(|program| program.modified()).ok();
+    let built = program
+        .metadata()
+        .and_then(|program| program.modified())
+        .ok();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
     let sources = std::fs::read_dir(sources).into_iter().flatten().flatten();
-    let newest = sources.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
+    let newest = sources
+        .filter_map(|file| file.metadata().ok()?.modified().ok())
+        .max();
     assert!(
         built.is_some() && built >= newest,
         "the hostile server is not built as it is written; `cargo test` does that, or `cargo build --example hostile`"
@@ -90,7 +95,13 @@ impl Hostile {
     pub(crate) fn text(&self) -> String {
         let mut command = vec![program().to_string_lossy().into_owned()];
         command.extend(self.arguments.iter().cloned());
-        let Self { id, keys, section, limits, .. } = self;
+        let Self {
+            id,
+            keys,
+            section,
+            limits,
+            ..
+        } = self;
         format!(
             "[plugins.{id}]\nruntime = \"mcp_stdio\"\n{keys}[plugins.{id}.mcp_stdio]\ncommand = {}\n{section}[plugins.{id}.limits]\n{limits}",
             Value::from(command)
@@ -106,7 +117,10 @@ impl Hostile {
 /// A gateway with these plugins.
 pub(crate) async fn gateway_of(plugins: &[&Hostile]) -> TestGateway {
     let texts: Vec<String> = plugins.iter().map(|plugin| plugin.text()).collect();
-    TestGateway::builder().config(&texts.join("\n")).build().await
+    TestGateway::builder()
+        .config(&texts.join("\n"))
+        .build()
+        .await
 }
 
 impl Ledger {
@@ -151,26 +165,37 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 
 /// Waits until none of these processes runs.
 pub(crate) async fn all_gone(pids: &[u32]) {
-    until("its processes are gone", || !pids.iter().any(|pid| is_alive(*pid))).await;
+    until("its processes are gone", || {
+        !pids.iter().any(|pid| is_alive(*pid))
+    })
+    .await;
 }
 
 /// Ends a process the hard way.
 pub(crate) fn kill(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::KILL)
         .expect("the process is there");
 }
 
 /// Calls a tool as a modern client, on a connection of its own.
 pub(crate) async fn call(address: SocketAddr, tool: &str, arguments: Value) -> Answer {
-    Connection::open(address).await.send(&modern::call(tool, arguments)).await
+    Connection::open(address)
+        .await
+        .send(&modern::call(tool, arguments))
+        .await
 }
 
 /// Calls a tool that must answer; gives its result.
 #[track_caller]
 pub(crate) fn result_of(answer: &Answer) -> Value {
     let message = match answer.is_stream() {
-        true => answer.events().pop().expect("a stream ends with the answer"),
+        true => answer
+            .events()
+            .pop()
+            .expect("a stream ends with the answer"),
         false => answer.json(),
     };
     let result = message["result"].clone();
@@ -193,11 +218,18 @@ pub(crate) async fn value(gateway: &TestGateway, tool: &str, arguments: Value) -
 }
 
 pub(crate) fn text_of(result: &Value) -> String {
-    result["content"][0]["text"].as_str().unwrap_or_default().to_owned()
+    result["content"][0]["text"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Calls a tool that must fail; gives the reason and what the caller is told.
-pub(crate) async fn failure(gateway: &TestGateway, tool: &str, arguments: Value) -> (String, String) {
+pub(crate) async fn failure(
+    gateway: &TestGateway,
+    tool: &str,
+    arguments: Value,
+) -> (String, String) {
     let result = result_of(&call(gateway.address, tool, arguments).await);
     failure_of(&result)
 }
@@ -206,20 +238,31 @@ pub(crate) async fn failure(gateway: &TestGateway, tool: &str, arguments: Value)
 #[track_caller]
 pub(crate) fn failure_of(result: &Value) -> (String, String) {
     assert_eq!(result["isError"], true, "no failure: {result}");
-    let reason = result["_meta"]["toolgate/reason"].as_str().expect("a reason");
+    let reason = result["_meta"]["toolgate/reason"]
+        .as_str()
+        .expect("a reason");
     (reason.to_owned(), text_of(result))
 }
 
 /// The names of the tools that are listed.
 pub(crate) async fn names(gateway: &TestGateway) -> Vec<String> {
-    let answer = gateway.send(&modern::request("tools/list", json!({}))).await;
+    let answer = gateway
+        .send(&modern::request("tools/list", json!({})))
+        .await;
     let tools = answer.json()["result"]["tools"].clone();
     let tools = tools.as_array().expect("a list");
-    tools.iter().filter_map(|tool| Some(tool["name"].as_str()?.to_owned())).collect()
+    tools
+        .iter()
+        .filter_map(|tool| Some(tool["name"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// Starts a call as a task of its own, so that others can be made meanwhile.
-pub(crate) fn calling(gateway: &TestGateway, tool: &str, arguments: Value) -> tokio::task::JoinHandle<Value> {
+pub(crate) fn calling(
+    gateway: &TestGateway,
+    tool: &str,
+    arguments: Value,
+) -> tokio::task::JoinHandle<Value> {
     let (address, tool) = (gateway.address, tool.to_owned());
     tokio::spawn(async move { result_of(&call(address, &tool, arguments).await) })
 }

@@ -4,31 +4,55 @@ use serde_json::{Value, json};
 use toolgate::registry::plugin::Plugin;
 use toolgate::registry::pool::Standing;
 
-use crate::hostile::{Hostile, all_gone, calling, failure_of, is_alive, names, result_of, text, text_of};
+use crate::hostile::{
+    Hostile, all_gone, calling, failure_of, is_alive, names, result_of, text, text_of,
+};
 use crate::support::{LegacySession, TestGateway, until, within};
 
 fn plugin_of<'a>(gateway: &'a TestGateway, id: &str) -> &'a Plugin {
     let mut plugins = gateway.registry().plugins().iter();
-    plugins.find(|plugin| plugin.manifest.id.as_str() == id).expect("it is there")
+    plugins
+        .find(|plugin| plugin.manifest.id.as_str() == id)
+        .expect("it is there")
 }
 
 /// Calls a tool in a session; gives the text of the answer.
 async fn of(gateway: &TestGateway, session: &LegacySession, tool: &str) -> String {
-    text_of(&result_of(&gateway.send(&session.call(1, tool, json!({}))).await))
+    text_of(&result_of(
+        &gateway.send(&session.call(1, tool, json!({}))).await,
+    ))
 }
 
 /// Starts a call in a session.
-fn begin(gateway: &TestGateway, session: &LegacySession, tool: &str, arguments: Value) -> tokio::task::JoinHandle<Value> {
+fn begin(
+    gateway: &TestGateway,
+    session: &LegacySession,
+    tool: &str,
+    arguments: Value,
+) -> tokio::task::JoinHandle<Value> {
     let (address, request) = (gateway.address, session.call("begun", tool, arguments));
-    tokio::spawn(async move { result_of(&crate::support::Connection::open(address).await.send(&request).await) })
+    tokio::spawn(async move {
+        result_of(
+            &crate::support::Connection::open(address)
+                .await
+                .send(&request)
+                .await,
+        )
+    })
 }
 
 #[tokio::test]
 async fn each_session_has_a_process_of_its_own_which_ends_with_it() {
     let plugin = Hostile::new("h", &[]).key("isolation = \"session\"");
     let gateway = plugin.build().await;
-    let (one, two) = (LegacySession::open(&gateway).await, LegacySession::open(&gateway).await);
-    let (pid_one, pid_two) = (of(&gateway, &one, "h__pid").await, of(&gateway, &two, "h__pid").await);
+    let (one, two) = (
+        LegacySession::open(&gateway).await,
+        LegacySession::open(&gateway).await,
+    );
+    let (pid_one, pid_two) = (
+        of(&gateway, &one, "h__pid").await,
+        of(&gateway, &two, "h__pid").await,
+    );
     assert_ne!(pid_one, pid_two);
     for n in 1..=3 {
         assert_eq!(of(&gateway, &one, "h__count").await, n.to_string());
@@ -71,7 +95,10 @@ async fn calls_of_one_session_meet_in_its_process() {
 async fn a_shared_process_serves_everyone() {
     let plugin = Hostile::new("h", &[]).key("isolation = \"shared\"");
     let gateway = plugin.build().await;
-    let (one, two) = (LegacySession::open(&gateway).await, LegacySession::open(&gateway).await);
+    let (one, two) = (
+        LegacySession::open(&gateway).await,
+        LegacySession::open(&gateway).await,
+    );
     assert_eq!(of(&gateway, &one, "h__count").await, "1");
     assert_eq!(of(&gateway, &two, "h__count").await, "2");
     assert_eq!(text(&gateway, "h__count", json!({})).await, "3");
@@ -86,7 +113,8 @@ async fn a_shared_process_serves_everyone() {
 #[tokio::test]
 async fn a_modern_process_serves_everyone() {
     for isolation in ["session", "call"] {
-        let plugin = Hostile::new("h", &["--era", "modern"]).key(&format!("isolation = \"{isolation}\""));
+        let plugin =
+            Hostile::new("h", &["--era", "modern"]).key(&format!("isolation = \"{isolation}\""));
         let gateway = plugin.build().await;
         let session = LegacySession::open(&gateway).await;
         assert_eq!(of(&gateway, &session, "h__count").await, "1");
@@ -113,7 +141,11 @@ async fn a_call_without_a_session_leases_a_free_process() {
         let resume = gateway.folder().join("resume");
         let held = calling(&gateway, "h__pause", json!({ "until": resume }));
         ledger.reaches("call pause", 1).await;
-        assert_eq!(text(&gateway, "h__count", json!({})).await, "1", "the other is in use");
+        assert_eq!(
+            text(&gateway, "h__count", json!({})).await,
+            "1",
+            "the other is in use"
+        );
         assert_eq!(ledger.count("start"), 2);
         std::fs::write(&resume, "").expect("the folder is there");
         within("it ends", held).await.expect("no panic");
@@ -142,10 +174,15 @@ async fn calls_of_one_session_do_not_meet_where_each_call_stands_alone() {
 async fn over_the_bound_on_instances_is_a_clear_refusal() {
     let plugin = Hostile::new("h", &[]).limit("max_instances", 2);
     let (gateway, ledger) = (plugin.build().await, plugin.ledger());
-    let sessions = [LegacySession::open(&gateway).await, LegacySession::open(&gateway).await];
+    let sessions = [
+        LegacySession::open(&gateway).await,
+        LegacySession::open(&gateway).await,
+    ];
     let resume = gateway.folder().join("resume");
     let arguments = json!({ "until": resume });
-    let held = sessions.each_ref().map(|session| begin(&gateway, session, "h__pause", arguments.clone()));
+    let held = sessions
+        .each_ref()
+        .map(|session| begin(&gateway, session, "h__pause", arguments.clone()));
     ledger.reaches("call pause", 2).await;
     let third = LegacySession::open(&gateway).await;
     for refused in [
@@ -154,7 +191,10 @@ async fn over_the_bound_on_instances_is_a_clear_refusal() {
     ] {
         let (reason, words) = failure_of(&refused);
         assert_eq!(reason, "overloaded");
-        assert!(words.contains("limit of 2 instances, all in use (`limits.max_instances`)"), "{words}");
+        assert!(
+            words.contains("limit of 2 instances, all in use (`limits.max_instances`)"),
+            "{words}"
+        );
         assert_eq!(refused["_meta"]["toolgate/retry_after_ms"], 1000);
     }
     assert_eq!(ledger.count("start"), 2);
@@ -164,7 +204,10 @@ async fn over_the_bound_on_instances_is_a_clear_refusal() {
     }
     // Once one is free there is room again.
     of(&gateway, &third, "h__pid").await;
-    until("one made room", || ledger.pids().iter().filter(|pid| is_alive(**pid)).count() == 2).await;
+    until("one made room", || {
+        ledger.pids().iter().filter(|pid| is_alive(**pid)).count() == 2
+    })
+    .await;
     for session in sessions.iter().chain([&third]) {
         assert_eq!(session.delete(&gateway).await.status, 204);
     }
@@ -173,7 +216,9 @@ async fn over_the_bound_on_instances_is_a_clear_refusal() {
 
 #[tokio::test]
 async fn an_idle_process_is_stopped_its_tools_stay_and_a_call_wakes_it() {
-    let plugin = Hostile::new("h", &[]).key("isolation = \"shared\"").limit("idle_timeout_ms", 1);
+    let plugin = Hostile::new("h", &[])
+        .key("isolation = \"shared\"")
+        .limit("idle_timeout_ms", 1);
     let (gateway, ledger) = (plugin.build().await, plugin.ledger());
     let listed = names(&gateway).await;
     let pool = &plugin_of(&gateway, "h").pool;
@@ -200,7 +245,9 @@ async fn an_idle_process_is_stopped_its_tools_stay_and_a_call_wakes_it() {
 /// `idle_timeout_ms = 0` is never.
 #[tokio::test]
 async fn a_process_that_may_idle_for_ever_is_kept() {
-    let plugin = Hostile::new("h", &[]).key("isolation = \"shared\"").limit("idle_timeout_ms", 0);
+    let plugin = Hostile::new("h", &[])
+        .key("isolation = \"shared\"")
+        .limit("idle_timeout_ms", 0);
     let gateway = plugin.build().await;
     let pool = &plugin_of(&gateway, "h").pool;
     pool.stop_idle();
@@ -226,13 +273,20 @@ async fn a_lazy_plugin_is_woken_by_the_first_call() {
 /// Whoever gives up while a process starts does not end that for the others.
 #[tokio::test]
 async fn many_first_calls_start_one_process() {
-    let plugin = Hostile::new("h", &["--discover", "die"]).key("load = \"lazy\"\nisolation = \"shared\"");
+    let plugin =
+        Hostile::new("h", &["--discover", "die"]).key("load = \"lazy\"\nisolation = \"shared\"");
     let gateway = plugin.build().await;
-    let calls: Vec<_> = (0..20).map(|n| calling(&gateway, "h__echo", json!({ "n": n }))).collect();
+    let calls: Vec<_> = (0..20)
+        .map(|n| calling(&gateway, "h__echo", json!({ "n": n })))
+        .collect();
     for (n, call) in calls.into_iter().enumerate() {
         let result = within("it is answered", call).await.expect("no panic");
         assert_eq!(result["structuredContent"]["n"], n, "{result}");
     }
-    assert_eq!(plugin.ledger().count("start"), 2, "once with the probe and once without");
+    assert_eq!(
+        plugin.ledger().count("start"),
+        2,
+        "once with the probe and once without"
+    );
     gateway.finish().await;
 }

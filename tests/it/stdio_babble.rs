@@ -27,7 +27,13 @@ async fn garbage_of_a_plugin_does_not_reach_a_client() {
     let plugin = Hostile::new("h", &["--garbage"]);
     let gateway = plugin.build().await;
     let mut client = StdioClient::initialized(&gateway, "2025-11-25").await;
-    let answer = client.ask(1, "tools/call", json!({ "name": "h__echo", "arguments": { "a": 1 } })).await;
+    let answer = client
+        .ask(
+            1,
+            "tools/call",
+            json!({ "name": "h__echo", "arguments": { "a": 1 } }),
+        )
+        .await;
     assert_eq!(answer["result"]["structuredContent"], json!({ "a": 1 }));
     assert_eq!(client.finish().await, Vec::<serde_json::Value>::new());
     gateway.finish().await;
@@ -40,16 +46,30 @@ async fn a_malformed_answer_fails_its_call() {
     let (gateway, ledger) = (plugin.build().await, plugin.ledger());
     let bystander = calling(&gateway, "h__gather", json!({ "of": 2 }));
     ledger.reaches("call gather", 1).await;
-    let lies = ["not_utf8", "no_jsonrpc", "deep", "no_object", "result_and_error", "strange_type", "cut_json"];
+    let lies = [
+        "not_utf8",
+        "no_jsonrpc",
+        "deep",
+        "no_object",
+        "result_and_error",
+        "strange_type",
+        "cut_json",
+    ];
     for lie in lies {
         let begun = Instant::now();
         let (reason, words) = failure(&gateway, &format!("h__{lie}"), json!({})).await;
         assert_eq!(reason, "protocol_error", "{lie}: {words}");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{lie} took {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{lie} took {:?}",
+            begun.elapsed()
+        );
     }
     let other = value(&gateway, "h__gather", json!({ "of": 2, "n": 1 })).await;
     assert_eq!(other["n"], 1);
-    let bystander = within("nobody else was failed", bystander).await.expect("no panic");
+    let bystander = within("nobody else was failed", bystander)
+        .await
+        .expect("no panic");
     assert_eq!(bystander["structuredContent"]["of"], 2);
     assert_eq!(ledger.count("start"), 1);
     gateway.finish().await;
@@ -58,9 +78,14 @@ async fn a_malformed_answer_fails_its_call() {
 /// F09: an answer under an id that was never given out is nobody's.
 #[tokio::test]
 async fn an_answer_under_a_wrong_id_is_dropped() {
-    let plugin = Hostile::new("h", &[]).key("isolation = \"shared\"").limit("call_timeout_ms", 300);
+    let plugin = Hostile::new("h", &[])
+        .key("isolation = \"shared\"")
+        .limit("call_timeout_ms", 300);
     let gateway = plugin.build().await;
-    assert_eq!(failure(&gateway, "h__wrong_id", json!({})).await.0, "timeout");
+    assert_eq!(
+        failure(&gateway, "h__wrong_id", json!({})).await.0,
+        "timeout"
+    );
     assert_eq!(value(&gateway, "h__echo", json!({ "a": 1 })).await["a"], 1);
     gateway.finish().await;
 }
@@ -92,7 +117,10 @@ async fn an_error_of_the_plugin_arrives_as_it_is() {
     let plugin = Hostile::new("h", &[]);
     let gateway = plugin.build().await;
     let answer = crate::hostile::call(gateway.address, "h__refuse", json!({})).await;
-    assert_eq!(answer.json()["error"], json!({ "code": -32602, "message": "not like this" }));
+    assert_eq!(
+        answer.json()["error"],
+        json!({ "code": -32602, "message": "not like this" })
+    );
     gateway.finish().await;
 }
 
@@ -106,9 +134,15 @@ async fn a_line_of_100_mb_fails_who_waits_and_the_pipe_goes_on() {
     let begun = Instant::now();
     let (reason, words) = failure(&gateway, "h__huge_line", json!({ "bytes": 100 << 20 })).await;
     assert_eq!(reason, "line_too_large", "{words}");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
     // Nobody can say whose answer it was.
-    let bystander = within("the others are told", bystander).await.expect("no panic");
+    let bystander = within("the others are told", bystander)
+        .await
+        .expect("no panic");
     assert_eq!(failure_of(&bystander).0, "line_too_large");
     assert_eq!(value(&gateway, "h__echo", json!({ "a": 1 })).await["a"], 1);
     assert_eq!(ledger.count("start"), 1);
@@ -123,12 +157,21 @@ async fn a_flood_of_notifications_drowns_nobody() {
     let gateway = gateway_of(&[&flooding, &other]).await;
     let session = LegacySession::open(&gateway).await;
     let mut client = gateway.connect().await;
-    client.write(&session.call(1, "h__flood_forever", json!({})).bytes(gateway.address)).await;
+    client
+        .write(
+            &session
+                .call(1, "h__flood_forever", json!({}))
+                .bytes(gateway.address),
+        )
+        .await;
     flooding.ledger().reaches("call flood", 1).await;
     let mut slowest = Duration::ZERO;
     for n in 0..50 {
         let begun = Instant::now();
-        assert_eq!(value(&gateway, "other__echo", json!({ "n": n })).await["n"], n);
+        assert_eq!(
+            value(&gateway, "other__echo", json!({ "n": n })).await["n"],
+            n
+        );
         slowest = slowest.max(begun.elapsed());
     }
     assert!(slowest < Duration::from_millis(500), "{slowest:?}");
@@ -143,7 +186,9 @@ async fn a_flood_that_ends_is_followed_by_the_answer() {
     let plugin = Hostile::new("h", &[]);
     let gateway = plugin.build().await;
     let session = LegacySession::open(&gateway).await;
-    let answer = gateway.send(&session.call(1, "h__flood", json!({ "count": 20_000 }))).await;
+    let answer = gateway
+        .send(&session.call(1, "h__flood", json!({ "count": 20_000 })))
+        .await;
     let last = answer.events().pop().expect("an answer");
     assert_eq!(last["result"]["content"][0]["text"], "flooded");
     assert_eq!(session.delete(&gateway).await.status, 204);
@@ -153,13 +198,18 @@ async fn a_flood_that_ends_is_followed_by_the_answer() {
 /// F15: 256 MB; the last words stay within their bound.
 #[tokio::test]
 async fn a_flood_on_stderr_is_drained() {
-    let plugin = Hostile::new("h", &[]).key("isolation = \"shared\"").limit("stderr_buffer_bytes", 4096);
+    let plugin = Hostile::new("h", &[])
+        .key("isolation = \"shared\"")
+        .limit("stderr_buffer_bytes", 4096);
     let gateway = plugin.build().await;
     let flood = calling(&gateway, "h__stderr", json!({ "mebibytes": 256 }));
     plugin.ledger().reaches("call stderr", 1).await;
     within("the flood is read", flood).await.expect("no panic");
     let (_, words) = failure(&gateway, "h__exit", json!({ "code": 9 })).await;
-    assert!(words.contains("exit code 9") && words.contains("out of cheese"), "{words}");
+    assert!(
+        words.contains("exit code 9") && words.contains("out of cheese"),
+        "{words}"
+    );
     assert!(words.len() < 8192, "{} bytes", words.len());
     gateway.finish().await;
 }

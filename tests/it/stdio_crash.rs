@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::hostile::{Hostile, all_gone, calling, failure, failure_of, gateway_of, kill, names, text};
-use crate::support::{TestGateway, within};
+use crate::hostile::{
+    Hostile, all_gone, calling, failure, failure_of, gateway_of, kill, names, text,
+};
+use crate::support::{LegacySession, TestGateway, within};
 
 /// How long it may take until a caller knows that the process is gone. Far below the deadline of the call.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -19,7 +21,11 @@ async fn dies_in_a_call(tool: &str, how: &str) {
     assert!(begun.elapsed() < AT_ONCE, "after {:?}", begun.elapsed());
     assert_eq!(reason, "upstream_exited", "{words}");
     assert!(words.contains(how), "{words}");
-    assert_eq!(ledger.count(&format!("call {tool}")), 1, "a call is never made twice");
+    assert_eq!(
+        ledger.count(&format!("call {tool}")),
+        1,
+        "a call is never made twice"
+    );
     let begun = Instant::now();
     assert_eq!(text(&gateway, "h__count", json!({})).await, "1");
     assert!(begun.elapsed() < AT_ONCE, "after {:?}", begun.elapsed());
@@ -53,7 +59,10 @@ async fn the_exit_code_and_the_last_words_are_told() {
 async fn an_answer_before_the_end_arrives() {
     let plugin = Hostile::new("h", &[]);
     let gateway = plugin.build().await;
-    assert_eq!(text(&gateway, "h__answer_then_die", json!({})).await, "the last answer");
+    assert_eq!(
+        text(&gateway, "h__answer_then_die", json!({})).await,
+        "the last answer"
+    );
     gateway.finish().await;
 }
 
@@ -65,7 +74,9 @@ async fn a_crash_fails_all_calls_in_flight_on_that_process_and_no_others() {
         Hostile::new("two", &[]).key("isolation = \"shared\""),
     );
     let gateway = gateway_of(&[&one, &two]).await;
-    let hanging: Vec<_> = (0..5).map(|_| calling(&gateway, "one__hang", json!({}))).collect();
+    let hanging: Vec<_> = (0..5)
+        .map(|_| calling(&gateway, "one__hang", json!({})))
+        .collect();
     let gathering = calling(&gateway, "two__gather", json!({ "of": 2 }));
     one.ledger().reaches("call hang", 5).await;
     two.ledger().reaches("call gather", 1).await;
@@ -104,10 +115,53 @@ async fn a_plugin_that_ends_at_once_is_given_up_after_its_budget_and_says_why() 
     all_gone(&dead.ledger().pids()).await;
 }
 
+/// F31: it comes back by itself, and clients hear of it.
+#[tokio::test]
+async fn a_plugin_that_was_dead_at_the_start_comes_back() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let database = folder.path().join("database");
+    let path = database.to_str().expect("temporary folders are UTF-8");
+    let late = Hostile::new("late", &["--needs", path])
+        .key("restart = { max = 1000, backoff_initial_ms = 20, backoff_max_ms = 20 }");
+    let gateway = late.build().await;
+    let session = LegacySession::open(&gateway).await;
+    let mut stream = gateway.connect().await;
+    assert_eq!(stream.begin(&session.get()).await.status, 200);
+    assert!(!names(&gateway).await.contains(&"late__echo".to_owned()));
+    std::fs::write(&database, "").expect("the folder is there");
+    let told = stream.event().await.expect("the stream goes on");
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+    assert!(names(&gateway).await.contains(&"late__echo".to_owned()));
+    assert_eq!(text(&gateway, "late__count", json!({})).await, "1");
+    drop(stream);
+    assert_eq!(session.delete(&gateway).await.status, 204);
+    gateway.finish().await;
+}
+
+/// F05: without a call it is tried as often, and not more.
+#[tokio::test]
+async fn a_plugin_that_nobody_calls_is_tried_within_its_budget() {
+    let dead = Hostile::new("dead", &["--start", "exit:3"])
+        .key("restart = { max = 2, backoff_initial_ms = 1 }");
+    let gateway = dead.build().await;
+    dead.ledger().reaches("start", 3).await;
+    let spent = within("the budget is spent", async {
+        loop {
+            let (_, words) = failure(&gateway, "dead__echo", json!({})).await;
+            if words.contains("times within 60 s") {
+                return dead.ledger().count("start");
+            }
+        }
+    });
+    assert!(spent.await <= 4);
+    gateway.finish().await;
+}
+
 /// F05: a command that is not there is said to be that.
 #[tokio::test]
 async fn a_command_that_is_not_there_is_named() {
-    let config = "[plugins.gone]\nruntime = \"mcp_stdio\"\nmcp_stdio = { command = [\"/no/such/program\"] }";
+    let config =
+        "[plugins.gone]\nruntime = \"mcp_stdio\"\nmcp_stdio = { command = [\"/no/such/program\"] }";
     let gateway = TestGateway::builder().config(config).build().await;
     let (_, words) = failure(&gateway, "gone__x", json!({})).await;
     assert!(words.contains("/no/such/program"), "{words}");
@@ -119,22 +173,43 @@ async fn a_command_that_is_not_there_is_named() {
 async fn one_dead_plugin_of_five_takes_nothing_from_the_others() {
     let dead = Hostile::new("dead", &["--start", "exit:3"]);
     let hung = Hostile::new("hung", &["--start", "hang"]).limit("start_timeout_ms", 60_000);
-    let well: Vec<Hostile> = (0..3).map(|n| Hostile::new(&format!("w{n}"), &[])).collect();
+    let well: Vec<Hostile> = (0..3)
+        .map(|n| Hostile::new(&format!("w{n}"), &[]))
+        .collect();
     let mut texts: Vec<String> = well.iter().map(Hostile::text).collect();
     texts.extend([dead.text(), hung.text()]);
     let begun = Instant::now();
-    let gateway = TestGateway::builder().config(&texts.join("\n")).unsettled().build().await;
+    let gateway = TestGateway::builder()
+        .config(&texts.join("\n"))
+        .unsettled()
+        .build()
+        .await;
     let names = names(&gateway).await;
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
     for n in 0..3 {
         assert!(names.contains(&format!("w{n}__echo")), "{names:?}");
     }
-    assert!(!names.iter().any(|name| name.starts_with("dead") || name.starts_with("hung")));
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.starts_with("dead") || name.starts_with("hung"))
+    );
     let (_, words) = failure(&gateway, "dead__echo", json!({})).await;
     assert!(words.contains("exit code 3"), "{words}");
-    let standing = gateway.registry().plugins().iter().find(|plugin| plugin.manifest.id.as_str() == "dead");
+    let standing = gateway
+        .registry()
+        .plugins()
+        .iter()
+        .find(|plugin| plugin.manifest.id.as_str() == "dead");
     let standing = standing.expect("it is there").standing();
-    assert!(matches!(&standing, toolgate::registry::pool::Standing::Failed(why) if why.contains("exit code 3")), "{standing:?}");
+    assert!(
+        matches!(&standing, toolgate::registry::pool::Standing::Failed(why) if why.contains("exit code 3")),
+        "{standing:?}"
+    );
     gateway.finish().await;
     all_gone(&hung.ledger().pids()).await;
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::binary::Binary;
-use crate::hostile::{Hostile, all_gone, calling, failure_of, is_alive, kill, result_of, text, value};
+use crate::hostile::{
+    Hostile, all_gone, calling, failure_of, is_alive, kill, result_of, text, value,
+};
 use crate::support::{LegacySession, within};
 
 /// F11: end of input, 3 s, SIGTERM, 2 s, SIGKILL.
@@ -19,7 +21,11 @@ async fn one_that_ignores_the_end_of_its_input_and_sigterm_is_killed() {
     let begun = Instant::now();
     let stopped = tokio::time::timeout(Duration::from_millis(6500), gateway.app.stop()).await;
     assert_eq!(stopped.expect("it stops in 6.5 s"), Vec::<String>::new());
-    assert!(begun.elapsed() >= Duration::from_secs(5), "every step has its time: {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() >= Duration::from_secs(5),
+        "every step has its time: {:?}",
+        begun.elapsed()
+    );
     all_gone(&pids).await;
     assert_eq!(plugin.ledger().count("eof"), 1);
     gateway.finish().await;
@@ -32,7 +38,11 @@ async fn one_that_ends_by_itself_is_stopped_at_once() {
     let gateway = plugin.build().await;
     let begun = Instant::now();
     gateway.finish().await;
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
     assert_eq!(plugin.ledger().count("eof"), 1, "it was not killed");
 }
 
@@ -43,7 +53,13 @@ async fn grandchildren_do_not_survive_a_stop() {
     let gateway = plugin.build().await;
     let mut pids = plugin.ledger().pids();
     let more = value(&gateway, "h__family", json!({})).await;
-    pids.extend(more["pids"].as_array().expect("pids").iter().map(|pid| pid.as_u64().expect("a pid") as u32));
+    pids.extend(
+        more["pids"]
+            .as_array()
+            .expect("pids")
+            .iter()
+            .map(|pid| pid.as_u64().expect("a pid") as u32),
+    );
     assert_eq!(pids.len(), 7);
     assert!(pids.iter().all(|pid| is_alive(*pid)));
     gateway.finish().await;
@@ -64,7 +80,11 @@ async fn grandchildren_neither_survive_nor_hide_a_crash() {
     let (reason, words) = failure_of(&result);
     assert_eq!(reason, "upstream_exited");
     assert!(words.contains("signal: 9"), "{words}");
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
     all_gone(&pids).await;
     assert_eq!(text(&gateway, "h__count", json!({})).await, "1");
     let pids = plugin.ledger().pids();
@@ -80,7 +100,11 @@ async fn grandchildren_do_not_survive_the_session_that_they_served() {
     let session = LegacySession::open(&gateway).await;
     result_of(&gateway.send(&session.call(1, "h__pid", json!({}))).await);
     let pids = plugin.ledger().pids();
-    assert_eq!(pids.len(), 4, "the session took the instance that was there");
+    assert_eq!(
+        pids.len(),
+        4,
+        "the session took the instance that was there"
+    );
     assert_eq!(session.delete(&gateway).await.status, 204);
     all_gone(&pids).await;
     gateway.finish().await;
@@ -89,7 +113,8 @@ async fn grandchildren_do_not_survive_the_session_that_they_served() {
 /// F12: also not a start that fails.
 #[tokio::test]
 async fn grandchildren_do_not_survive_a_start_that_fails() {
-    let plugin = Hostile::new("h", &["--family", "--era", "modern"]).key("era = \"legacy\"");
+    let plugin = Hostile::new("h", &["--family", "--era", "modern"])
+        .key("era = \"legacy\"\nrestart.max = 0");
     let gateway = plugin.build().await;
     let pids = plugin.ledger().pids();
     assert_eq!(pids.len(), 4);
@@ -107,11 +132,18 @@ async fn a_child_does_not_survive_the_gateway_whatever_it_ignores() {
         result_of(&crate::hostile::call(address, tool, json!({})).await);
     }
     let pids = [deaf.ledger().pids(), tame.ledger().pids()].concat();
-    assert!(pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)), "{pids:?}");
+    assert!(
+        pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)),
+        "{pids:?}"
+    );
     let begun = Instant::now();
     kill(binary.pid);
     all_gone(&pids).await;
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 /// F11, F12, S31: the program stops in order, with code 0, and nothing is left of crashes before.
@@ -130,7 +162,10 @@ async fn the_program_leaves_neither_orphans_nor_zombies() {
     let pids = plugin.ledger().pids();
     binary.terminate();
     assert_eq!(binary.ended().await, Some(0));
-    assert!(!pids.iter().any(|pid| is_alive(*pid)), "nothing is alive after its end");
+    assert!(
+        !pids.iter().any(|pid| is_alive(*pid)),
+        "nothing is alive after its end"
+    );
 }
 
 /// F08, F15: what one plugin says is not kept.
@@ -140,7 +175,9 @@ async fn floods_do_not_make_the_program_grow() {
     let (mut binary, address) = Binary::serve(&plugin.text(), &[]).await;
     result_of(&crate::hostile::call(address, "h__pid", json!({})).await);
     let before = binary.peak_kib();
-    let huge = result_of(&crate::hostile::call(address, "h__huge_line", json!({ "bytes": 100 << 20 })).await);
+    let huge = result_of(
+        &crate::hostile::call(address, "h__huge_line", json!({ "bytes": 100 << 20 })).await,
+    );
     assert_eq!(failure_of(&huge).0, "line_too_large");
     result_of(&crate::hostile::call(address, "h__stderr", json!({ "mebibytes": 64 })).await);
     result_of(&crate::hostile::call(address, "h__flood", json!({ "count": 50_000 })).await);

@@ -11,7 +11,10 @@ use crate::support::{LegacySession, TestGateway, within};
 /// The names that are not listed, and why.
 fn hidden(gateway: &TestGateway) -> Vec<(String, String)> {
     let catalog = gateway.registry().catalog();
-    catalog.hidden(&Caller::anonymous()).map(|hidden| (hidden.name.clone(), hidden.reason.clone())).collect()
+    catalog
+        .hidden(&Caller::anonymous())
+        .map(|hidden| (hidden.name.clone(), hidden.reason.clone()))
+        .collect()
 }
 
 async fn is_cut(list: &str, listed: usize, why: &str) {
@@ -19,12 +22,22 @@ async fn is_cut(list: &str, listed: usize, why: &str) {
     let gateway = plugin.build().await;
     let begun = Instant::now();
     let names = names(&gateway).await;
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
     let of_plugin = names.iter().filter(|name| name.starts_with("h__")).count();
     assert_eq!(of_plugin, listed, "{list}");
     let hidden = hidden(&gateway);
-    assert!(hidden.iter().any(|(_, reason)| reason.contains(why)), "{list}: {hidden:?}");
-    assert!(names.iter().any(|name| name.starts_with("echo__")), "others are listed");
+    assert!(
+        hidden.iter().any(|(_, reason)| reason.contains(why)),
+        "{list}: {hidden:?}"
+    );
+    assert!(
+        names.iter().any(|name| name.starts_with("echo__")),
+        "others are listed"
+    );
     gateway.finish().await;
 }
 
@@ -78,7 +91,10 @@ async fn a_storm_of_changes_becomes_a_list_a_second() {
     let begun = Instant::now();
     let mut told = 0;
     for _ in 0..5 {
-        assert_eq!(text(&gateway, "h__storm", json!({ "count": 100 })).await, "grown");
+        assert_eq!(
+            text(&gateway, "h__storm", json!({ "count": 100 })).await,
+            "grown"
+        );
     }
     within("the last one is listed", async {
         while !names(&gateway).await.contains(&"h__grown_499".to_owned()) {
@@ -89,7 +105,10 @@ async fn a_storm_of_changes_becomes_a_list_a_second() {
     .await;
     let seconds = usize::try_from(begun.elapsed().as_secs()).expect("fits") + 1;
     let lists = ledger.count("list") - listed;
-    assert!(lists <= seconds + 1 && told <= seconds + 1, "{lists} lists, {told} told in {seconds} s");
+    assert!(
+        lists <= seconds + 1 && told <= seconds + 1,
+        "{lists} lists, {told} told in {seconds} s"
+    );
     drop(stream);
     assert_eq!(session.delete(&gateway).await.status, 204);
     gateway.finish().await;

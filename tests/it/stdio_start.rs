@@ -11,10 +11,23 @@ use crate::hostile::{Hostile, call, names, result_of, text, value};
 use crate::support::{Request, TestGateway, modern};
 
 /// What every child may have: the small base, its home, and the mark that the gateway finds it by.
-const BASE: [&str; 7] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TOOLGATE_INSTANCE", "TZ"];
+const BASE: [&str; 7] = [
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "PATH",
+    "TMPDIR",
+    "TOOLGATE_INSTANCE",
+    "TZ",
+];
 
 fn keys(object: &Value) -> BTreeSet<String> {
-    object.as_object().expect("an object").keys().cloned().collect()
+    object
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect()
 }
 
 /// S27: the gateway's secrets, and what changes how programs load code, stay with the gateway.
@@ -36,7 +49,8 @@ async fn a_child_gets_a_clean_environment() {
     ];
     let config = format!("{}\n{}", plugin.text(), clean.text());
     let (mut binary, address) = Binary::serve(&config, &secrets).await;
-    let seen = result_of(&call(address, "clean__env", json!({})).await)["structuredContent"].clone();
+    let seen =
+        result_of(&call(address, "clean__env", json!({})).await)["structuredContent"].clone();
     let base: BTreeSet<String> = BASE.map(str::to_owned).into();
     assert!(keys(&seen).is_subset(&base), "{seen}");
     assert_eq!(seen["LANG"], "C.UTF-8");
@@ -44,7 +58,10 @@ async fn a_child_gets_a_clean_environment() {
 
     let seen = result_of(&call(address, "h__env", json!({})).await)["structuredContent"].clone();
     let declared: BTreeSet<String> = keys(&seen).difference(&base).cloned().collect();
-    assert_eq!(Vec::from_iter(declared), ["DECLARED", "FROM", "LD_BIND_NOW", "PYTHONSTARTUP"]);
+    assert_eq!(
+        Vec::from_iter(declared),
+        ["DECLARED", "FROM", "LD_BIND_NOW", "PYTHONSTARTUP"]
+    );
     assert_eq!(seen["LD_BIND_NOW"], "1");
     assert_eq!(seen["FROM"], "--no-deprecation");
     assert_eq!(seen["PYTHONSTARTUP"], "/nowhere.py");
@@ -65,8 +82,19 @@ async fn a_child_gets_its_three_streams_and_no_other_file() {
     let gateway = plugin.build().await;
     let open = value(&gateway, "h__fds", json!({})).await;
     // Looking at them opens one more.
-    let beyond: Vec<&Value> = open.as_object().expect("files").iter().skip(3).map(|(_, target)| target).collect();
-    assert!(beyond.iter().all(|target| target.as_str().is_some_and(|target| target.ends_with("/fd"))), "{open}");
+    let beyond: Vec<&Value> = open
+        .as_object()
+        .expect("files")
+        .iter()
+        .skip(3)
+        .map(|(_, target)| target)
+        .collect();
+    assert!(
+        beyond.iter().all(|target| target
+            .as_str()
+            .is_some_and(|target| target.ends_with("/fd"))),
+        "{open}"
+    );
     gateway.finish().await;
 }
 
@@ -75,7 +103,10 @@ async fn a_child_gets_its_three_streams_and_no_other_file() {
 async fn no_shell_reads_the_command() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let made = folder.path().join("made");
-    let attack = format!("$(touch {0}); `touch {0}` | touch {0} && \"", made.display());
+    let attack = format!(
+        "$(touch {0}); `touch {0}` | touch {0} && \"",
+        made.display()
+    );
     let plugin = Hostile::new("h", &["--", &attack, "*", "~", ""]);
     let gateway = plugin.build().await;
     let seen = value(&gateway, "h__argv", json!({ "argv": [attack] })).await;
@@ -100,10 +131,20 @@ async fn a_command_never_comes_over_http() {
         "mcpServers": { "evil": { "command": "touch", "args": [made] } },
     });
     let paths = [
-        "/api/plugins", "/api/plugins/evil", "/api/plugins/h", "/api/v1/plugin/register", "/api/config", "/ext/mcp_http/connect",
-        "/ext/mcp_stdio/connect", "/api/tools/h__echo/command", "/mcp/connect",
+        "/api/plugins",
+        "/api/plugins/evil",
+        "/api/plugins/h",
+        "/api/v1/plugin/register",
+        "/api/config",
+        "/ext/mcp_http/connect",
+        "/ext/mcp_stdio/connect",
+        "/api/tools/h__echo/command",
+        "/mcp/connect",
     ];
-    for (verb, path) in ["POST", "PUT", "PATCH"].iter().flat_map(|verb| paths.iter().map(move |path| (verb, path))) {
+    for (verb, path) in ["POST", "PUT", "PATCH"]
+        .iter()
+        .flat_map(|verb| paths.iter().map(move |path| (verb, path)))
+    {
         let mut request = Request::new(verb, path).header("content-type", "application/json");
         request.body = entry.to_string().into_bytes();
         let status = gateway.send(&request).await.status;
@@ -125,18 +166,25 @@ async fn a_command_never_comes_over_http() {
 /// How a plugin of these arguments and this `era` comes to life: its ledger until the list was read, and after a crash.
 async fn handshakes(arguments: &[&str], era: &str) -> (Vec<String>, Vec<String>) {
     let plugin = Hostile::new("h", arguments)
-        .key(&format!("era = \"{era}\"\nisolation = \"shared\"\nrestart.max = 1"))
+        .key(&format!(
+            "era = \"{era}\"\nisolation = \"shared\"\nrestart.max = 1"
+        ))
         .limit("start_timeout_ms", 1500);
     let (gateway, ledger) = (plugin.build().await, plugin.ledger());
     let words = |from: usize| -> Vec<String> {
         let lines = ledger.lines().into_iter().skip(from);
         let words = lines.map(|line| line.split(' ').next().unwrap_or_default().to_owned());
         // Whether one that is ended still hears of it is chance.
-        words.filter(|word| word != "cancelled" && word != "eof").collect()
+        words
+            .filter(|word| word != "cancelled" && word != "eof")
+            .collect()
     };
     let first = words(0);
     let result = result_of(&call(gateway.address, "h__die", json!({})).await);
-    assert_eq!(result["_meta"]["toolgate/reason"], "upstream_exited", "{result}");
+    assert_eq!(
+        result["_meta"]["toolgate/reason"], "upstream_exited",
+        "{result}"
+    );
     let seen = ledger.lines().len();
     assert_eq!(text(&gateway, "h__count", json!({})).await, "1");
     let second = words(seen);
@@ -147,10 +195,26 @@ async fn handshakes(arguments: &[&str], era: &str) -> (Vec<String>, Vec<String>)
 /// The probe for the era: any server comes to life, and is asked once.
 #[tokio::test]
 async fn the_era_is_found_out_once() {
-    let cases: [(&[&str], &str, &[&str], &[&str]); 8] = [
-        (&[], "auto", &["start", "discover", "initialize", "list"], &["start", "initialize", "list", "call"]),
-        (&["--era", "modern"], "auto", &["start", "discover", "list"], &["start", "discover", "list", "call"]),
-        (&["--era", "both"], "auto", &["start", "discover", "list"], &["start", "discover", "list", "call"]),
+    type Words = &'static [&'static str];
+    let cases: [(Words, &str, Words, Words); 8] = [
+        (
+            &[],
+            "auto",
+            &["start", "discover", "initialize", "list"],
+            &["start", "initialize", "list", "call"],
+        ),
+        (
+            &["--era", "modern"],
+            "auto",
+            &["start", "discover", "list"],
+            &["start", "discover", "list", "call"],
+        ),
+        (
+            &["--era", "both"],
+            "auto",
+            &["start", "discover", "list"],
+            &["start", "discover", "list", "call"],
+        ),
         (
             &["--discover", "die"],
             "auto",
@@ -163,13 +227,32 @@ async fn the_era_is_found_out_once() {
             &["start", "discover", "start", "initialize", "list"],
             &["start", "initialize", "list", "call"],
         ),
-        (&["--discover", "die"], "legacy", &["start", "initialize", "list"], &["start", "initialize", "list", "call"]),
-        (&["--era", "both"], "legacy", &["start", "initialize", "list"], &["start", "initialize", "list", "call"]),
-        (&["--era", "both"], "modern", &["start", "discover", "list"], &["start", "discover", "list", "call"]),
+        (
+            &["--discover", "die"],
+            "legacy",
+            &["start", "initialize", "list"],
+            &["start", "initialize", "list", "call"],
+        ),
+        (
+            &["--era", "both"],
+            "legacy",
+            &["start", "initialize", "list"],
+            &["start", "initialize", "list", "call"],
+        ),
+        (
+            &["--era", "both"],
+            "modern",
+            &["start", "discover", "list"],
+            &["start", "discover", "list", "call"],
+        ),
     ];
     let runs = cases.map(|(arguments, era, first, second)| async move {
         let (first_seen, second_seen) = handshakes(arguments, era).await;
-        assert_eq!((first_seen, second_seen), (owned(first), owned(second)), "{arguments:?} {era}");
+        assert_eq!(
+            (first_seen, second_seen),
+            (owned(first), owned(second)),
+            "{arguments:?} {era}"
+        );
     });
     futures::future::join_all(runs).await;
 }
@@ -197,17 +280,24 @@ async fn the_output_of_the_program_holds_messages_and_nothing_else() {
         "params": { "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } },
     });
     binary.write(&initialize.to_string()).await;
-    binary.write(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
-    for (id, tool) in ["h__echo", "h__stderr", "h__die", "h__echo", "none"].iter().enumerate() {
+    binary
+        .write(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
+        .await;
+    for (id, tool) in ["h__echo", "h__stderr", "h__die", "h__echo", "none"]
+        .iter()
+        .enumerate()
+    {
         let params = json!({ "name": tool, "arguments": {} });
-        let request = json!({ "jsonrpc": "2.0", "id": id + 1, "method": "tools/call", "params": params });
+        let request =
+            json!({ "jsonrpc": "2.0", "id": id + 1, "method": "tools/call", "params": params });
         binary.write(&request.to_string()).await;
     }
     binary.write("no message").await;
     let mut answers = 0;
     while answers < 7 {
         let line = binary.line().await.expect("it goes on");
-        let message: Value = serde_json::from_str(&line).unwrap_or_else(|err| panic!("{err}: {line}"));
+        let message: Value =
+            serde_json::from_str(&line).unwrap_or_else(|err| panic!("{err}: {line}"));
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
         answers += usize::from(message.get("id").is_some());
     }
@@ -228,6 +318,13 @@ async fn each_plugin_has_a_home_of_its_own() {
     assert_ne!(first, second);
     assert_eq!(home("one__env").await, first);
     let deadline = Duration::from_secs(1);
-    assert!(tokio::time::timeout(deadline, tokio::fs::metadata(first.as_str().expect("a path"))).await.is_ok());
+    assert!(
+        tokio::time::timeout(
+            deadline,
+            tokio::fs::metadata(first.as_str().expect("a path"))
+        )
+        .await
+        .is_ok()
+    );
     gateway.finish().await;
 }
