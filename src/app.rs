@@ -16,6 +16,7 @@ use crate::config::load::Loaded;
 use crate::config::resolve::{Resolution, ResolvedPlugin, Source};
 use crate::config::{Config, ToolNames};
 use crate::dispatch::Dispatcher;
+use crate::dispatch::audit::Sink;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
@@ -26,6 +27,7 @@ use crate::registry::Registry;
 use crate::registry::naming::Alphabet;
 use crate::registry::order::{Node, order};
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Rules;
 use crate::runtime::Runtime;
 use crate::runtime::in_process::InProcess;
 use crate::runtime::mcp_http::McpHttp;
@@ -65,22 +67,40 @@ impl Runtimes {
 
 /// The `in_process` runtime with the plugins that come with the gateway.
 pub fn compiled_in(builtins: &[Builtin]) -> InProcess {
-    builtins.iter().fold(InProcess::new(), |runtime, builtin| runtime.with(builtin.entry(), Arc::clone(&builtin.factory)))
+    builtins.iter().fold(InProcess::new(), |runtime, builtin| {
+        runtime.with(builtin.entry(), Arc::clone(&builtin.factory))
+    })
 }
 
 /// How children are started: `helper` is this program, when it can serve as the helper.
 pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
-    let environment: BTreeMap<String, String> =
-        env.names().filter_map(|name| Some((name.to_owned(), env.get(name)?.to_owned()))).collect();
-    let base = BASE_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned())));
-    let temporary = env.get("TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    let user = env.get("USER").or_else(|| env.get("LOGNAME")).unwrap_or("user");
-    Launcher { helper, base: base.collect(), environment, homes: temporary.join(format!("toolgate-{user}")) }
+    let environment: BTreeMap<String, String> = env
+        .names()
+        .filter_map(|name| Some((name.to_owned(), env.get(name)?.to_owned())))
+        .collect();
+    let base = BASE_VARIABLES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned())));
+    let user = env
+        .get("USER")
+        .or_else(|| env.get("LOGNAME"))
+        .unwrap_or("user");
+    Launcher {
+        helper,
+        base: base.collect(),
+        environment,
+        homes: env.temp_dir().join(format!("toolgate-{user}")),
+    }
 }
 
 impl App {
-    /// Registers the plugins. Nothing is started yet.
-    pub fn new(loaded: &Loaded, resolution: Resolution, runtimes: &Runtimes) -> Self {
+    /// Registers the plugins; records of calls go to `audit`. Nothing is started yet.
+    pub fn new(
+        loaded: &Loaded,
+        resolution: Resolution,
+        runtimes: &Runtimes,
+        audit: Arc<dyn Sink>,
+    ) -> Self {
         let config = loaded.config.clone();
         let supervisor = Supervisor::new();
         let plugins = register(resolution, runtimes, &supervisor);
@@ -88,10 +108,23 @@ impl App {
             ToolNames::Default => Alphabet::Full,
             ToolNames::Strict => Alphabet::Strict,
         };
-        let registry = Registry::new(plugins, alphabet, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(registry, config.policy.clone()));
-        let desk = Desk { dispatcher, supervisor: supervisor.clone(), version: env!("CARGO_PKG_VERSION") };
-        Self { desk: Arc::new(desk), callers: Callers::new(&config.auth), config, supervisor }
+        let rules = Rules {
+            deny: config.policy.deny.clone(),
+            read_only: config.policy.read_only,
+        };
+        let registry = Registry::new(plugins, alphabet, rules, supervisor.clone());
+        let dispatcher = Arc::new(Dispatcher::new(registry, config.policy.clone(), audit));
+        let desk = Desk {
+            dispatcher,
+            supervisor: supervisor.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        Self {
+            desk: Arc::new(desk),
+            callers: Callers::new(&config.auth),
+            config,
+            supervisor,
+        }
     }
 
     /// Starts the plugins.
@@ -100,10 +133,18 @@ impl App {
     }
 
     /// Opens the HTTP front. Says on which address it listens.
-    pub async fn open_http(&self, address: SocketAddr) -> std::io::Result<(Arc<HttpFront>, SocketAddr)> {
+    pub async fn open_http(
+        &self,
+        address: SocketAddr,
+    ) -> std::io::Result<(Arc<HttpFront>, SocketAddr)> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let front = HttpFront::new(Arc::clone(&self.desk), self.callers.clone(), self.config.server.clone(), address);
+        let front = HttpFront::new(
+            Arc::clone(&self.desk),
+            self.callers.clone(),
+            self.config.server.clone(),
+            address,
+        );
         listen(&front, listener, &self.supervisor);
         Ok((front, address))
     }
@@ -128,14 +169,26 @@ impl App {
 }
 
 /// The plugins of a resolution in the order they start in, each on its runtime.
-fn register(resolution: Resolution, runtimes: &Runtimes, supervisor: &Supervisor) -> Vec<Arc<Plugin>> {
-    for left_out in resolution.left_out.iter().filter(|left_out| left_out.enabled) {
+fn register(
+    resolution: Resolution,
+    runtimes: &Runtimes,
+    supervisor: &Supervisor,
+) -> Vec<Arc<Plugin>> {
+    for left_out in resolution
+        .left_out
+        .iter()
+        .filter(|left_out| left_out.enabled)
+    {
         tracing::error!("A plugin is left out:\n{}", left_out.problems);
     }
     for note in &resolution.notes.0 {
         tracing::warn!("{note}");
     }
-    let enabled: Vec<ResolvedPlugin> = resolution.plugins.into_iter().filter(|plugin| plugin.enabled).collect();
+    let enabled: Vec<ResolvedPlugin> = resolution
+        .plugins
+        .into_iter()
+        .filter(|plugin| plugin.enabled)
+        .collect();
     let nodes: Vec<Node> = enabled
         .iter()
         .map(|plugin| Node {
@@ -147,15 +200,33 @@ fn register(resolution: Resolution, runtimes: &Runtimes, supervisor: &Supervisor
     let order = order(&nodes);
     let mut refused: HashMap<&PluginId, String> = HashMap::new();
     for cycle in &order.cycles {
-        let names = cycle.iter().map(PluginId::as_str).collect::<Vec<_>>().join("`, `");
-        cycle.iter().for_each(|id| drop(refused.insert(id, format!("it depends on itself through `{names}`"))));
+        let names = cycle
+            .iter()
+            .map(PluginId::as_str)
+            .collect::<Vec<_>>()
+            .join("`, `");
+        cycle.iter().for_each(|id| {
+            drop(refused.insert(id, format!("it depends on itself through `{names}`")))
+        });
     }
-    order.behind_cycles.iter().for_each(|id| drop(refused.insert(id, "a plugin it needs depends on itself".into())));
+    order
+        .behind_cycles
+        .iter()
+        .for_each(|id| drop(refused.insert(id, "a plugin it needs depends on itself".into())));
     for (id, missing) in &order.missing {
-        let names = missing.iter().map(PluginId::as_str).collect::<Vec<_>>().join("`, `");
+        let names = missing
+            .iter()
+            .map(PluginId::as_str)
+            .collect::<Vec<_>>()
+            .join("`, `");
         refused.insert(id, format!("it needs `{names}`, which is not there"));
     }
-    let rank: HashMap<&PluginId, usize> = order.order.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let rank: HashMap<&PluginId, usize> = order
+        .order
+        .iter()
+        .enumerate()
+        .map(|(at, id)| (id, at))
+        .collect();
     let mut plugins: Vec<Arc<Plugin>> = enabled
         .into_iter()
         .map(|plugin| {
@@ -183,5 +254,11 @@ fn registered(
     }
     let kind = plugin.manifest.runtimes()[0];
     let runtime = Arc::clone(&runtimes.0[&kind]);
-    Plugin::new(Arc::new(plugin.manifest), source, (kind, runtime), supervisor.clone(), refused)
+    Plugin::new(
+        Arc::new(plugin.manifest),
+        source,
+        (kind, runtime),
+        supervisor.clone(),
+        refused,
+    )
 }

@@ -30,7 +30,7 @@ use crate::manifest::problem::Problems;
 use crate::model::plugin_id::PluginId;
 use crate::runtime::in_process::InProcess;
 use crate::runtime::process::{HELPER_ARGUMENT, run_helper};
-use crate::telemetry::Format;
+use crate::telemetry::{Format, Log};
 
 /// An MCP gateway: plugins become the tools of one MCP server.
 #[derive(Debug, Parser)]
@@ -86,7 +86,10 @@ pub fn main() -> ExitCode {
 /// Does what the command line says, with these compiled-in plugins: for gateways that bring their own.
 pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == HELPER_ARGUMENT) {
+    if arguments
+        .next()
+        .is_some_and(|first| first == HELPER_ARGUMENT)
+    {
         output::complain(&run_helper(arguments));
         return ExitCode::from(127);
     }
@@ -123,7 +126,10 @@ struct Context<'a> {
 impl Context<'_> {
     fn manifests(&self) -> Vec<(PluginId, &str)> {
         let id = |builtin: &Builtin| builtin.id.parse().expect("ids of built-in plugins are ids");
-        self.builtins.iter().map(|builtin| (id(builtin), builtin.manifest_toml)).collect()
+        self.builtins
+            .iter()
+            .map(|builtin| (id(builtin), builtin.manifest_toml))
+            .collect()
     }
 
     /// Reads the configuration.
@@ -132,16 +138,19 @@ impl Context<'_> {
     }
 
     /// A gateway of this configuration, with nothing started.
-    fn app(&self, loaded: &Loaded) -> Result<App, Problems> {
+    fn app(&self, loaded: &Loaded, log: &Log) -> Result<App, Problems> {
         let resolution = resolve(loaded, &self.manifests())?;
-        let helper = cfg!(target_os = "linux").then(std::env::current_exe).and_then(Result::ok);
+        let helper = cfg!(target_os = "linux")
+            .then(std::env::current_exe)
+            .and_then(Result::ok);
         let runtimes = Runtimes::new(self.in_process.clone(), launcher(&self.env, helper));
-        Ok(App::new(loaded, resolution, &runtimes))
+        Ok(App::new(loaded, resolution, &runtimes, log.audit()))
     }
 
     /// Begins to log; `default` is what is logged unless the command line says otherwise.
-    fn start_log(&self, default: &str) -> Result<tracing_appender::non_blocking::WorkerGuard, ExitCode> {
-        crate::telemetry::start(self.log.as_deref().unwrap_or(default), self.log_format).map_err(|err| failure(&err))
+    fn start_log(&self, default: &str) -> Result<Log, ExitCode> {
+        crate::telemetry::start(self.log.as_deref().unwrap_or(default), self.log_format)
+            .map_err(|err| failure(&err))
     }
 }
 
@@ -157,5 +166,8 @@ fn tokio_runtime(worker_threads: Option<usize>) -> Result<tokio::runtime::Runtim
     if let Some(threads) = worker_threads {
         builder.worker_threads(threads);
     }
-    builder.enable_all().build().map_err(|err| failure(&format!("could not start: {err}")))
+    builder
+        .enable_all()
+        .build()
+        .map_err(|err| failure(&format!("could not start: {err}")))
 }

@@ -1,15 +1,13 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool → access → arguments against the schema → permit → deadline → the
+//! record opens → the catalog finds the tool, if the caller may have it → arguments against the schema → permit → deadline → the
 //! instance answers → the bridge between eras → record closes.
 
 pub mod config;
 
-mod access;
-
 mod arguments;
 
-mod audit;
+pub mod audit;
 
 mod bridge;
 
@@ -21,10 +19,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::dispatch::audit::Record;
+use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
+use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
 use crate::registry::catalog::{Catalog, Entry};
@@ -37,15 +36,22 @@ use crate::wire::method::Method;
 pub struct Dispatcher {
     registry: Arc<Registry>,
     policy: PolicyConfig,
+    audit: Arc<dyn Sink>,
     calls: AtomicU64,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
 
 impl Dispatcher {
-    /// A dispatcher to these plugins.
-    pub fn new(registry: Arc<Registry>, policy: PolicyConfig) -> Self {
-        Self { registry, policy, calls: AtomicU64::new(0), closing: CancellationToken::new() }
+    /// A dispatcher to these plugins; records go to `audit`.
+    pub fn new(registry: Arc<Registry>, policy: PolicyConfig, audit: Arc<dyn Sink>) -> Self {
+        Self {
+            registry,
+            policy,
+            audit,
+            calls: AtomicU64::new(0),
+            closing: CancellationToken::new(),
+        }
     }
 
     /// The plugins it carries calls to.
@@ -65,8 +71,13 @@ impl Dispatcher {
 
     /// Calls the tool `name`. One answer or one fault; one audit record, whatever happens, also when the future is
     /// dropped. The answer is in words of the caller's era.
-    pub async fn call_tool(&self, name: &str, params: Params, context: CallContext) -> Result<Reply, CallError> {
-        let mut record = Record::open(name, &context);
+    pub async fn call_tool(
+        &self,
+        name: &str,
+        params: Params,
+        context: CallContext,
+    ) -> Result<Reply, CallError> {
+        let mut record = Record::open(&*self.audit, name, &context);
         let called = self.walk(name, params, &context, &mut record).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, context.era()));
         record.close(&outcome);
@@ -85,7 +96,6 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let entry = self.find(name, context).await?;
         record.found(&entry);
-        access::check(&self.policy, &entry)?;
         if entry.plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments {
             arguments::check(&entry, &params)?;
         }
@@ -125,18 +135,32 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let plugin = &entry.plugin;
         if let Some(why) = &plugin.refused {
-            return Err(Fault::new(FaultKind::Unavailable, format!("plugin `{}`: {why}", plugin.manifest.id)));
+            return Err(Fault::new(
+                FaultKind::Unavailable,
+                format!("plugin `{}`: {why}", plugin.manifest.id),
+            ));
         }
-        let _permit = plugin.gate.enter().await.map_err(|_| {
-            let limits = &plugin.manifest.limits;
-            let message = format!(
-                "plugin `{}` is at its limit of {} calls with {} waiting",
-                plugin.manifest.id, limits.max_concurrent_calls, limits.max_queue
-            );
-            Fault::new(FaultKind::Busy, message).because("overloaded").retry_after(Duration::from_secs(1))
-        })?;
-        let lease = lease.insert(plugin.pool.lease(context).await?);
-        lease.instance().request(Request { method: Method::ToolsCall, params }, context).await
+        // What mostly needs no waiting is tried first; what may wait is kept out of the future of every call.
+        let _permit = match plugin.gate.try_enter() {
+            Some(permit) => permit,
+            None => Box::pin(plugin.gate.enter())
+                .await
+                .map_err(|_| full(entry))?,
+        };
+        let lease = lease.insert(match plugin.pool.try_lease(context) {
+            Some(lease) => lease,
+            None => Box::pin(plugin.pool.lease(context)).await?,
+        });
+        lease
+            .instance()
+            .request(
+                Request {
+                    method: Method::ToolsCall,
+                    params,
+                },
+                context,
+            )
+            .await
     }
 
     async fn find(&self, name: &str, context: &CallContext) -> Result<Arc<Entry>, Fault> {
@@ -144,15 +168,20 @@ impl Dispatcher {
         if let Some(entry) = self.registry.with_catalog(found) {
             return Ok(entry);
         }
-        if let Some(woken) = self.registry.wake(name, &context.caller).await {
+        if let Some(woken) = Box::pin(self.registry.wake(name, &context.caller)).await {
             woken?;
             if let Some(entry) = self.registry.with_catalog(found) {
                 return Ok(entry);
             }
         }
-        let why = self.registry.why(name, &context.caller);
-        let why = why.map_or_else(|| "`tools/list` names those there are".to_owned(), |why| why);
-        Err(Fault::new(FaultKind::NotFound, format!("Unknown tool `{name}`: {why}")))
+        Err(self.unknown(name, &context.caller))
+    }
+
+    /// The fault of a call to a tool that `caller` cannot see, with the reason if it may know it.
+    pub fn unknown(&self, name: &str, caller: &Caller) -> Fault {
+        let why = self.registry.why(name, caller);
+        let why = why.unwrap_or_else(|| "`tools/list` names those there are".to_owned());
+        Fault::new(FaultKind::NotFound, format!("Unknown tool `{name}`: {why}"))
     }
 }
 
@@ -175,9 +204,22 @@ impl From<Fault> for CallError {
 fn note(lease: &Lease, ended: &Result<Answer, Fault>) {
     match ended {
         Ok(_) => lease.answered(),
-        Err(fault) if fault.kind == FaultKind::Timeout || fault.reason == "upstream_blocked" => lease.silent(),
+        Err(fault) if fault.kind == FaultKind::Timeout || fault.reason == "upstream_blocked" => {
+            lease.silent()
+        }
         Err(_) => {}
     }
+}
+
+fn full(entry: &Entry) -> Fault {
+    let manifest = &entry.plugin.manifest;
+    let message = format!(
+        "plugin `{}` is at its limit of {} calls with {} waiting",
+        manifest.id, manifest.limits.max_concurrent_calls, manifest.limits.max_queue
+    );
+    Fault::new(FaultKind::Busy, message)
+        .because("overloaded")
+        .retry_after(Duration::from_secs(1))
 }
 
 fn shutting_down() -> Fault {

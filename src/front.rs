@@ -6,7 +6,13 @@ pub mod config;
 
 pub mod desk;
 
+mod health;
+
 pub mod http;
+
+mod openapi;
+
+mod rest;
 
 pub mod stdio;
 

@@ -1,4 +1,33 @@
-//! toolgate: an MCP gateway.
+//! toolgate: an MCP gateway. Plugins become the tools of one MCP server, over stdio, streamable HTTP and plain HTTP.
+//!
+//! # The floors
+//!
+//! A module imports strictly lower floors and itself; `tests/house.rs` checks it.
+//!
+//! | floor | modules | |
+//! |---|---|---|
+//! | 7 | [`cli`], [`app`], [`config`], [`telemetry`] | put everything together |
+//! | 6 | [`front`] | the faces: MCP over stdio and HTTP, plain HTTP |
+//! | 5 | [`dispatch`] | the one way through |
+//! | 4 | [`registry`], [`builtin`] | which plugins there are, what they offer, which instances run |
+//! | 3 | [`runtime`] | how plugins come to life and are spoken to |
+//! | 2 | [`manifest`], [`plugin`], [`session`], [`background`], [`schema`] | what the floors above are made of |
+//! | 1 | [`model`] | words: who calls, what is answered, what went wrong |
+//! | 0 | [`wire`] | bytes: the protocol over raw JSON; no I/O, no async, no clock |
+//!
+//! # The walk of one call
+//!
+//! A front reads a message ([`wire::message::Message::parse`]: one scan, arguments stay text), finds its
+//! [`Caller`](model::caller::Caller) and hands both to [`dispatch::Dispatcher::call_tool`]. There the audit record opens,
+//! the [`Catalog`](registry::catalog::Catalog) finds the tool if the caller may see it, policy and schema are asked, the
+//! deadline starts, the [`Gate`](registry::gate::Gate) gives a permit and the [`Pool`](registry::pool::Pool) an
+//! [`Instance`](runtime::Instance), which answers in the words of its era. The answer is brought into the words of the
+//! caller's, the record closes, and the front writes the plugin's own bytes.
+//!
+//! # Writing a plugin
+//!
+//! Implement [`plugin::Plugin`], and run a gateway that has it compiled in with [`cli::main_with`]. Any server written
+//! with rmcp can be hosted by [`runtime::rmcp_host::host`].
 
 pub mod wire;
 

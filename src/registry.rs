@@ -14,8 +14,10 @@ pub mod plugin;
 
 pub mod pool;
 
+pub mod rules;
+
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -31,12 +33,13 @@ use crate::registry::catalog::Catalog;
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Standing;
+use crate::registry::rules::Rules;
 
 /// How many plugins are started at the same time.
 const STARTS_AT_ONCE: usize = 8;
 
 /// How long a list waits for plugins that are still being started when the gateway has just begun.
-const SETTLE: Duration = Duration::from_millis(1500);
+const SETTLE: Duration = Duration::from_millis(1800);
 
 /// Clients are told of changes at most this often.
 const CHANGES_PAUSE: Duration = Duration::from_secs(1);
@@ -48,7 +51,10 @@ const IDLE_SWEEP: Duration = Duration::from_secs(5);
 pub struct Registry {
     plugins: Vec<Arc<Plugin>>,
     alphabet: Alphabet,
+    rules: Rules,
     catalog: ArcSwap<Catalog>,
+    /// Held while a catalog is made and stored, so that an older one never takes the place of a newer one.
+    rebuilding: Mutex<()>,
     /// Counts the changes of the catalog that clients are told of.
     changes: watch::Sender<u64>,
     /// Whether every plugin that starts with the gateway has started or failed.
@@ -58,13 +64,20 @@ pub struct Registry {
 
 impl Registry {
     /// A registry of these plugins, the first one first in lists. Nothing is started.
-    pub fn new(plugins: Vec<Arc<Plugin>>, alphabet: Alphabet, supervisor: Supervisor) -> Arc<Self> {
-        let catalog = ArcSwap::from_pointee(Catalog::of(&plugins, alphabet));
+    pub fn new(
+        plugins: Vec<Arc<Plugin>>,
+        alphabet: Alphabet,
+        rules: Rules,
+        supervisor: Supervisor,
+    ) -> Arc<Self> {
+        let catalog = ArcSwap::from_pointee(Catalog::of(&plugins, alphabet, &rules));
         let (changes, settled) = (watch::Sender::new(0), watch::Sender::new(false));
         Arc::new(Self {
             plugins,
             alphabet,
+            rules,
             catalog,
+            rebuilding: Mutex::new(()),
             changes,
             settled,
             supervisor,
@@ -96,6 +109,8 @@ impl Registry {
                     () = registry.start_eager() => {}
                     () = stop.cancelled() => {}
                 }
+                // Whoever waits for this sees all of them, whether or not their changes were taken in one by one yet.
+                registry.rebuild();
                 registry.settled.send_replace(true);
             });
         let registry = Arc::clone(self);
@@ -109,7 +124,10 @@ impl Registry {
                     .plugins
                     .iter()
                     .for_each(|plugin| plugin.pool.stop_idle());
-                crate::runtime::process::reap_orphans();
+                // Looks through all processes of the machine, which may be many.
+                tokio::task::spawn_blocking(crate::runtime::process::reap_orphans)
+                    .await
+                    .ok();
             }
         });
     }
@@ -142,12 +160,20 @@ impl Registry {
 
     /// Makes a new catalog from what the plugins offer now.
     fn rebuild(&self) {
-        let now = Catalog::of(&self.plugins, self.alphabet);
-        if now.same_as(&self.catalog.load()) {
+        let _alone = self
+            .rebuilding
+            .lock()
+            .expect("no holder of this lock panics");
+        let now = Catalog::of(&self.plugins, self.alphabet, &self.rules);
+        let before = self.catalog.load();
+        let lists_same = now.same_as(&before);
+        if lists_same && now.hides_same_as(&before) {
             return;
         }
         self.catalog.store(Arc::new(now));
-        self.changes.send_modify(|count| *count += 1);
+        if !lists_same {
+            self.changes.send_modify(|count| *count += 1);
+        }
     }
 
     /// The current catalog. A reader keeps the snapshot it took.
@@ -179,7 +205,11 @@ impl Registry {
 
     /// The changes of the catalog.
     pub fn changes(&self) -> Changes {
-        Changes { changes: self.changes.subscribe(), owed: false, told: None }
+        Changes {
+            changes: self.changes.subscribe(),
+            owed: false,
+            told: None,
+        }
     }
 
     /// The catalog of what is known at this moment, for who does not let the registry keep it up to date.

@@ -1,9 +1,13 @@
 //! The log: lines on standard error, written by a thread of its own so that a reader who does not read stops nobody.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use time::OffsetDateTime;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+use crate::dispatch::audit::{Audited, Sink};
 
 /// The most lines that wait to be written; what comes then is dropped.
 const MAX_WAITING: usize = 16_384;
@@ -18,18 +22,209 @@ pub enum Format {
     Json,
 }
 
-/// Begins to log. `filter` is in the words of `tracing-subscriber` (`info`, `toolgate=debug`). What is still waiting is
-/// written when the guard is dropped.
-pub fn start(filter: &str, format: Format) -> Result<WorkerGuard, String> {
-    let filter = EnvFilter::builder().parse(filter).map_err(|err| format!("the log filter `{filter}` is malformed: {err}"))?;
+/// The log while it runs. What is still waiting is written when it is dropped.
+pub struct Log {
+    _guard: WorkerGuard,
+    writer: NonBlocking,
+    format: Format,
+}
+
+/// Begins to log. `filter` is in the words of `tracing-subscriber` (`info`, `toolgate=debug`).
+pub fn start(filter: &str, format: Format) -> Result<Log, String> {
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .map_err(|err| format!("the log filter `{filter}` is malformed: {err}"))?;
     let stderr = std::io::stderr();
     let colours = stderr.is_terminal();
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_WAITING).finish(stderr);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours).with_target(false);
+    let builder = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MAX_WAITING);
+    let (writer, guard) = builder.finish(stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer.clone())
+        .with_ansi(colours)
+        .with_target(false);
     let set = match format {
         Format::Text => lines.try_init(),
         Format::Json => lines.json().flatten_event(true).try_init(),
     };
     set.map_err(|err| err.to_string())?;
-    Ok(guard)
+    Ok(Log {
+        _guard: guard,
+        writer,
+        format,
+    })
+}
+
+impl Log {
+    /// Where audit records go: a line each, at level info under the target `toolgate::audit`.
+    pub fn audit(&self) -> Arc<dyn Sink> {
+        Arc::new(AuditLines {
+            writer: self.writer.clone(),
+            format: self.format,
+        })
+    }
+}
+
+/// Audit records as lines of the log. Written by hand: this is on the path of every call, and going through the
+/// formatter of `tracing` costs as much as all the rest of a call.
+struct AuditLines {
+    writer: NonBlocking,
+    format: Format,
+}
+
+impl Sink for AuditLines {
+    fn write(&self, record: &Audited<'_>) {
+        if !tracing::enabled!(target: "toolgate::audit", tracing::Level::INFO) {
+            return;
+        }
+        let mut line = Vec::with_capacity(320);
+        match self.format {
+            Format::Text => text(&mut line, record),
+            Format::Json => json(&mut line, record),
+        }
+        line.push(b'\n');
+        // A full queue drops the line; the writer counts those.
+        self.writer.clone().write_all(&line).ok();
+    }
+}
+
+fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
+    timestamp(line);
+    line.extend_from_slice(b"  INFO Called call=");
+    number(line, record.call);
+    line.extend_from_slice(b" tool.name=");
+    quoted(line, record.tool);
+    for (name, value) in [
+        (" plugin.id=", record.plugin),
+        (" session=", record.session),
+        (" reason=", record.reason),
+    ] {
+        if let Some(value) = value {
+            line.extend_from_slice(name.as_bytes());
+            line.extend_from_slice(value.as_bytes());
+        }
+    }
+    line.extend_from_slice(b" principal=");
+    quoted(line, record.principal);
+    line.extend_from_slice(b" era=");
+    line.extend_from_slice(record.era.as_str().as_bytes());
+    line.extend_from_slice(b" outcome=");
+    line.extend_from_slice(record.outcome.as_bytes());
+    line.extend_from_slice(b" duration_us=");
+    number(line, record.taken_us);
+}
+
+fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
+    line.extend_from_slice(b"{\"timestamp\":\"");
+    timestamp(line);
+    line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":");
+    number(line, record.call);
+    let texts = [
+        ("tool.name", Some(record.tool)),
+        ("plugin.id", record.plugin),
+        ("session", record.session),
+        ("principal", Some(record.principal)),
+        ("era", Some(record.era.as_str())),
+        ("outcome", Some(record.outcome)),
+        ("reason", record.reason),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            line.extend_from_slice(b",\"");
+            line.extend_from_slice(name.as_bytes());
+            line.extend_from_slice(b"\":");
+            quoted(line, value);
+        }
+    }
+    line.extend_from_slice(b",\"duration_us\":");
+    number(line, record.taken_us);
+    line.push(b'}');
+}
+
+/// A text in quotes, escaped as JSON does, and ASCII only: no line break, no control character, no direction mark.
+fn quoted(line: &mut Vec<u8>, text: &str) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    line.push(b'"');
+    if text.bytes().all(plain) {
+        line.extend_from_slice(text.as_bytes());
+    } else {
+        for unit in text.encode_utf16() {
+            match u8::try_from(unit) {
+                Ok(byte) if plain(byte) => line.push(byte),
+                _ => line.extend_from_slice(format!("\\u{unit:04x}").as_bytes()),
+            }
+        }
+    }
+    line.push(b'"');
+}
+
+fn number(line: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    line.extend_from_slice(&digits[at..]);
+}
+
+/// The time now, UTC, as RFC 3339 writes it, to the microsecond.
+fn timestamp(line: &mut Vec<u8>) {
+    let now = OffsetDateTime::now_utc();
+    let year = u32::try_from(now.year()).unwrap_or(0);
+    let fields = [
+        (year, 4, b'-'),
+        (u32::from(u8::from(now.month())), 2, b'-'),
+        (now.day().into(), 2, b'T'),
+        (now.hour().into(), 2, b':'),
+        (now.minute().into(), 2, b':'),
+        (now.second().into(), 2, b'.'),
+        (now.microsecond(), 6, b'Z'),
+    ];
+    for (value, width, after) in fields {
+        let mut divisor = 10_u32.pow(width - 1);
+        while divisor > 0 {
+            line.push(b'0' + (value / divisor % 10) as u8);
+            divisor /= 10;
+        }
+        line.push(after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_line_whatever_it_is_called() {
+        let record = Audited {
+            call: 7,
+            tool: "\u{1b}]0;x\u{7}\n{\"level\":\"error\"}é",
+            plugin: None,
+            principal: "ann",
+            session: Some("0123"),
+            era: crate::wire::revision::Era::Legacy,
+            outcome: "not_found",
+            reason: Some("not_found"),
+            taken_us: 12,
+        };
+        let (mut plain, mut object) = (Vec::new(), Vec::new());
+        text(&mut plain, &record);
+        json(&mut object, &record);
+        assert!(
+            plain
+                .iter()
+                .chain(&object)
+                .all(|byte| (b' '..=b'~').contains(byte))
+        );
+        let object: serde_json::Value = serde_json::from_slice(&object).expect("JSON");
+        assert_eq!(object["tool.name"], record.tool);
+        assert_eq!(object["duration_us"], 12);
+    }
 }

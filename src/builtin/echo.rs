@@ -49,7 +49,7 @@ impl Plugin for Echo {
 /// The arguments stay the text they came in; `text` too, escapes and all.
 fn echo(arguments: &Json) -> Json {
     let members = Members::of(arguments).unwrap_or_default();
-    let text = members.get("text").filter(|text| text.string().is_some());
+    let text = members.get("text").filter(|text| text.is_string());
     let mut out = Vec::with_capacity(80 + arguments.bytes().len() * 5 / 2);
     out.extend_from_slice(br#"{"content":[{"type":"text","text":"#);
     match text {

@@ -6,15 +6,26 @@ use crate::cli::{Context, failure, output};
 use crate::config::load::prepare;
 
 pub(super) fn run(context: &Context<'_>) -> ExitCode {
-    let (loaded, resolution) = match prepare(context.config.as_deref(), &context.env, &context.manifests()) {
+    let (loaded, resolution) = match prepare(
+        context.config.as_deref(),
+        &context.env,
+        &context.manifests(),
+    ) {
         Ok(prepared) => prepared,
         Err(problems) => return failure(&problems.to_string()),
     };
     for note in loaded.notes.0.iter().chain(&resolution.notes.0) {
         output::complain(&format!("note: {note}"));
     }
-    let file = loaded.file.map_or_else(|| "the built-in examples".to_owned(), |file| file.display().to_string());
-    let enabled = resolution.plugins.iter().filter(|plugin| plugin.enabled).count();
+    let file = loaded.file.map_or_else(
+        || "the built-in examples".to_owned(),
+        |file| file.display().to_string(),
+    );
+    let enabled = resolution
+        .plugins
+        .iter()
+        .filter(|plugin| plugin.enabled)
+        .count();
     output::say(&format!("{file}: no problems, {enabled} plugins enabled"));
     ExitCode::SUCCESS
 }

@@ -1,5 +1,4 @@
 //! The only place that prints.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this room is for")]
 
 use std::io::Write;
 
@@ -20,11 +19,16 @@ pub(super) fn complain(text: &str) {
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+        cells
+            .chain([headings[column].chars().count()])
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..headings.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let padded = cells
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     say(&line(&mut headings.iter().copied()));
@@ -35,7 +39,10 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
 
 /// A text on one line without control characters, cut after `max` characters.
 pub(super) fn one_line(text: &str, max: usize) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let mut words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
     if words.chars().count() > max {
         words = words.chars().take(max - 1).collect::<String>() + "…";

@@ -17,8 +17,8 @@ pub(super) enum Command {
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
     let Command::List { json } = command;
-    let _log = match context.start_log("error") {
-        Ok(guard) => guard,
+    let log = match context.start_log("error") {
+        Ok(log) => log,
         Err(code) => return code,
     };
     let loaded = match context.load() {
@@ -30,21 +30,32 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
         Err(code) => return code,
     };
     runtime.block_on(async {
-        let app = match context.app(&loaded) {
+        let app = match context.app(&loaded, &log) {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
         let registry = app.desk.registry();
         futures::future::join_all(registry.plugins().iter().map(|plugin| plugin.warm())).await;
-        let plugins: Vec<_> = registry.plugins().iter().map(|plugin| Row::of(plugin)).collect();
+        let plugins: Vec<_> = registry
+            .plugins()
+            .iter()
+            .map(|plugin| Row::of(plugin))
+            .collect();
         if *json {
             let rows: Vec<_> = plugins.iter().map(Row::json).collect();
             output::say(&serde_json::to_string_pretty(&rows).expect("rows have string keys"));
         } else {
             let rows: Vec<_> = plugins.iter().map(Row::cells).collect();
-            output::table(&["PLUGIN", "VERSION", "RUNTIME", "STATE", "TOOLS", "SOURCE"], &rows);
+            output::table(
+                &["PLUGIN", "VERSION", "RUNTIME", "STATE", "TOOLS", "SOURCE"],
+                &rows,
+            );
             for row in plugins.iter().filter(|row| row.trouble.is_some()) {
-                output::complain(&format!("{}: {}", row.id, row.trouble.as_deref().unwrap_or_default()));
+                output::complain(&format!(
+                    "{}: {}",
+                    row.id,
+                    row.trouble.as_deref().unwrap_or_default()
+                ));
             }
         }
         app.stop().await;

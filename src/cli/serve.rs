@@ -19,8 +19,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
-    let _log = match context.start_log("info") {
-        Ok(guard) => guard,
+    let log = match context.start_log("info") {
+        Ok(log) => log,
         Err(code) => return code,
     };
     let mut loaded = match context.load() {
@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
     raise_file_limit();
     become_subreaper();
     let code = runtime.block_on(async {
-        let app = match context.app(&loaded) {
+        let app = match context.app(&loaded, &log) {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
@@ -80,7 +80,10 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
 pub(super) async fn signalled() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {

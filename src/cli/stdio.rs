@@ -9,8 +9,8 @@ use crate::cli::{Context, failure, tokio_runtime};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
 pub(super) fn run(context: &Context<'_>) -> ExitCode {
-    let _log = match context.start_log("info") {
-        Ok(guard) => guard,
+    let log = match context.start_log("info") {
+        Ok(log) => log,
         Err(code) => return code,
     };
     let loaded = match context.load() {
@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
     raise_file_limit();
     become_subreaper();
     let code = runtime.block_on(async {
-        let app = match context.app(&loaded) {
+        let app = match context.app(&loaded, &log) {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };

@@ -29,7 +29,10 @@ pub(super) fn run(command: &Command) -> ExitCode {
     let mut bits = [0; TOKEN_BYTES];
     getrandom::fill(&mut bits).expect("the system has a random generator");
     let token = format!("tg_{}", URL_SAFE_NO_PAD.encode(bits));
-    let digest: String = Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(token.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     output::say(&format!("Token, shown only now: {token}"));
     output::say("");
     output::say("Lines for toolgate.toml:");

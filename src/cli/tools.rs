@@ -42,8 +42,8 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
-    let _log = match context.start_log("error") {
-        Ok(guard) => guard,
+    let log = match context.start_log("error") {
+        Ok(log) => log,
         Err(code) => return code,
     };
     let loaded = match context.load() {
@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
         Err(code) => return code,
     };
     runtime.block_on(async {
-        let app = match context.app(&loaded) {
+        let app = match context.app(&loaded, &log) {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
@@ -77,23 +77,35 @@ async fn list(app: &App, json: bool, all: bool) -> ExitCode {
     }
     let (catalog, caller) = (registry.rebuilt_catalog(), app.callers.anonymous());
     if json {
-        let definitions: Vec<&Json> = catalog.entries(caller).map(|entry| &entry.definition).collect();
+        let definitions: Vec<&Json> = catalog
+            .entries(caller)
+            .map(|entry| &entry.definition)
+            .collect();
         output::say(&serde_json::to_string_pretty(&definitions).expect("definitions are JSON"));
         return ExitCode::SUCCESS;
     }
     let describe = |definition: &Json| {
-        let text = Members::of(definition).and_then(|members| Some(members.string("description")?.into_owned()));
+        let text = Members::of(definition)
+            .and_then(|members| Some(members.string("description")?.into_owned()));
         output::one_line(&text.unwrap_or_default(), DESCRIPTION)
     };
     let row = |entry: &Arc<crate::registry::catalog::Entry>| {
-        vec![entry.name.to_string(), entry.plugin.manifest.id.to_string(), describe(&entry.definition)]
+        vec![
+            entry.name.to_string(),
+            entry.plugin.manifest.id.to_string(),
+            describe(&entry.definition),
+        ]
     };
     let rows: Vec<_> = catalog.entries(caller).map(row).collect();
     output::table(&["TOOL", "PLUGIN", "DESCRIPTION"], &rows);
     if all {
         output::say("");
         let row = |hidden: &crate::registry::catalog::Hidden| {
-            vec![hidden.name.clone(), hidden.plugin.to_string(), hidden.reason.clone()]
+            vec![
+                hidden.name.clone(),
+                hidden.plugin.to_string(),
+                hidden.reason.clone(),
+            ]
         };
         let hidden: Vec<_> = catalog.hidden(caller).map(row).collect();
         output::table(&["NOT LISTED", "PLUGIN", "REASON"], &hidden);
@@ -119,7 +131,10 @@ async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
     let context = CallContext {
         id: app.desk.dispatcher.next_call(),
         caller: Arc::clone(app.callers.anonymous()),
-        profile: Arc::new(ClientProfile { revision: Revision::NEWEST_LEGACY, ..ClientProfile::bare() }),
+        profile: Arc::new(ClientProfile {
+            revision: Revision::NEWEST_LEGACY,
+            ..ClientProfile::bare()
+        }),
         session: None,
         log_level: None,
         timeout: None,
@@ -130,8 +145,13 @@ async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
         Ok(reply) => {
             let value: serde_json::Result<Box<serde_json::value::RawValue>> = reply.result.parse();
             output::say(value.as_ref().map_or("", |value| value.get()));
-            let failed = Members::of(&reply.result).is_some_and(|result| result.get("isError").is_some_and(Json::is_true));
-            if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+            let failed = Members::of(&reply.result)
+                .is_some_and(|result| result.get("isError").is_some_and(Json::is_true));
+            if failed {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            }
         }
         Err(CallError::Plugin(error)) => unable(&format!("{} ({})", error.message, error.code)),
         Err(CallError::Fault(fault)) => unable(&fault.to_string()),

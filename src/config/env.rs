@@ -74,6 +74,12 @@ impl Env {
         self.cwd.join(path)
     }
 
+    /// The directory for temporary files: `TMPDIR`, else the system's.
+    pub fn temp_dir(&self) -> PathBuf {
+        self.get("TMPDIR")
+            .map_or_else(std::env::temp_dir, PathBuf::from)
+    }
+
     /// The user's directory for settings, such as `~/.config`.
     pub fn config_home(&self) -> Option<&Path> {
         self.config_home.as_deref()

@@ -17,6 +17,9 @@ pub(super) fn check(entry: &Entry, params: &Params) -> Result<(), Fault> {
         None => schema.check(&Json::literal("{}")),
     };
     checked.map_err(|violation| {
-        Fault::new(FaultKind::BadInput, format!("the arguments of `{name}` do not fit its schema {violation}"))
+        Fault::new(
+            FaultKind::BadInput,
+            format!("the arguments of `{name}` do not fit its schema {violation}"),
+        )
     })
 }

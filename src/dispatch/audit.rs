@@ -8,9 +8,51 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::registry::catalog::Entry;
 use crate::runtime::CallContext;
 use crate::wire::message::Outcome;
+use crate::wire::revision::Era;
+
+/// How much of a session's id stands in a record: enough to tell sessions apart, too little to use one.
+const SESSION_DIGITS: usize = 8;
+
+/// What a record says.
+#[derive(Debug, Clone, Copy)]
+pub struct Audited<'a> {
+    /// The number of the call in this process.
+    pub call: u64,
+    /// The name it was called by, as the caller wrote it.
+    pub tool: &'a str,
+    /// Whose tool that is; `None` when there is no such tool for this caller.
+    pub plugin: Option<&'a str>,
+    /// Who called.
+    pub principal: &'a str,
+    /// The beginning of the session's id.
+    pub session: Option<&'a str>,
+    /// The era the caller speaks.
+    pub era: Era,
+    /// `answered`, `refused_by_plugin`, or the kind of the fault.
+    pub outcome: &'static str,
+    /// The reason of the fault.
+    pub reason: Option<&'static str>,
+    /// How long it took, in microseconds.
+    pub taken_us: u64,
+}
+
+/// Where records go. Called on the path of every call: must neither wait nor fail.
+pub trait Sink: Send + Sync {
+    /// Takes a record.
+    fn write(&self, record: &Audited<'_>);
+}
+
+/// Takes records nowhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSink;
+
+impl Sink for NoSink {
+    fn write(&self, _: &Audited<'_>) {}
+}
 
 /// The record of one call. It is written when it is closed; one that is dropped open was abandoned.
 pub(super) struct Record<'a> {
+    sink: &'a dyn Sink,
     tool: &'a str,
     context: &'a CallContext,
     begun: Instant,
@@ -19,8 +61,15 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn open(tool: &'a str, context: &'a CallContext) -> Self {
-        Self { tool, context, begun: Instant::now(), entry: None, written: false }
+    pub(super) fn open(sink: &'a dyn Sink, tool: &'a str, context: &'a CallContext) -> Self {
+        Self {
+            sink,
+            tool,
+            context,
+            begun: Instant::now(),
+            entry: None,
+            written: false,
+        }
     }
 
     /// The call has found its tool.
@@ -40,28 +89,32 @@ impl<'a> Record<'a> {
 
     fn write(&mut self, outcome: &'static str, fault: Option<&Fault>) {
         self.written = true;
-        let taken = self.begun.elapsed();
-        let plugin = self.entry.as_ref().map(|entry| {
+        let taken_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if let Some(entry) = &self.entry {
             let counts = &entry.plugin.counts;
-            counts.busy_us.fetch_add(u64::try_from(taken.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            counts.busy_us.fetch_add(taken_us, Ordering::Relaxed);
             if fault.is_some() {
                 counts.faults.fetch_add(1, Ordering::Relaxed);
             }
-            entry.plugin.manifest.id.as_str()
-        });
-        tracing::info!(
-            target: "toolgate::audit",
-            call = self.context.id,
-            tool.name = ?self.tool,
-            plugin.id = plugin,
-            principal = %self.context.caller.principal,
-            session = self.context.session.as_ref().map(|session| &session.id[..8.min(session.id.len())]),
-            era = self.context.era().as_str(),
+        }
+        self.sink.write(&Audited {
+            call: self.context.id,
+            tool: self.tool,
+            plugin: self
+                .entry
+                .as_ref()
+                .map(|entry| entry.plugin.manifest.id.as_str()),
+            principal: &self.context.caller.principal,
+            session: self
+                .context
+                .session
+                .as_ref()
+                .map(|session| &session.id[..SESSION_DIGITS.min(session.id.len())]),
+            era: self.context.era(),
             outcome,
-            reason = fault.map(|fault| fault.reason),
-            duration_us = taken.as_micros() as u64,
-            "Called"
-        );
+            reason: fault.map(|fault| fault.reason),
+            taken_us,
+        });
         if let Some(fault) = fault
             && let Some(source) = std::error::Error::source(fault)
         {

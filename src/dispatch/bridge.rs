@@ -19,7 +19,9 @@ pub(super) fn to_client(answer: Answer, era: Era) -> Result<Outcome, Fault> {
     match (answer.outcome, era) {
         (Outcome::Result(reply), Era::Modern) => Ok(Outcome::Result(modern(reply))),
         (Outcome::Result(reply), Era::Legacy) => legacy(reply).map(Outcome::Result),
-        (Outcome::Error(error), Era::Modern) if answer.era == Era::Legacy => Ok(Outcome::Error(modern_error(error))),
+        (Outcome::Error(error), Era::Modern) if answer.era == Era::Legacy => {
+            Ok(Outcome::Error(modern_error(error)))
+        }
         (error, _) => Ok(error),
     }
 }
@@ -37,7 +39,10 @@ fn modern(reply: Reply) -> Reply {
         out.push(b',');
     }
     out.extend_from_slice(rest);
-    Reply { result: Json::assembled(out), result_type: Some("complete".into()) }
+    Reply {
+        result: Json::assembled(out),
+        result_type: Some("complete".into()),
+    }
 }
 
 fn legacy(reply: Reply) -> Result<Reply, Fault> {
@@ -55,9 +60,14 @@ fn legacy(reply: Reply) -> Result<Reply, Fault> {
     if reply.result_type.is_none() {
         return Ok(reply);
     }
-    let Some(mut members) = Members::of(&reply.result) else { return Ok(reply) };
+    let Some(mut members) = Members::of(&reply.result) else {
+        return Ok(reply);
+    };
     members.retain(|key| !MODERN_MEMBERS.contains(&key));
-    Ok(Reply { result: members.to_json(), result_type: None })
+    Ok(Reply {
+        result: members.to_json(),
+        result_type: None,
+    })
 }
 
 fn modern_error(mut error: RpcError) -> RpcError {
@@ -72,8 +82,14 @@ mod tests {
     use super::*;
 
     fn check(result: &'static str, kind: Option<&str>, era: Era, expect: &str) {
-        let reply = Reply { result: Json::literal(result), result_type: kind.map(Into::into) };
-        let answer = Answer { outcome: Outcome::Result(reply), era: Era::Legacy };
+        let reply = Reply {
+            result: Json::literal(result),
+            result_type: kind.map(Into::into),
+        };
+        let answer = Answer {
+            outcome: Outcome::Result(reply),
+            era: Era::Legacy,
+        };
         match to_client(answer, era) {
             Ok(Outcome::Result(reply)) => assert_eq!(reply.result.as_str(), expect),
             other => panic!("{result}: {other:?}"),
@@ -83,17 +99,33 @@ mod tests {
     #[test]
     fn only_what_the_era_has_is_added_or_taken() {
         check(r#"{"content":[]}"#, None, Era::Legacy, r#"{"content":[]}"#);
-        check(r#"{ "content":[]}"#, None, Era::Modern, r#"{"resultType":"complete","content":[]}"#);
+        check(
+            r#"{ "content":[]}"#,
+            None,
+            Era::Modern,
+            r#"{"resultType":"complete","content":[]}"#,
+        );
         check("{}", None, Era::Modern, r#"{"resultType":"complete"}"#);
         let whole = r#"{"b":1,"resultType":"complete","ttlMs":1,"a":{"resultType":2}}"#;
         check(whole, Some("complete"), Era::Modern, whole);
-        check(whole, Some("complete"), Era::Legacy, r#"{"b":1,"a":{"resultType":2}}"#);
+        check(
+            whole,
+            Some("complete"),
+            Era::Legacy,
+            r#"{"b":1,"a":{"resultType":2}}"#,
+        );
     }
 
     #[test]
     fn a_question_to_a_client_that_cannot_be_asked_is_a_fault() {
-        let reply = Reply { result: Json::literal("{}"), result_type: Some("input_required".into()) };
-        let answer = Answer { outcome: Outcome::Result(reply), era: Era::Modern };
+        let reply = Reply {
+            result: Json::literal("{}"),
+            result_type: Some("input_required".into()),
+        };
+        let answer = Answer {
+            outcome: Outcome::Result(reply),
+            era: Era::Modern,
+        };
         let fault = to_client(answer, Era::Legacy).expect_err("a fault");
         assert_eq!(fault.reason, "input_required");
     }

@@ -33,21 +33,42 @@ struct Heard {
 
 impl Deadline {
     pub(super) fn new(quiet: Duration, total: Duration) -> Self {
-        Self { begun: Instant::now(), quiet, total, progress: None }
+        Self {
+            begun: Instant::now(),
+            quiet,
+            total,
+            progress: None,
+        }
     }
 
     /// The deadline and context of a call that reports progress if `reports`.
-    pub(super) fn watching(mut self, context: &CallContext, reports: bool) -> (Self, Cow<'_, CallContext>) {
+    pub(super) fn watching(
+        mut self,
+        context: &CallContext,
+        reports: bool,
+    ) -> (Self, Cow<'_, CallContext>) {
         if !reports {
             return (self, Cow::Borrowed(context));
         }
-        let heard = Arc::new(Heard { client: Arc::clone(&context.client), last: Mutex::new(self.begun) });
+        let heard = Arc::new(Heard {
+            client: Arc::clone(&context.client),
+            last: Mutex::new(self.begun),
+        });
         self.progress = Some(Arc::clone(&heard));
-        (self, Cow::Owned(CallContext { client: heard, ..context.clone() }))
+        (
+            self,
+            Cow::Owned(CallContext {
+                client: heard,
+                ..context.clone()
+            }),
+        )
     }
 
     fn at(&self) -> Instant {
-        let last = self.progress.as_ref().map_or(self.begun, |heard| heard.last());
+        let last = self
+            .progress
+            .as_ref()
+            .map_or(self.begun, |heard| heard.last());
         (last + self.quiet).min(self.begun + self.total)
     }
 
@@ -64,7 +85,10 @@ impl Deadline {
 
     pub(super) fn fault(&self) -> Fault {
         let after = self.at().duration_since(self.begun);
-        Fault::new(FaultKind::Timeout, format!("Operation timed out after {} ms", after.as_millis()))
+        Fault::new(
+            FaultKind::Timeout,
+            format!("Operation timed out after {} ms", after.as_millis()),
+        )
     }
 }
 

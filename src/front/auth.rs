@@ -25,12 +25,18 @@ impl Callers {
         let tokens = config.tokens.iter().map(|token| {
             let caller = Caller {
                 principal: token.name.as_str().into(),
-                plugins: token.plugins.as_ref().map(|plugins| plugins.as_slice().into()),
+                plugins: token
+                    .plugins
+                    .as_ref()
+                    .map(|plugins| plugins.as_slice().into()),
                 scopes: token.scopes.as_slice().into(),
             };
             (*token.sha256.bytes(), Arc::new(caller))
         });
-        Self { tokens: tokens.collect(), anonymous: Arc::new(Caller::anonymous()) }
+        Self {
+            tokens: tokens.collect(),
+            anonymous: Arc::new(Caller::anonymous()),
+        }
     }
 
     /// Whether callers need a credential.
@@ -48,7 +54,9 @@ impl Callers {
         if self.tokens.is_empty() {
             return Ok(&self.anonymous);
         }
-        let (scheme, token) = authorization.and_then(|value| value.split_once(' ')).ok_or(Unknown)?;
+        let (scheme, token) = authorization
+            .and_then(|value| value.split_once(' '))
+            .ok_or(Unknown)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Unknown);
         }
@@ -71,13 +79,34 @@ mod tests {
     #[test]
     fn only_a_known_token_names_a_caller() {
         let sha256 = TokenDigest::new(Sha256::digest(b"secret").into());
-        let token = TokenConfig { name: "ann".into(), sha256, plugins: None, scopes: Vec::new() };
-        let callers = Callers::new(&AuthConfig { tokens: vec![token] });
-        assert_eq!(callers.find(Some("Bearer secret")).map(|caller| &*caller.principal), Ok("ann"));
-        for wrong in [None, Some("Bearer other"), Some("Basic secret"), Some("secret"), Some("")] {
+        let token = TokenConfig {
+            name: "ann".into(),
+            sha256,
+            plugins: None,
+            scopes: Vec::new(),
+        };
+        let callers = Callers::new(&AuthConfig {
+            tokens: vec![token],
+        });
+        assert_eq!(
+            callers
+                .find(Some("Bearer secret"))
+                .map(|caller| &*caller.principal),
+            Ok("ann")
+        );
+        for wrong in [
+            None,
+            Some("Bearer other"),
+            Some("Basic secret"),
+            Some("secret"),
+            Some(""),
+        ] {
             assert_eq!(callers.find(wrong).err(), Some(Unknown), "{wrong:?}");
         }
         let open = Callers::new(&AuthConfig::default());
-        assert_eq!(open.find(None).map(|caller| &*caller.principal), Ok("anonymous"));
+        assert_eq!(
+            open.find(None).map(|caller| &*caller.principal),
+            Ok("anonymous")
+        );
     }
 }

@@ -15,7 +15,9 @@ use crate::model::fault::FaultKind;
 use crate::registry::Registry;
 use crate::runtime::CallContext;
 use crate::session::Session;
-use crate::wire::error::{INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UNSUPPORTED_PROTOCOL_VERSION};
+use crate::wire::error::{
+    INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UNSUPPORTED_PROTOCOL_VERSION,
+};
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
 use crate::wire::message::Params;
@@ -60,11 +62,20 @@ impl Desk {
     /// Answers `initialize` (MCP 2025-11-25, lifecycle): the client's profile for its session, and the result.
     pub(crate) fn initialize(&self, params: &Params) -> Result<(ClientProfile, Bytes), RpcError> {
         let Some(asked) = params.members.string("protocolVersion") else {
-            return Err(RpcError::new(INVALID_PARAMS, "Invalid params: `/params/protocolVersion` must be a string"));
+            return Err(RpcError::new(
+                INVALID_PARAMS,
+                "Invalid params: `/params/protocolVersion` must be a string",
+            ));
         };
-        let capabilities = params.members.get("capabilities").filter(|capabilities| capabilities.is_object());
+        let capabilities = params
+            .members
+            .get("capabilities")
+            .filter(|capabilities| capabilities.is_object());
         let Some(capabilities) = capabilities else {
-            return Err(RpcError::new(INVALID_PARAMS, "Invalid params: `/params/capabilities` must be an object"));
+            return Err(RpcError::new(
+                INVALID_PARAMS,
+                "Invalid params: `/params/capabilities` must be an object",
+            ));
         };
         let known = Revision::of(&asked).filter(|revision| revision.era() == Era::Legacy);
         let revision = known.unwrap_or(Revision::NEWEST_LEGACY);
@@ -82,26 +93,50 @@ impl Desk {
         Ok((profile, result.bytes().clone()))
     }
 
-    /// Reads what a modern request says of its client (MCP 2026-07-28, `_meta`).
-    pub(crate) fn modern_profile(params: &Params) -> Result<ClientProfile, RpcError> {
+    /// Reads what a modern request says of its client (MCP 2026-07-28, `_meta`). `agrees` checks the revision that is
+    /// named there against what carried the request, before it is known whether it is one that is served.
+    pub(crate) fn modern_profile(
+        params: &Params,
+        agrees: impl FnOnce(&str) -> Result<(), RpcError>,
+    ) -> Result<ClientProfile, RpcError> {
         let missing = |key: &str, what: &str| {
-            RpcError::new(INVALID_PARAMS, format!("Invalid params: `/params/_meta/{key}` must be {what}"))
+            RpcError::new(
+                INVALID_PARAMS,
+                format!("Invalid params: `/params/_meta/{key}` must be {what}"),
+            )
         };
         let Some(version) = params.meta.string(meta::PROTOCOL_VERSION) else {
-            return Err(missing(&meta::PROTOCOL_VERSION.replace('/', "~1"), "a string"));
+            return Err(missing(
+                &meta::PROTOCOL_VERSION.replace('/', "~1"),
+                "a string",
+            ));
         };
+        agrees(&version)?;
         let revision = Revision::of(&version).filter(|revision| revision.era() == Era::Modern);
         let revision = revision.ok_or_else(|| unsupported(&version))?;
-        let capabilities = params.meta.get(meta::CLIENT_CAPABILITIES).filter(|json| json.is_object());
+        let capabilities = params
+            .meta
+            .get(meta::CLIENT_CAPABILITIES)
+            .filter(|json| json.is_object());
         let Some(capabilities) = capabilities.cloned() else {
-            return Err(missing(&meta::CLIENT_CAPABILITIES.replace('/', "~1"), "an object"));
+            return Err(missing(
+                &meta::CLIENT_CAPABILITIES.replace('/', "~1"),
+                "an object",
+            ));
         };
-        Ok(ClientProfile { revision, capabilities, info: params.meta.get(meta::CLIENT_INFO).cloned() })
+        Ok(ClientProfile {
+            revision,
+            capabilities,
+            info: params.meta.get(meta::CLIENT_INFO).cloned(),
+        })
     }
 
     /// Which log messages a modern request asks for.
     pub(crate) fn modern_logs(params: &Params) -> Logs {
-        let level = params.meta.string(meta::LOG_LEVEL).and_then(|name| LogLevel::of(&name));
+        let level = params
+            .meta
+            .string(meta::LOG_LEVEL)
+            .and_then(|name| LogLevel::of(&name));
         level.map_or(Logs::None, Logs::From)
     }
 
@@ -123,22 +158,37 @@ impl Desk {
     }
 
     /// Answers a request that is neither the beginning of a session nor a stream.
-    pub(crate) async fn answer(&self, method: &Method, params: Params, context: CallContext) -> Reply {
+    pub(crate) async fn answer(
+        &self,
+        method: &Method,
+        params: Params,
+        context: CallContext,
+    ) -> Reply {
         let era = context.era();
         match (method, era) {
             (Method::ToolsCall, _) => self.call(params, context).await,
-            (Method::ToolsList, _) => self.list(&params, &context.caller, era).await,
+            (Method::ToolsList, _) => Box::pin(self.list(&params, &context.caller, era)).await,
             (Method::Discover, Era::Modern) => Reply::Result(self.discover()),
             (Method::Ping, Era::Legacy) => Reply::Result(Bytes::from_static(b"{}")),
             (Method::SetLevel, Era::Legacy) => set_level(&params, &context),
-            _ => Reply::Error(RpcError::new(METHOD_NOT_FOUND, format!("Method not found: {method}"))),
+            _ => Reply::Error(RpcError::new(
+                METHOD_NOT_FOUND,
+                format!("Method not found: {method}"),
+            )),
         }
     }
 
     async fn list(&self, params: &Params, caller: &Caller, era: Era) -> Reply {
-        if params.members.get("cursor").is_some_and(|cursor| !cursor.is_null()) {
+        if params
+            .members
+            .get("cursor")
+            .is_some_and(|cursor| !cursor.is_null())
+        {
             // Lists are whole: there is no cursor that we could have given out.
-            return Reply::Error(RpcError::new(INVALID_PARAMS, "Invalid params: `/params/cursor` is not known"));
+            return Reply::Error(RpcError::new(
+                INVALID_PARAMS,
+                "Invalid params: `/params/cursor` is not known",
+            ));
         }
         Reply::Result(self.registry().settled_catalog().await.list(caller, era))
     }
@@ -146,10 +196,20 @@ impl Desk {
     async fn call(&self, params: Params, context: CallContext) -> Reply {
         let era = context.era();
         let Some(name) = params.members.string("name").map(|name| name.into_owned()) else {
-            return Reply::Error(RpcError::new(INVALID_PARAMS, "Invalid params: `/params/name` must be a string"));
+            return Reply::Error(RpcError::new(
+                INVALID_PARAMS,
+                "Invalid params: `/params/name` must be a string",
+            ));
         };
-        if params.members.get("arguments").is_some_and(|arguments| !arguments.is_object()) {
-            let error = RpcError::new(INVALID_PARAMS, "Invalid params: `/params/arguments` must be an object");
+        if params
+            .members
+            .get("arguments")
+            .is_some_and(|arguments| !arguments.is_object())
+        {
+            let error = RpcError::new(
+                INVALID_PARAMS,
+                "Invalid params: `/params/arguments` must be an object",
+            );
             return Reply::Error(error);
         }
         match self.dispatcher.call_tool(&name, params, context).await {
@@ -162,7 +222,10 @@ impl Desk {
 }
 
 fn set_level(params: &Params, context: &CallContext) -> Reply {
-    let level = params.members.string("level").and_then(|name| LogLevel::of(&name));
+    let level = params
+        .members
+        .string("level")
+        .and_then(|name| LogLevel::of(&name));
     let Some(level) = level else {
         let message = "Invalid params: `/params/level` must be one of debug, info, notice, warning, error, critical, alert, emergency";
         return Reply::Error(RpcError::new(INVALID_PARAMS, message));

@@ -2,7 +2,7 @@
 
 mod accept;
 
-mod body;
+pub(super) mod body;
 
 mod connection;
 
@@ -12,11 +12,11 @@ mod legacy;
 
 mod listen;
 
-mod mcp;
+pub(super) mod mcp;
 
 mod modern;
 
-mod routes;
+pub(super) mod routes;
 
 mod stream;
 
@@ -27,7 +27,8 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONNECTION, HeaderValue, TRANSFER_ENCODING, VARY, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONNECTION, HeaderValue, TRANSFER_ENCODING, VARY,
+    WWW_AUTHENTICATE,
 };
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -46,7 +47,7 @@ pub use accept::listen;
 /// The paths of the MCP endpoint.
 const MCP_PATHS: [&str; 2] = ["/mcp", "/ext/mcp_http/mcp"];
 
-/// The paths that need no credential: they tell nothing but whether the gateway is there.
+/// The paths that need no credential: without one they tell nothing but whether the gateway is there.
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
 
 /// The headers a browser may send and see, once its origin is allowed.
@@ -61,9 +62,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The HTTP front.
 pub struct HttpFront {
-    desk: Arc<Desk>,
-    callers: Callers,
-    config: ServerConfig,
+    pub(super) desk: Arc<Desk>,
+    pub(super) callers: Callers,
+    pub(super) config: ServerConfig,
     guard: Guard,
     sessions: Sessions,
     routes: axum::Router,
@@ -80,11 +81,20 @@ pub(crate) struct Active(Arc<HttpFront>);
 
 impl HttpFront {
     /// A front for `desk`. `address` is the one it listens on.
-    pub fn new(desk: Arc<Desk>, callers: Callers, config: ServerConfig, address: SocketAddr) -> Arc<Self> {
+    pub fn new(
+        desk: Arc<Desk>,
+        callers: Callers,
+        config: ServerConfig,
+        address: SocketAddr,
+    ) -> Arc<Self> {
         let sessions = &config.sessions;
         let bounds = Bounds {
             max: sessions.max,
-            max_per_principal: if callers.are_named() { sessions.max_per_principal } else { sessions.max },
+            max_per_principal: if callers.are_named() {
+                sessions.max_per_principal
+            } else {
+                sessions.max
+            },
             idle: Duration::from_millis(sessions.idle_ms),
             total: Duration::from_millis(sessions.total_ms),
         };
@@ -145,7 +155,9 @@ impl HttpFront {
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let mut response = self.guarded(request).await;
         if is_chunked {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
@@ -166,7 +178,10 @@ impl HttpFront {
         if let Some(origin) = allowed {
             let headers = response.headers_mut();
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(CORS_RESPONSE_HEADERS));
+            headers.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static(CORS_RESPONSE_HEADERS),
+            );
             headers.append(VARY, HeaderValue::from_static("origin"));
         }
         response
@@ -174,15 +189,16 @@ impl HttpFront {
 
     async fn route(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        if OPEN_PATHS.contains(&path) {
-            return self.other(request).await;
-        }
+        let is_open = OPEN_PATHS.contains(&path);
         let is_mcp = MCP_PATHS.contains(&path);
         // Of two credentials it is not clear whose request it is.
-        let Ok(authorization) = only(request.headers(), AUTHORIZATION.as_str()) else { return unauthorized() };
-        let authorization = authorization.and_then(|value| value.to_str().ok());
-        let Ok(caller) = self.callers.find(authorization) else { return unauthorized() };
-        let caller: Arc<Caller> = Arc::clone(caller);
+        let authorization = only(request.headers(), AUTHORIZATION.as_str());
+        let authorization = authorization.map(|value| value.and_then(|value| value.to_str().ok()));
+        let caller: Arc<Caller> = match authorization.map(|value| self.callers.find(value)) {
+            Ok(Ok(caller)) => Arc::clone(caller),
+            Ok(Err(_)) | Err(()) if is_open => return self.other(request).await,
+            Ok(Err(_)) | Err(()) => return unauthorized(),
+        };
         if is_mcp {
             return self.mcp(request, caller).await;
         }
@@ -198,7 +214,7 @@ impl HttpFront {
     }
 
     /// Counts a call in, unless the gateway is about to stop.
-    fn enter(self: &Arc<Self>) -> Option<Active> {
+    pub(super) fn enter(self: &Arc<Self>) -> Option<Active> {
         self.active.fetch_add(1, Ordering::AcqRel);
         let active = Active(Arc::clone(self));
         (!self.is_draining()).then_some(active)
@@ -216,8 +232,14 @@ fn preflight(allowed: bool) -> Response<Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     if allowed {
         let headers = response.headers_mut();
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(CORS_REQUEST_HEADERS));
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, POST, DELETE"),
+        );
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(CORS_REQUEST_HEADERS),
+        );
     }
     response
 }
@@ -225,6 +247,9 @@ fn preflight(allowed: bool) -> Response<Body> {
 fn unauthorized() -> Response<Body> {
     let message = "this gateway needs a token: send `Authorization: Bearer …`; `toolgate token new` makes one";
     let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", message);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"toolgate\""));
+    response.headers_mut().insert(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"toolgate\""),
+    );
     response
 }

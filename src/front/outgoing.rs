@@ -31,7 +31,10 @@ impl Logs {
             Self::None => false,
             Self::All => true,
             Self::From(least) => {
-                let level = params.members.string("level").and_then(|name| LogLevel::of(&name));
+                let level = params
+                    .members
+                    .string("level")
+                    .and_then(|name| LogLevel::of(&name));
                 level.is_none_or(|level| level >= least)
             }
         }
@@ -47,7 +50,10 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(logs: Logs) -> Self {
-        Self { outbox: Outbox::default(), logs }
+        Self {
+            outbox: Outbox::default(),
+            logs,
+        }
     }
 }
 

@@ -23,11 +23,14 @@ use crate::registry::Changes;
 use crate::runtime::CallContext;
 use crate::session::table::new_id;
 use crate::session::{InFlight, Session};
-use crate::wire::error::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError};
+use crate::wire::error::{
+    INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError,
+};
 use crate::wire::json::Json;
 use crate::wire::line::{LineDecoder, LineError};
 use crate::wire::message::{
-    Id, Message, Notification, Params, Reject, Request, write_error, write_notification, write_result_head,
+    Id, Message, Notification, Params, Reject, Request, write_error, write_notification,
+    write_result_head,
 };
 use crate::wire::meta;
 use crate::wire::method::Method;
@@ -55,16 +58,33 @@ struct Pipe {
 }
 
 /// Serves the client until its input ends or `stop` is cancelled.
-pub async fn serve<R, W>(desk: Arc<Desk>, caller: Arc<Caller>, max_message: usize, (reader, output): (R, W), stop: CancellationToken)
-where
+pub async fn serve<R, W>(
+    desk: Arc<Desk>,
+    caller: Arc<Caller>,
+    max_message: usize,
+    (reader, output): (R, W),
+    stop: CancellationToken,
+) where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let writer = Writer::start(output, &desk.supervisor);
-    let process = Session::new(new_id(), Arc::clone(&caller.principal), Arc::new(ClientProfile::bare()));
+    let process = Session::new(
+        new_id(),
+        Arc::clone(&caller.principal),
+        Arc::new(ClientProfile::bare()),
+    );
     let stopping = CancellationToken::new();
     let (answers, session) = (TaskTracker::new(), OnceLock::new());
-    let pipe = Arc::new(Pipe { desk, caller, writer, answers, stopping, process, session });
+    let pipe = Arc::new(Pipe {
+        desk,
+        caller,
+        writer,
+        answers,
+        stopping,
+        process,
+        session,
+    });
     tokio::select! {
         () = pipe.read(reader, max_message) => {}
         () = stop.cancelled() => pipe.say_goodbye().await,
@@ -106,7 +126,9 @@ impl Pipe {
         self.stopping.cancel();
         self.desk.dispatcher.close();
         self.answers.close();
-        tokio::time::timeout(LAST_WORDS, self.answers.wait()).await.ok();
+        tokio::time::timeout(LAST_WORDS, self.answers.wait())
+            .await
+            .ok();
     }
 
     async fn line(self: &Arc<Self>, line: Bytes) {
@@ -114,8 +136,10 @@ impl Pipe {
             return match batch {
                 Err(reject) => self.reject(&reject).await,
                 Ok(_) if !self.has_batches() => {
-                    let text = "Invalid request: this revision has no batches; send one message per line";
-                    self.refuse(None, &RpcError::new(INVALID_REQUEST, text)).await;
+                    let text =
+                        "Invalid request: this revision has no batches; send one message per line";
+                    self.refuse(None, &RpcError::new(INVALID_REQUEST, text))
+                        .await;
                 }
                 Ok(batch) => {
                     // Each is answered by itself: a batch of answers is allowed, not owed (JSON-RPC 2.0 section 6).
@@ -129,7 +153,9 @@ impl Pipe {
     }
 
     fn has_batches(&self) -> bool {
-        self.session.get().is_some_and(|session| session.profile.revision.has_batches())
+        self.session
+            .get()
+            .is_some_and(|session| session.profile.revision.has_batches())
     }
 
     async fn message(self: &Arc<Self>, message: Result<Message, Reject>) {
@@ -143,7 +169,11 @@ impl Pipe {
 
     fn told(&self, notification: &Notification) {
         if notification.method == Method::Cancelled
-            && let Some(id) = notification.params.members.get("requestId").and_then(Id::of)
+            && let Some(id) = notification
+                .params
+                .members
+                .get("requestId")
+                .and_then(Id::of)
         {
             self.process.cancel(&id);
         }
@@ -151,7 +181,10 @@ impl Pipe {
 
     async fn request(self: &Arc<Self>, request: Request) {
         let Some(in_flight) = self.process.begin(&request.id) else {
-            let error = RpcError::new(INVALID_REQUEST, "Invalid request: a request of this `id` is in flight");
+            let error = RpcError::new(
+                INVALID_REQUEST,
+                "Invalid request: a request of this `id` is in flight",
+            );
             return self.refuse(Some(&request.id), &error).await;
         };
         let modern = request.params.meta.get(meta::PROTOCOL_VERSION).is_some();
@@ -159,7 +192,8 @@ impl Pipe {
             return self.initialize(&request).await;
         }
         let known = if modern || request.method == Method::Discover {
-            Desk::modern_profile(&request.params).map(|profile| (Arc::new(profile), None))
+            Desk::modern_profile(&request.params, |_| Ok(()))
+                .map(|profile| (Arc::new(profile), None))
         } else {
             self.legacy(&request.method)
         };
@@ -169,16 +203,25 @@ impl Pipe {
         };
         let pipe = Arc::clone(self);
         let work = async move { pipe.answer(request, profile, session, in_flight).await };
-        self.desk.supervisor.spawn_request(self.answers.track_future(work));
+        self.desk
+            .supervisor
+            .spawn_request(self.answers.track_future(work));
     }
 
     /// The profile and session of a legacy request.
-    fn legacy(&self, method: &Method) -> Result<(Arc<ClientProfile>, Option<Arc<Session>>), RpcError> {
+    fn legacy(
+        &self,
+        method: &Method,
+    ) -> Result<(Arc<ClientProfile>, Option<Arc<Session>>), RpcError> {
         match self.session.get() {
             Some(session) => Ok((Arc::clone(&session.profile), Some(Arc::clone(session)))),
-            None if *method == Method::Ping => {
-                Ok((Arc::new(ClientProfile { revision: crate::wire::revision::Revision::NEWEST_LEGACY, ..ClientProfile::bare() }), None))
-            }
+            None if *method == Method::Ping => Ok((
+                Arc::new(ClientProfile {
+                    revision: crate::wire::revision::Revision::NEWEST_LEGACY,
+                    ..ClientProfile::bare()
+                }),
+                None,
+            )),
             None => {
                 let text = format!(
                     "Invalid request: `{method}` before `initialize`, and without `_meta` of revision 2026-07-28"
@@ -192,9 +235,16 @@ impl Pipe {
         match self.desk.initialize(&request.params) {
             Err(error) => self.refuse(Some(&request.id), &error).await,
             Ok((profile, result)) => {
-                let session = Session::new(new_id(), Arc::clone(&self.caller.principal), Arc::new(profile));
+                let session = Session::new(
+                    new_id(),
+                    Arc::clone(&self.caller.principal),
+                    Arc::new(profile),
+                );
                 if self.session.set(session).is_err() {
-                    let error = RpcError::new(INVALID_REQUEST, "Invalid request: this session is initialized already");
+                    let error = RpcError::new(
+                        INVALID_REQUEST,
+                        "Invalid request: this session is initialized already",
+                    );
                     return self.refuse(Some(&request.id), &error).await;
                 }
                 let changes = self.desk.registry().changes();
@@ -232,7 +282,10 @@ impl Pipe {
             log_level,
             timeout: None,
             cancel: in_flight.cancel.clone(),
-            client: Arc::new(OfCall { writer: Arc::clone(&self.writer), logs }),
+            client: Arc::new(OfCall {
+                writer: Arc::clone(&self.writer),
+                logs,
+            }),
         };
         let reply = self.desk.answer(&method, params, context).await;
         let cancelled = in_flight.cancel.is_cancelled();
@@ -248,16 +301,28 @@ impl Pipe {
 
     /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
     async fn listen(&self, id: &Id, params: &Params, in_flight: &InFlight) {
-        let filter = params.members.get("notifications").and_then(|filter| filter.parse::<Map<String, Value>>().ok());
+        let filter = params
+            .members
+            .get("notifications")
+            .and_then(|filter| filter.parse::<Map<String, Value>>().ok());
         let Some(filter) = filter else {
-            let error = RpcError::new(INVALID_PARAMS, "Invalid params: `/params/notifications` must be an object");
+            let error = RpcError::new(
+                INVALID_PARAMS,
+                "Invalid params: `/params/notifications` must be an object",
+            );
             return self.refuse(Some(id), &error).await;
         };
         let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
         let about = subscription_params(id);
         let mut acknowledged = about.clone();
-        let granted = if tools { json!({ "toolsListChanged": true }) } else { json!({}) };
-        acknowledged.members.set("notifications", Json::of(&granted));
+        let granted = if tools {
+            json!({ "toolsListChanged": true })
+        } else {
+            json!({})
+        };
+        acknowledged
+            .members
+            .set("notifications", Json::of(&granted));
         self.notify(&Method::ListenAcknowledged, &acknowledged);
         let mut changes = self.desk.registry().changes();
         loop {
@@ -321,7 +386,11 @@ impl Client for OfCall {
         }
     }
 
-    fn ask(&self, method: Method, _: Params) -> futures::future::BoxFuture<'_, Result<Json, RpcError>> {
+    fn ask(
+        &self,
+        method: Method,
+        _: Params,
+    ) -> futures::future::BoxFuture<'_, Result<Json, RpcError>> {
         let error = RpcError::new(METHOD_NOT_FOUND, format!("the client offers no `{method}`"));
         Box::pin(std::future::ready(Err(error)))
     }

@@ -13,6 +13,7 @@ use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
 use crate::registry::naming::{Alphabet, listed_name};
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Rules;
 use crate::schema::Schema;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
@@ -21,8 +22,8 @@ use crate::wire::revision::Era;
 /// How long a modern client may take a list for fresh, in milliseconds; changes are told to those that listen.
 const LIST_TTL_MS: u64 = 5_000;
 
-/// The most different groups of callers whose lists are kept ready.
-const MAX_LISTS: usize = 64;
+/// The most texts about a catalog that are kept ready.
+const MAX_KEPT: usize = 64;
 
 /// One tool that is listed.
 #[derive(Debug)]
@@ -64,18 +65,19 @@ pub struct Catalog {
     by_name: HashMap<Arc<str>, Arc<Entry>>,
     in_order: Vec<Arc<Entry>>,
     hidden: Vec<Hidden>,
-    lists: Mutex<HashMap<ListKey, Bytes>>,
+    kept: Mutex<HashMap<KeptKey, Bytes>>,
 }
 
-type ListKey = (Era, Option<Arc<[PluginId]>>);
+/// What was made, and for the callers of which plugins.
+type KeptKey = (&'static str, Option<Arc<[PluginId]>>);
 
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
-    pub fn of(plugins: &[Arc<Plugin>], alphabet: Alphabet) -> Self {
+    pub fn of(plugins: &[Arc<Plugin>], alphabet: Alphabet, rules: &Rules) -> Self {
         let mut catalog = Self::default();
         let mut taken = HashMap::new();
         for plugin in plugins {
-            catalog.take_in(plugin, alphabet, &mut taken);
+            catalog.take_in(plugin, (alphabet, rules), &mut taken);
         }
         catalog
     }
@@ -83,7 +85,7 @@ impl Catalog {
     fn take_in(
         &mut self,
         plugin: &Arc<Plugin>,
-        alphabet: Alphabet,
+        (alphabet, rules): (Alphabet, &Rules),
         taken: &mut HashMap<String, PluginId>,
     ) {
         let surface = plugin.surface();
@@ -100,17 +102,20 @@ impl Catalog {
                 .map(|omitted| hide(&omitted.name, omitted.reason.clone())),
         );
         for tool in &surface.tools {
-            let entry = listed_name(&plugin.manifest, &tool.name, alphabet)
-                .map_err(|why| (tool.name.to_string(), why))
-                .and_then(|name| {
+            let entry = match listed_name(&plugin.manifest, &tool.name, alphabet) {
+                Err(why) => Err((tool.name.to_string(), why)),
+                Ok(name) => match taken.get(&name.to_lowercase()) {
                     // Names that differ only in case are one name to many clients.
-                    match taken.get(&name.to_lowercase()) {
-                        Some(first) => {
-                            Err((name, format!("plugin `{first}` lists a tool of this name")))
-                        }
-                        None => definition::entry(plugin, tool, &name).map_err(|why| (name, why)),
+                    Some(first) => {
+                        Err((name, format!("plugin `{first}` lists a tool of this name")))
                     }
-                });
+                    None => definition::entry(plugin, tool, &name).map_err(|why| (name, why)),
+                },
+            };
+            let entry = entry.and_then(|entry| match rules.refuse(&entry.name, entry.category) {
+                Some(why) => Err((entry.name.to_string(), why)),
+                None => Ok(entry),
+            });
             match entry {
                 Ok(entry) => {
                     taken.insert(entry.name.to_lowercase(), id.clone());
@@ -120,7 +125,7 @@ impl Catalog {
                     self.in_order.push(entry);
                 }
                 Err((name, reason)) => {
-                    tracing::warn!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
+                    tracing::info!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
                     self.hidden.push(hide(&name, reason));
                 }
             }
@@ -150,17 +155,29 @@ impl Catalog {
 
     /// The result of `tools/list`. Made once per era and group of callers.
     pub fn list(&self, caller: &Caller, era: Era) -> Bytes {
-        let key = (era, caller.plugins.clone());
-        let mut lists = self.lists.lock().expect("no holder of this lock panics");
-        if let Some(list) = lists.get(&key) {
-            return list.clone();
+        self.kept(era.as_str(), caller, || self.write_list(caller, era))
+    }
+
+    /// The text `what` about this catalog for callers that see the same plugins as `caller`; made at first use. The lock
+    /// is not held meanwhile: two that come at the same time both make it.
+    pub fn kept(
+        &self,
+        what: &'static str,
+        caller: &Caller,
+        make: impl FnOnce() -> Vec<u8>,
+    ) -> Bytes {
+        let key = (what, caller.plugins.clone());
+        let kept = || self.kept.lock().expect("no holder of this lock panics");
+        if let Some(text) = kept().get(&key) {
+            return text.clone();
         }
-        let list = Bytes::from(self.write_list(caller, era));
-        if lists.len() >= MAX_LISTS {
-            lists.clear();
+        let text = Bytes::from(make());
+        let mut kept = kept();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
         }
-        lists.insert(key, list.clone());
-        list
+        kept.insert(key, text.clone());
+        text
     }
 
     fn write_list(&self, caller: &Caller, era: Era) -> Vec<u8> {
@@ -181,6 +198,11 @@ impl Catalog {
         }
         out.push(b'}');
         out
+    }
+
+    /// Whether both leave out the same, for the same reasons.
+    pub fn hides_same_as(&self, other: &Self) -> bool {
+        self.hidden == other.hidden
     }
 
     /// Whether both list the same to everyone.

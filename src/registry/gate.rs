@@ -28,9 +28,14 @@ impl Gate {
         }
     }
 
+    /// A place, where that needs no waiting.
+    pub fn try_enter(&self) -> Option<SemaphorePermit<'_>> {
+        self.running.try_acquire().ok()
+    }
+
     /// Waits for a place. Calls above the bounds are refused at once.
     pub async fn enter(&self) -> Result<SemaphorePermit<'_>, Full> {
-        if let Ok(permit) = self.running.try_acquire() {
+        if let Some(permit) = self.try_enter() {
             return Ok(permit);
         }
         let _place = Waiting::take(self).ok_or(Full)?;

@@ -8,7 +8,7 @@ mod slot;
 mod start;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -114,6 +114,22 @@ impl Pool {
     /// What the plugin offers, as far as is known, and every change of that. Outlives the instances.
     pub fn surface(&self) -> watch::Receiver<Option<Arc<Surface>>> {
         self.surface.subscribe()
+    }
+
+    /// Like [`Pool::lease`], where an instance is there for this caller already.
+    pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
+        let state = self.state();
+        let wanted = self.holder(&state, context.session.as_ref());
+        let slot = Arc::clone(state.slots.iter().find(|slot| slot.serves(&wanted))?);
+        let instance = slot.instance()?;
+        slot.enter(&wanted);
+        drop(state);
+        slot.mark_used();
+        Some(Lease {
+            pool: Arc::clone(self),
+            slot,
+            instance,
+        })
     }
 
     /// An instance for one call: the shared one, the session's own, or one that nobody else uses meanwhile.
@@ -469,9 +485,4 @@ impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         self.pool.release(self.slot);
     }
-}
-
-/// A counter that starts at nothing.
-fn none() -> AtomicU32 {
-    AtomicU32::new(0)
 }

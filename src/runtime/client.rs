@@ -77,6 +77,14 @@ impl Peer {
             .is_some_and(|found| found.get(name).is_some())
     }
 
+    /// Whether it says that it tells of changes of its tools.
+    pub(crate) fn tells_of_tools(&self) -> bool {
+        let tools = crate::wire::members::Members::of(&self.capabilities)
+            .and_then(|found| found.get("tools").cloned());
+        let tools = tools.as_ref().and_then(crate::wire::members::Members::of);
+        tools.is_some_and(|tools| tools.get("listChanged").is_some_and(Json::is_true))
+    }
+
     /// The params of a request to this server: what belongs to the client's own hop is written anew for this one.
     pub(crate) fn outgoing(
         &self,

@@ -34,8 +34,7 @@ use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
 /// The table of compiled-in plugins, by the `entry` of their manifests: `builtin:echo`.
-#[derive(Default)]
-#[derive(Clone)]
+#[derive(Default, Clone)]
 pub struct InProcess(BTreeMap<String, Entry>);
 
 /// How one of them is made.

@@ -300,6 +300,3 @@ impl Drop for Abandoned<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

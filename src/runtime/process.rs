@@ -21,8 +21,8 @@ use tokio::sync::watch;
 use crate::background::Supervisor;
 
 pub use descendants::{become_subreaper, reap_orphans};
-pub use limits::raise_file_limit;
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
+pub use limits::raise_file_limit;
 
 /// How long a child may take to end after its input was closed.
 const AFTER_EOF: Duration = Duration::from_secs(3);

@@ -18,7 +18,7 @@ use crate::runtime::link::{Link, ask};
 use crate::runtime::{CallContext, Host, Request, Surface, surface};
 use crate::session::Session;
 use crate::wire::level::LogLevel;
-use crate::wire::message::Params;
+use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -67,10 +67,28 @@ impl Server {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = watching.lines.ended.cancelled() => {}
+                    () = watching.listen() => {}
                     () = watching.follow(&limits) => {}
                 }
             });
         Ok(server)
+    }
+
+    /// Asks a modern server to tell of changes; a legacy one does so unasked. Never comes back.
+    async fn listen(&self) {
+        while self.peer.era() == Era::Modern && self.peer.tells_of_tools() {
+            let params = Params::of(&json!({ "notifications": { "toolsListChanged": true } }));
+            let params = self.peer.outgoing(params, None, &self.host);
+            match self.lines.request(&Method::Listen, params, None).await {
+                // It ends when the server wants it to; what changed meanwhile must not be missed.
+                Ok(Outcome::Result(_)) => self.lines.changed.notify_one(),
+                Ok(Outcome::Error(_)) => break,
+                Err(_) if self.lines.ended.is_cancelled() => break,
+                Err(_) => {}
+            }
+            tokio::time::sleep(LIST_PAUSE).await;
+        }
+        std::future::pending().await
     }
 
     /// Reads the surface again whenever the plugin says that it changed.

@@ -128,6 +128,11 @@ impl Json {
         self.0.first() == Some(&b'{')
     }
 
+    /// Whether the value is a string.
+    pub fn is_string(&self) -> bool {
+        self.0.first() == Some(&b'"')
+    }
+
     /// Whether the value is `null`.
     pub fn is_null(&self) -> bool {
         self.0.first() == Some(&b'n')

@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use crate::wire::json::{Index, Json, Member, Slot};
 
 /// An object taken apart one level deep. Writing it gives the members in the order they came in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Members(SmallVec<[(Bytes, Json); 6]>);
+pub struct Members(Vec<(Bytes, Json)>);
 
 impl Members {
     /// Takes `json` apart; `None` when it is not an object.
@@ -20,15 +19,17 @@ impl Members {
 
     /// The members noted under `parent`.
     pub(crate) fn under(text: &Bytes, index: &Index, parent: u32) -> Self {
-        let of_parent = index
-            .members
-            .iter()
-            .filter(|member| member.parent == parent);
-        Self(
-            of_parent
-                .map(|member| (key_of(text, member.key), Json::part(text, member.value)))
-                .collect(),
-        )
+        let of_parent = || {
+            index
+                .members
+                .iter()
+                .filter(|member| member.parent == parent)
+        };
+        let mut members = Vec::with_capacity(of_parent().count());
+        members.extend(
+            of_parent().map(|member| (key_of(text, member.key), Json::part(text, member.value))),
+        );
+        Self(members)
     }
 
     /// The value of `key`.
@@ -126,10 +127,20 @@ fn key_of(text: &Bytes, key: Slot) -> Bytes {
     written.bytes().slice(1..written.bytes().len() - 1)
 }
 
+/// The name of a member, its escapes resolved.
+pub(crate) fn name_of<'a>(text: &'a Bytes, member: &Member) -> Cow<'a, [u8]> {
+    let raw = member.key.of(text);
+    if raw.contains(&b'\\') {
+        Cow::Owned(key_of(text, member.key).to_vec())
+    } else {
+        Cow::Borrowed(raw)
+    }
+}
+
 /// The number of the member `key` under `parent`.
 pub(crate) fn position(text: &Bytes, index: &Index, parent: u32, key: &str) -> Option<u32> {
     let same =
-        |member: &Member| member.parent == parent && key_of(text, member.key) == key.as_bytes();
+        |member: &Member| member.parent == parent && *name_of(text, member) == *key.as_bytes();
     index.members.iter().position(same).map(|at| at as u32)
 }
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::wire::error::{INVALID_REQUEST, PARSE_ERROR, RpcError};
-use crate::wire::json::{Index, Json, JsonError};
-use crate::wire::members::{Members, position};
+use crate::wire::json::{Index, Json, JsonError, Slot};
+use crate::wire::members::{Members, name_of, position};
 use crate::wire::meta;
 use crate::wire::method::Method;
 
@@ -127,28 +127,28 @@ impl Message {
     }
 
     fn assemble(text: &Bytes, index: &Index) -> Result<Self, Reject> {
-        let find = |key: &str| {
-            let at = position(text, index, Index::ROOT, key)?;
-            Some((at, Json::part(text, index.members[at as usize].value)))
-        };
-        let id = match find("id") {
-            None => None,
-            Some((_, json)) => Some(Id::of(&json)),
-        };
+        let top = Top::of(text, index);
+        let id = top.id.map(|slot| Id::of(&Json::part(text, slot)));
         let known_id = id.clone().flatten();
         let invalid = |message: &str| Reject::invalid(known_id.clone(), message);
-        if find("jsonrpc").is_none_or(|(_, version)| &version.bytes()[..] != b"\"2.0\"") {
+        if top
+            .jsonrpc
+            .is_none_or(|version| version.of(text) != b"\"2.0\"")
+        {
             return Err(invalid("`jsonrpc` must be \"2.0\""));
         }
-        let Some((_, method)) = find("method") else {
-            return Self::response(text, index, id, &find);
+        let Some(method) = top.method else {
+            return Self::response(text, index, id.flatten(), &top);
         };
-        let Some(method) = method.string().map(|name| Method::of(&name)) else {
+        let Some(method) = Json::part(text, method)
+            .string()
+            .map(|name| Method::of(&name))
+        else {
             return Err(invalid("`method` must be a string"));
         };
-        let params = match find("params") {
+        let params = match top.params {
             None => Params::default(),
-            Some((at, json)) if json.is_object() => Params::under(text, index, at),
+            Some((at, slot)) if slot.of(text).starts_with(b"{") => Params::under(text, index, at),
             Some(_) => return Err(invalid("`params` must be an object")),
         };
         match id {
@@ -158,15 +158,9 @@ impl Message {
         }
     }
 
-    fn response(
-        text: &Bytes,
-        index: &Index,
-        id: Option<Option<Id>>,
-        find: &dyn Fn(&str) -> Option<(u32, Json)>,
-    ) -> Result<Self, Reject> {
-        let id = id.flatten();
-        let outcome = match (find("result"), find("error")) {
-            (Some((at, result)), None) if result.is_object() => {
+    fn response(text: &Bytes, index: &Index, id: Option<Id>, top: &Top) -> Result<Self, Reject> {
+        let outcome = match (top.result, top.error) {
+            (Some((at, slot)), None) if slot.of(text).starts_with(b"{") => {
                 let result_type = position(text, index, at, "resultType")
                     .map(|at| Json::part(text, index.members[at as usize].value))
                     .map(|kind| {
@@ -175,11 +169,11 @@ impl Message {
                             .into_boxed_str()
                     });
                 Outcome::Result(Reply {
-                    result,
+                    result: Json::part(text, slot),
                     result_type,
                 })
             }
-            (None, Some((_, error))) => match error.parse() {
+            (None, Some(slot)) => match Json::part(text, slot).parse() {
                 Ok(error) => Outcome::Error(error),
                 Err(err) => {
                     return Err(Reject::invalid(id, &format!("`error` is malformed: {err}")));
@@ -206,6 +200,41 @@ impl Message {
             ));
         }
         Ok(Self::Response(Response { id, outcome }))
+    }
+}
+
+/// Where the members of a message stand.
+#[derive(Default)]
+struct Top {
+    jsonrpc: Option<Slot>,
+    id: Option<Slot>,
+    method: Option<Slot>,
+    params: Option<(u32, Slot)>,
+    result: Option<(u32, Slot)>,
+    error: Option<Slot>,
+}
+
+impl Top {
+    fn of(text: &Bytes, index: &Index) -> Self {
+        let mut top = Self::default();
+        let members = index
+            .members
+            .iter()
+            .zip(0..)
+            .filter(|(member, _)| member.parent == Index::ROOT);
+        for (member, at) in members {
+            let value = member.value;
+            match &*name_of(text, member) {
+                b"jsonrpc" => top.jsonrpc = Some(value),
+                b"id" => top.id = Some(value),
+                b"method" => top.method = Some(value),
+                b"params" => top.params = Some((at, value)),
+                b"result" => top.result = Some((at, value)),
+                b"error" => top.error = Some(value),
+                _ => {}
+            }
+        }
+        top
     }
 }
 

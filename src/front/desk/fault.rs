@@ -24,7 +24,9 @@ pub(super) fn told(fault: &Fault, era: Era) -> Reply {
 }
 
 fn as_result(fault: &Fault, era: Era) -> Json {
-    let wait = fault.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    let wait = fault
+        .retry_after
+        .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     let text = match wait {
         Some(ms) => format!("{fault}; try again in {ms} ms"),
         None => fault.to_string(),

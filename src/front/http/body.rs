@@ -10,9 +10,8 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::wire::json::Json;
@@ -21,7 +20,7 @@ use crate::wire::json::Json;
 const ONE_PIECE: usize = 16 << 10;
 
 /// The body of an answer.
-pub(super) enum Body {
+pub(in crate::front) enum Body {
     /// A few pieces, known from the beginning.
     Parts(VecDeque<Bytes>),
     /// Events, as they come.
@@ -32,7 +31,7 @@ pub(super) enum Body {
 
 /// Why the body of a request could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(in crate::front) enum Unreadable {
     TooLarge,
     TooSlow,
     Broken,
@@ -43,7 +42,7 @@ impl Body {
         Self::Parts(VecDeque::new())
     }
 
-    pub(super) fn of(bytes: impl Into<Bytes>) -> Self {
+    pub(in crate::front) fn of(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         if bytes.is_empty() {
             return Self::empty();
@@ -59,7 +58,11 @@ impl Body {
             head.extend_from_slice(tail);
             return Self::of(head);
         }
-        Self::Parts(VecDeque::from([head.into(), middle, Bytes::from_static(tail)]))
+        Self::Parts(VecDeque::from([
+            head.into(),
+            middle,
+            Bytes::from_static(tail),
+        ]))
     }
 }
 
@@ -91,7 +94,9 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Parts(parts) => SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum()),
+            Self::Parts(parts) => {
+                SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum())
+            }
             Self::Stream(_) => SizeHint::default(),
             Self::Routed(body) => body.size_hint(),
         }
@@ -99,7 +104,14 @@ impl http_body::Body for Body {
 }
 
 /// Reads the body of a request: `max` bytes within `within`.
-pub(super) async fn read(body: Incoming, max: usize, within: Duration) -> Result<Bytes, Unreadable> {
+pub(in crate::front) async fn read<B>(
+    body: B,
+    max: usize,
+    within: Duration,
+) -> Result<Bytes, Unreadable>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
     let hint = body.size_hint();
     if hint.lower() > max as u64 {
         return Err(Unreadable::TooLarge);
@@ -122,16 +134,28 @@ pub(super) async fn read(body: Incoming, max: usize, within: Duration) -> Result
     timed(body, Bytes::new(), max, within).await
 }
 
-async fn timed(body: Incoming, first: Bytes, max: usize, within: Duration) -> Result<Bytes, Unreadable> {
-    tokio::time::timeout(within, collect(body, first, max)).await.unwrap_or(Err(Unreadable::TooSlow))
+async fn timed<B>(body: B, first: Bytes, max: usize, within: Duration) -> Result<Bytes, Unreadable>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    tokio::time::timeout(within, collect(body, first, max))
+        .await
+        .unwrap_or(Err(Unreadable::TooSlow))
 }
 
-async fn collect(mut body: Incoming, first: Bytes, max: usize) -> Result<Bytes, Unreadable> {
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(max);
+async fn collect<B>(mut body: B, first: Bytes, max: usize) -> Result<Bytes, Unreadable>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let expected = usize::try_from(body.size_hint().lower())
+        .unwrap_or(0)
+        .min(max);
     let mut whole = BytesMut::with_capacity(first.len() + expected);
     whole.extend_from_slice(&first);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Unreadable::Broken)?.into_data() else {
+            continue;
+        };
         if whole.len() + data.len() > max {
             return Err(Unreadable::TooLarge);
         }
@@ -141,28 +165,39 @@ async fn collect(mut body: Incoming, first: Bytes, max: usize) -> Result<Bytes, 
 }
 
 impl Unreadable {
-    pub(super) fn response(self, max: usize) -> Response<Body> {
+    pub(in crate::front) fn response(self, max: usize) -> Response<Body> {
         match self {
             Self::TooLarge => {
-                let message = format!("the body is larger than {max} bytes (`server.max_body_bytes`)");
+                let message =
+                    format!("the body is larger than {max} bytes (`server.max_body_bytes`)");
                 problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message)
             }
-            Self::TooSlow => problem(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
-            Self::Broken => problem(StatusCode::BAD_REQUEST, "bad_request", "the body ended early"),
+            Self::TooSlow => problem(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the body did not arrive in time",
+            ),
+            Self::Broken => problem(
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                "the body ended early",
+            ),
         }
     }
 }
 
 /// A JSON answer.
-pub(super) fn json_response(status: StatusCode, body: Body) -> Response<Body> {
+pub(in crate::front) fn json_response(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// A refusal outside of JSON-RPC.
-pub(super) fn problem(status: StatusCode, reason: &str, message: &str) -> Response<Body> {
+pub(in crate::front) fn problem(status: StatusCode, reason: &str, message: &str) -> Response<Body> {
     let body = Json::of(&json!({ "error": { "reason": reason, "message": message } }));
     json_response(status, Body::of(body.bytes().clone()))
 }

@@ -9,10 +9,10 @@ use http::{Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::http::body::{Body, json_response, stream};
+use crate::front::http::body::{Body, json_response, problem, stream};
 use crate::front::http::guard::only;
 use crate::front::http::listen::{KEEP_ALIVE, comment};
-use crate::front::http::mcp::{accepted, busy, error_response};
+use crate::front::http::mcp::{accepted, busy, error_response, not_allowed};
 use crate::front::http::stream::{Answered, event, events, one_stream};
 use crate::front::http::{Active, HttpFront};
 use crate::front::outgoing::{Logs, Outgoing};
@@ -65,7 +65,9 @@ impl HttpFront {
             Err(none) => return none.response(id),
         };
         match message {
-            Message::Request(request) => self.legacy_request(&session, request, caller, active).await,
+            Message::Request(request) => {
+                self.legacy_request(&session, request, caller, active).await
+            }
             Message::Notification(notification) => {
                 heard(&session, &notification);
                 accepted()
@@ -99,9 +101,13 @@ impl HttpFront {
                 return Err(NoSession::Version(version));
             }
         }
-        let id = only(headers, MCP_SESSION_ID).map_err(|()| NoSession::Ambiguous)?.ok_or(NoSession::Missing)?;
+        let id = only(headers, MCP_SESSION_ID)
+            .map_err(|()| NoSession::Ambiguous)?
+            .ok_or(NoSession::Missing)?;
         let id = id.to_str().map_err(|_| NoSession::Unknown)?;
-        self.sessions.get(id, &caller.principal).ok_or(NoSession::Unknown)
+        self.sessions
+            .get(id, &caller.principal)
+            .ok_or(NoSession::Unknown)
     }
 
     async fn legacy_request(
@@ -112,10 +118,21 @@ impl HttpFront {
         active: Active,
     ) -> Response<Body> {
         let Some(in_flight) = session.begin(&request.id) else {
-            return error_response(StatusCode::BAD_REQUEST, Some(&request.id), &in_flight_already());
+            return error_response(
+                StatusCode::BAD_REQUEST,
+                Some(&request.id),
+                &in_flight_already(),
+            );
         };
         let outgoing = Arc::new(Outgoing::new(Desk::session_logs(session)));
-        let work = self.run(session, request, caller, in_flight, Arc::clone(&outgoing), active);
+        let work = self.run(
+            session,
+            request,
+            caller,
+            in_flight,
+            Arc::clone(&outgoing),
+            active,
+        );
         // A client that goes away has not cancelled: the work goes on without it.
         let work = self.desk.supervisor.spawn_request(work);
         let work = async move { work.await.unwrap_or_else(|_| Answered::nothing()) };
@@ -174,11 +191,24 @@ impl HttpFront {
             Err(none) => return none.response(None),
         };
         if !session.profile.revision.has_batches() {
-            let text = format!("Invalid request: revision {} has no batches", session.profile.revision.as_str());
-            return error_response(StatusCode::BAD_REQUEST, None, &RpcError::new(INVALID_REQUEST, text));
+            let text = format!(
+                "Invalid request: revision {} has no batches",
+                session.profile.revision.as_str()
+            );
+            return error_response(
+                StatusCode::BAD_REQUEST,
+                None,
+                &RpcError::new(INVALID_REQUEST, text),
+            );
         }
-        let answers = batch.into_iter().map(|message| self.of_batch(&session, message, caller));
-        let answers: Vec<Vec<u8>> = futures::future::join_all(answers).await.into_iter().flatten().collect();
+        let answers = batch
+            .into_iter()
+            .map(|message| self.of_batch(&session, message, caller));
+        let answers: Vec<Vec<u8>> = futures::future::join_all(answers)
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
         drop(active);
         if answers.is_empty() {
             return accepted();
@@ -222,19 +252,29 @@ impl HttpFront {
     }
 
     /// Opens the standalone stream of a session.
-    pub(super) fn legacy_get(self: &Arc<Self>, headers: &HeaderMap, caller: &Caller) -> Response<Body> {
-        let accepts = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    pub(super) fn legacy_get(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        caller: &Caller,
+    ) -> Response<Body> {
+        let accepts = headers
+            .get_all(http::header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let events_only = accepts.flat_map(|value| value.split(',')).any(|kind| {
-            matches!(kind.split(';').next().unwrap_or("").trim(), "text/event-stream" | "text/*" | "*/*")
+            matches!(
+                kind.split(';').next().unwrap_or("").trim(),
+                "text/event-stream" | "text/*" | "*/*"
+            )
         });
         if !events_only {
             let message = "send `Accept: text/event-stream`";
-            return super::body::problem(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message);
+            return problem(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message);
         }
         let session = match self.session(headers, caller) {
             Ok(session) => session,
             // A modern client has no such stream.
-            Err(NoSession::Version(_)) => return super::mcp::not_allowed(),
+            Err(NoSession::Version(_)) => return not_allowed(),
             Err(none) => return none.response(None),
         };
         if self.is_draining() {
@@ -258,7 +298,7 @@ impl HttpFront {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response
             }
-            Err(NoSession::Version(_)) => super::mcp::not_allowed(),
+            Err(NoSession::Version(_)) => not_allowed(),
             Err(none) => none.response(None),
         }
     }
@@ -268,14 +308,21 @@ impl HttpFront {
 fn heard(session: &Session, notification: &Notification) {
     session.touch();
     if notification.method == Method::Cancelled
-        && let Some(id) = notification.params.members.get("requestId").and_then(Id::of)
+        && let Some(id) = notification
+            .params
+            .members
+            .get("requestId")
+            .and_then(Id::of)
     {
         session.cancel(&id);
     }
 }
 
 fn in_flight_already() -> RpcError {
-    RpcError::new(INVALID_REQUEST, "Invalid request: a request of this `id` is in flight")
+    RpcError::new(
+        INVALID_REQUEST,
+        "Invalid request: a request of this `id` is in flight",
+    )
 }
 
 fn written(id: &Id, reply: Reply) -> Answered {
@@ -283,7 +330,12 @@ fn written(id: &Id, reply: Reply) -> Answered {
         Reply::Result(result) => {
             let mut head = Vec::with_capacity(64);
             write_result_head(&mut head, id);
-            Answered { status: StatusCode::OK, head, result, tail: b"}" }
+            Answered {
+                status: StatusCode::OK,
+                head,
+                result,
+                tail: b"}",
+            }
         }
         Reply::Error(error) => Answered::error(StatusCode::OK, id, &error),
         Reply::Nothing => Answered::nothing(),
@@ -295,17 +347,29 @@ impl NoSession {
         let (status, error) = match self {
             Self::Missing => {
                 let message = "Invalid request: send the `Mcp-Session-Id` that `initialize` was answered with";
-                (StatusCode::BAD_REQUEST, RpcError::new(INVALID_REQUEST, message))
+                (
+                    StatusCode::BAD_REQUEST,
+                    RpcError::new(INVALID_REQUEST, message),
+                )
             }
             Self::Ambiguous => {
                 let message = "Invalid request: a header of MCP stands there more than once";
-                (StatusCode::BAD_REQUEST, RpcError::new(INVALID_REQUEST, message))
+                (
+                    StatusCode::BAD_REQUEST,
+                    RpcError::new(INVALID_REQUEST, message),
+                )
             }
             Self::Unknown => {
                 let message = "Session not found: send `initialize` again, without a session id";
-                (StatusCode::NOT_FOUND, RpcError::new(INVALID_REQUEST, message))
+                (
+                    StatusCode::NOT_FOUND,
+                    RpcError::new(INVALID_REQUEST, message),
+                )
             }
-            Self::Version(version) => (StatusCode::BAD_REQUEST, crate::front::desk::unsupported(&version)),
+            Self::Version(version) => (
+                StatusCode::BAD_REQUEST,
+                crate::front::desk::unsupported(&version),
+            ),
         };
         error_response(status, id, &error)
     }

@@ -25,12 +25,26 @@ pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl HttpFront {
     /// Opens the stream. It does not count as a call: it ends when the gateway stops.
-    pub(super) fn listen(self: &Arc<Self>, id: Id, params: &Params, active: Active) -> Response<Body> {
+    pub(super) fn listen(
+        self: &Arc<Self>,
+        id: Id,
+        params: &Params,
+        active: Active,
+    ) -> Response<Body> {
         drop(active);
-        let filter = params.members.get("notifications").and_then(|filter| filter.parse::<Map<String, Value>>().ok());
-        let Some(filter) = filter else { return no_filter(&id) };
+        let filter = params
+            .members
+            .get("notifications")
+            .and_then(|filter| filter.parse::<Map<String, Value>>().ok());
+        let Some(filter) = filter else {
+            return no_filter(&id);
+        };
         let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
-        let granted = if tools { json!({ "toolsListChanged": true }) } else { json!({}) };
+        let granted = if tools {
+            json!({ "toolsListChanged": true })
+        } else {
+            json!({})
+        };
         let mut params = subscription_params(&id);
         params.members.set("notifications", Json::of(&granted));
         let begin = Listening {

@@ -22,7 +22,11 @@ const RETRY_AFTER_S: &str = "1";
 
 impl HttpFront {
     /// Answers a request to the MCP endpoint.
-    pub(super) async fn mcp(self: &Arc<Self>, request: Request<Incoming>, caller: Arc<Caller>) -> Response<Body> {
+    pub(super) async fn mcp(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        caller: Arc<Caller>,
+    ) -> Response<Body> {
         match *request.method() {
             Verb::POST => self.post(request, caller).await,
             Verb::GET => self.legacy_get(request.headers(), &caller),
@@ -31,20 +35,36 @@ impl HttpFront {
         }
     }
 
-    async fn post(self: &Arc<Self>, request: Request<Incoming>, caller: Arc<Caller>) -> Response<Body> {
+    async fn post(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        caller: Arc<Caller>,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let headers = parts.headers;
         if !is_json(&headers) {
             let message = "send `Content-Type: application/json`";
-            return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message);
+            return problem(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                message,
+            );
         }
         if !accepts_both(&headers) {
             let message = "send `Accept: application/json, text/event-stream`";
             return problem(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message);
         }
-        let Some(active) = self.enter() else { return busy("the gateway is stopping") };
+        let Some(active) = self.enter() else {
+            return busy("the gateway is stopping");
+        };
         let max = self.config.max_body_bytes;
-        let text = match read(body, max, Duration::from_millis(self.config.body_timeout_ms)).await {
+        let text = match read(
+            body,
+            max,
+            Duration::from_millis(self.config.body_timeout_ms),
+        )
+        .await
+        {
             Ok(text) => text,
             Err(unreadable) => return unreadable.response(max),
         };
@@ -73,11 +93,16 @@ impl HttpFront {
             Message::Response(_) => era(&headers, &Params::default()),
         };
         match (message, era) {
-            (Message::Request(request), Era::Modern) => self.modern(&headers, request, caller, active).await,
+            (Message::Request(request), Era::Modern) => {
+                self.modern(&headers, request, caller, active).await
+            }
             // None of them means anything here: closing the stream is what cancels (MCP 2026-07-28, transports).
             (Message::Notification(_), Era::Modern) => accepted(),
             (Message::Response(_), Era::Modern) => {
-                let error = RpcError::new(INVALID_REQUEST, "Invalid request: a client sends requests and notifications");
+                let error = RpcError::new(
+                    INVALID_REQUEST,
+                    "Invalid request: a client sends requests and notifications",
+                );
                 error_response(StatusCode::BAD_REQUEST, None, &error)
             }
             (message, Era::Legacy) => self.legacy(&headers, message, &caller, active).await,
@@ -90,17 +115,32 @@ fn era(headers: &HeaderMap, params: &Params) -> Era {
     if params.meta.get(meta::PROTOCOL_VERSION).is_some() {
         return Era::Modern;
     }
-    let version = headers.get(MCP_PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
-    version.and_then(Revision::of).map_or(Era::Legacy, Revision::era)
+    let version = headers
+        .get(MCP_PROTOCOL_VERSION)
+        .and_then(|value| value.to_str().ok());
+    version
+        .and_then(Revision::of)
+        .map_or(Era::Legacy, Revision::era)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+pub(in crate::front) fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    kind.split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// Whether the client takes both kinds of answers (MCP 2026-07-28, transports, section 3).
 fn accepts_both(headers: &HeaderMap) -> bool {
+    if headers
+        .get(ACCEPT)
+        .is_some_and(|value| value == "application/json, text/event-stream")
+    {
+        return true;
+    }
     let (mut json, mut events) = (false, false);
     for value in headers.get_all(ACCEPT) {
         for kind in value.to_str().unwrap_or("").split(',') {
@@ -121,7 +161,11 @@ pub(super) fn rejected(reject: &Reject) -> Response<Body> {
 }
 
 /// A JSON-RPC error as a whole answer.
-pub(super) fn error_response(status: StatusCode, id: Option<&Id>, error: &RpcError) -> Response<Body> {
+pub(super) fn error_response(
+    status: StatusCode,
+    id: Option<&Id>,
+    error: &RpcError,
+) -> Response<Body> {
     let mut out = Vec::with_capacity(256);
     write_error(&mut out, id, error);
     json_response(status, Body::of(Bytes::from(out)))
@@ -135,7 +179,7 @@ pub(super) fn accepted() -> Response<Body> {
 }
 
 /// A refusal that may be another answer later.
-pub(super) fn busy(message: &str) -> Response<Body> {
+pub(in crate::front) fn busy(message: &str) -> Response<Body> {
     let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
@@ -144,8 +188,14 @@ pub(super) fn busy(message: &str) -> Response<Body> {
 }
 
 pub(super) fn not_allowed() -> Response<Body> {
-    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use POST");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+    let mut response = problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "use POST",
+    );
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
     response
 }
 
@@ -157,7 +207,9 @@ mod tests {
     fn both_kinds_of_answers_must_be_acceptable() {
         let check = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
-            values.iter().for_each(|value| drop(headers.append(ACCEPT, HeaderValue::from_static(value))));
+            for value in values {
+                headers.append(ACCEPT, HeaderValue::from_static(value));
+            }
             accepts_both(&headers)
         };
         assert!(check(&["application/json, text/event-stream"]));

@@ -18,7 +18,6 @@ use crate::wire::error::{HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_FOUND, RpcE
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
 use crate::wire::message::{Id, Params, Request, write_result_head};
 use crate::wire::method::Method;
-use crate::wire::revision::Revision;
 
 impl HttpFront {
     /// Answers a modern request. Dropping the future, or the body of the answer, cancels it.
@@ -30,14 +29,16 @@ impl HttpFront {
         active: Active,
     ) -> Response<Body> {
         let Request { id, method, params } = request;
-        let profile = match Desk::modern_profile(&params) {
+        let agrees = |version: &str| {
+            let checked = self.check_headers(headers, version, &method, &params, &caller);
+            checked.map_err(|mismatch| {
+                RpcError::new(HEADER_MISMATCH, format!("Header mismatch: {mismatch}"))
+            })
+        };
+        let profile = match Desk::modern_profile(&params, agrees) {
             Ok(profile) => profile,
             Err(error) => return error_response(StatusCode::BAD_REQUEST, Some(&id), &error),
         };
-        if let Err(mismatch) = self.check_headers(headers, profile.revision, &method, &params, &caller) {
-            let error = RpcError::new(HEADER_MISMATCH, format!("Header mismatch: {mismatch}"));
-            return error_response(StatusCode::BAD_REQUEST, Some(&id), &error);
-        }
         if method == Method::Listen {
             return self.listen(id, &params, active);
         }
@@ -68,20 +69,34 @@ impl HttpFront {
     fn check_headers(
         &self,
         headers: &HeaderMap,
-        revision: Revision,
+        version: &str,
         method: &Method,
         params: &Params,
         caller: &Caller,
     ) -> Result<(), HeaderMismatch> {
-        let name = method.name_param().and_then(|param| params.members.string(param));
-        check_standard(headers, revision.as_str(), method.as_str(), name.as_deref())?;
-        let (Method::ToolsCall, Some(name)) = (method, &name) else { return Ok(()) };
+        let name = method
+            .name_param()
+            .and_then(|param| params.members.string(param));
+        check_standard(headers, version, method.as_str(), name.as_deref())?;
+        let (Method::ToolsCall, Some(name)) = (method, &name) else {
+            return Ok(());
+        };
         let entry = self.desk.registry().with_catalog(|catalog| {
-            catalog.find(name, caller).filter(|entry| !entry.param_headers.is_empty()).cloned()
+            catalog
+                .find(name, caller)
+                .filter(|entry| !entry.param_headers.is_empty())
+                .cloned()
         });
         let Some(entry) = entry else { return Ok(()) };
-        let arguments = params.members.get("arguments").and_then(|arguments| arguments.parse().ok());
-        check_params(headers, &entry.param_headers, &arguments.unwrap_or_else(|| serde_json::json!({})))
+        let arguments = params
+            .members
+            .get("arguments")
+            .and_then(|arguments| arguments.parse().ok());
+        check_params(
+            headers,
+            &entry.param_headers,
+            &arguments.unwrap_or_else(|| serde_json::json!({})),
+        )
     }
 }
 
@@ -91,7 +106,12 @@ fn written(id: &Id, reply: Reply) -> Answered {
         Reply::Result(result) => {
             let mut head = Vec::with_capacity(64);
             write_result_head(&mut head, id);
-            Answered { status: StatusCode::OK, head, result, tail: b"}" }
+            Answered {
+                status: StatusCode::OK,
+                head,
+                result,
+                tail: b"}",
+            }
         }
         Reply::Error(error) => Answered::error(status(&error), id, &error),
         Reply::Nothing => Answered::nothing(),
@@ -109,12 +129,20 @@ fn status(error: &RpcError) -> StatusCode {
 
 /// The error for a listen request without a filter.
 pub(super) fn no_filter(id: &Id) -> Response<Body> {
-    let error = RpcError::new(INVALID_PARAMS, "Invalid params: `/params/notifications` must be an object");
+    let error = RpcError::new(
+        INVALID_PARAMS,
+        "Invalid params: `/params/notifications` must be an object",
+    );
     error_response(StatusCode::OK, Some(id), &error)
 }
 
 /// A JSON answer with the right type.
 pub(super) fn whole(answered: Answered) -> Response<Body> {
-    let Answered { status, head, result, tail } = answered;
+    let Answered {
+        status,
+        head,
+        result,
+        tail,
+    } = answered;
     json_response(status, Body::around(head, result, tail))
 }

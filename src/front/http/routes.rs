@@ -1,15 +1,84 @@
 //! The table of routes beside the MCP endpoint.
 
-use std::sync::Weak;
+use std::convert::Infallible;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::routing::{MethodRouter, get};
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
+use crate::front::http::body::{Body, problem};
+use crate::front::{health, openapi, rest};
 
 /// State of the routes: the front they belong to.
-pub(super) type Front = Weak<HttpFront>;
+pub(in crate::front) type Front = Weak<HttpFront>;
 
-/// All routes, each with what answers it.
+/// The front that a request came in by.
+pub(in crate::front) struct Door(pub(in crate::front) Arc<HttpFront>);
+
+/// Each path, with what answers it by method. What is here stands in the OpenAPI document too.
+fn rows() -> [(&'static str, MethodRouter<Front>); 6] {
+    [
+        ("/api/tools", get(rest::list)),
+        ("/api/tools/{name}", get(rest::show).post(rest::call)),
+        ("/openapi.json", get(openapi::document)),
+        ("/health", get(health::summary)),
+        ("/livez", get(health::alive)),
+        ("/readyz", get(health::ready)),
+    ]
+}
+
+/// All routes.
 pub(super) fn table(front: Front) -> Router {
-    Router::new().with_state(front)
+    let empty = Router::new();
+    let routes = rows()
+        .into_iter()
+        .fold(empty, |routes, (path, row)| routes.route(path, row));
+    routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .with_state(front)
+}
+
+impl FromRequestParts<Front> for Door {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, front: &Front) -> Result<Self, Infallible> {
+        Ok(Self(
+            front.upgrade().expect("a front outlives its requests"),
+        ))
+    }
+}
+
+async fn not_found(uri: Uri) -> Response<Body> {
+    let message = format!(
+        "there is nothing at `{}`; `/openapi.json` names what there is",
+        uri.path()
+    );
+    problem(StatusCode::NOT_FOUND, "not_found", &message)
+}
+
+/// The table adds the `Allow` header.
+async fn not_allowed(method: Method, uri: Uri) -> Response<Body> {
+    let message = format!("`{}` cannot be asked `{method}`", uri.path());
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        &message,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described() {
+        let described: Vec<String> = openapi::fixed_paths();
+        let paths: Vec<&str> = rows().iter().map(|(path, _)| *path).collect();
+        assert_eq!(described, paths);
+    }
 }

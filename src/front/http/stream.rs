@@ -30,12 +30,22 @@ impl Answered {
     pub(super) fn error(status: StatusCode, id: &Id, error: &RpcError) -> Self {
         let mut head = Vec::with_capacity(256);
         write_error(&mut head, Some(id), error);
-        Self { status, head, result: Bytes::new(), tail: b"" }
+        Self {
+            status,
+            head,
+            result: Bytes::new(),
+            tail: b"",
+        }
     }
 
     /// No answer is owed.
     pub(super) fn nothing() -> Self {
-        Self { status: StatusCode::ACCEPTED, head: Vec::new(), result: Bytes::new(), tail: b"" }
+        Self {
+            status: StatusCode::ACCEPTED,
+            head: Vec::new(),
+            result: Bytes::new(),
+            tail: b"",
+        }
     }
 
     fn is_nothing(&self) -> bool {
@@ -57,7 +67,11 @@ type Work = Pin<Box<dyn Future<Output = Answered> + Send>>;
 /// Runs `work` and answers with what it gives. When the client is to be told something before that, the answer becomes
 /// a stream. The work then goes on in a task of its own, so that a client that does not read holds up nobody else;
 /// dropping the stream drops the work.
-pub(super) async fn one_stream<F>(outgoing: Arc<Outgoing>, work: F, supervisor: &Supervisor) -> Response<Body>
+pub(super) async fn one_stream<F>(
+    outgoing: Arc<Outgoing>,
+    work: F,
+    supervisor: &Supervisor,
+) -> Response<Body>
 where
     F: Future<Output = Answered> + Send + 'static,
 {
@@ -74,14 +88,19 @@ where
         first = outgoing.outbox.next() => first,
     };
     let work = AbortOnDropHandle::new(supervisor.spawn_request(work));
-    let begin = Running { outgoing, work: Some(work), next: first };
+    let begin = Running {
+        outgoing,
+        work: Some(work),
+        next: first,
+    };
     events(stream(unfold(begin, Running::step)))
 }
 
 /// What waits in the outbox, and then the answer.
 fn rest(outgoing: &Outgoing, first: Bytes, answered: Answered) -> Vec<Bytes> {
     let mut messages = vec![event(&first)];
-    messages.extend(std::iter::from_fn(|| outgoing.outbox.try_next()).map(|message| event(&message)));
+    messages
+        .extend(std::iter::from_fn(|| outgoing.outbox.try_next()).map(|message| event(&message)));
     messages.extend(answered.event());
     messages
 }

@@ -28,10 +28,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start<W: AsyncWrite + Send + Unpin + 'static>(output: W, supervisor: &Supervisor) -> Arc<Self> {
+    pub(super) fn start<W: AsyncWrite + Send + Unpin + 'static>(
+        output: W,
+        supervisor: &Supervisor,
+    ) -> Arc<Self> {
         let (queue, messages) = mpsc::channel(MAX_WAITING);
         let (broken, done) = (CancellationToken::new(), CancellationToken::new());
-        let writer = Arc::new(Self { queue: Mutex::new(Some(queue)), broken: broken.clone(), done: done.clone() });
+        let writer = Arc::new(Self {
+            queue: Mutex::new(Some(queue)),
+            broken: broken.clone(),
+            done: done.clone(),
+        });
         supervisor.spawn("stdout", |_| async move {
             if let Err(err) = write(output, messages).await {
                 tracing::debug!("Could not write to standard output: {err}");
@@ -43,7 +50,10 @@ impl Writer {
     }
 
     fn queue(&self) -> Option<mpsc::Sender<Bytes>> {
-        self.queue.lock().expect("no holder of this lock panics").clone()
+        self.queue
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// Queues an answer; waits for a place.
@@ -56,7 +66,10 @@ impl Writer {
 
     /// Queues a notification, or drops it when the client does not read.
     pub(super) fn offer(&self, message: Bytes) {
-        if self.queue().is_some_and(|queue| queue.try_send(message).is_err()) {
+        if self
+            .queue()
+            .is_some_and(|queue| queue.try_send(message).is_err())
+        {
             tracing::debug!("Dropped a notification for a client that does not read");
         }
     }
@@ -68,12 +81,22 @@ impl Writer {
 
     /// Writes what is queued, takes nothing more.
     pub(super) async fn close(&self) {
-        drop(self.queue.lock().expect("no holder of this lock panics").take());
-        tokio::time::timeout(LAST_WORDS, self.done.cancelled()).await.ok();
+        drop(
+            self.queue
+                .lock()
+                .expect("no holder of this lock panics")
+                .take(),
+        );
+        tokio::time::timeout(LAST_WORDS, self.done.cancelled())
+            .await
+            .ok();
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(mut output: W, mut messages: mpsc::Receiver<Bytes>) -> std::io::Result<()> {
+async fn write<W: AsyncWrite + Unpin>(
+    mut output: W,
+    mut messages: mpsc::Receiver<Bytes>,
+) -> std::io::Result<()> {
     let mut batch = Vec::new();
     while let Some(message) = messages.recv().await {
         batch.clear();

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Map, Value};
 
 use crate::manifest::expose::{Category, ToolEntry};
+use crate::manifest::runtime::RuntimeKind;
 use crate::registry::catalog::Entry;
 use crate::registry::plugin::Plugin;
 use crate::runtime::Definition;
@@ -40,11 +41,22 @@ pub(super) fn entry(plugin: &Arc<Plugin>, tool: &Definition, name: &str) -> Resu
         plugin: Arc::clone(plugin),
         definition: members.to_json(),
         timeout_ms: timeout_ms.min(limits.max_call_ms),
-        category: corrections.and_then(|entry| entry.category),
+        category: corrections
+            .and_then(|entry| entry.category)
+            .or_else(|| own_category(plugin, &tool.members)),
         param_headers: headers_of(&input_schema)?,
         input_schema,
         compiled: OnceLock::new(),
     })
+}
+
+/// The category that code in the gateway gives its own tool. What other plugins say of themselves is not believed.
+fn own_category(plugin: &Plugin, members: &Members) -> Option<Category> {
+    if plugin.runtime != RuntimeKind::InProcess {
+        return None;
+    }
+    let meta = members.get("_meta").and_then(Members::of)?;
+    meta.get("toolgate/category")?.parse().ok()
 }
 
 fn headers_of(input_schema: &Json) -> Result<Vec<ParamHeader>, String> {

@@ -62,7 +62,7 @@ impl Slot {
         Arc::new(Self {
             started: watch::Sender::new(None),
             retired: CancellationToken::new(),
-            silent: super::none(),
+            silent: AtomicU32::new(0),
             owner: watch::Sender::new(owner),
             held: Mutex::new(held),
         })

@@ -7,7 +7,7 @@ use crate::manifest::Load;
 use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
 use crate::registry::pool::slot::{Slot, Started};
-use crate::registry::pool::{Failure, Pool};
+use crate::registry::pool::{Failure, Pool, State};
 use crate::runtime::{Host, Instance};
 use crate::wire::revision::Era;
 
@@ -181,7 +181,7 @@ impl Pool {
     }
 }
 
-impl super::State {
+impl State {
     fn note_failure(&mut self, fault: Fault, may_be_ours: bool, within: Duration) {
         let at = Instant::now();
         self.failures

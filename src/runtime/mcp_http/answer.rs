@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::FutureExt;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body::Body;
@@ -181,9 +182,9 @@ impl Events {
         }
     }
 
-    /// Whether the server has ended the stream, as far as is known without waiting.
-    pub(super) fn is_over(&self) -> bool {
-        self.body.is_end_stream()
+    /// Whether the server has ended the stream, as far as can be seen without waiting.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.body.is_end_stream() || matches!(self.body.frame().now_or_never(), Some(None))
     }
 
     /// Reads what is left, so that the connection can be used again. Bounded; what is read is of no use to anybody.

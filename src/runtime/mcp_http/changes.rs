@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio::time::Instant;
@@ -25,6 +25,9 @@ use crate::wire::revision::Era;
 
 /// The most questions on a standing stream that wait for an answer.
 const MAX_QUESTIONS: usize = 16;
+
+/// How often a stream is asked for again in a session in which it was refused.
+const MAX_REFUSALS: usize = 2;
 
 /// The longest that a server's `retry` is respected.
 const MAX_RETRY: Duration = Duration::from_secs(300);
@@ -54,6 +57,9 @@ impl Default for Pace {
 enum End {
     /// The server has none.
     NotOffered,
+    /// The server would not have us in the session of that generation. It may have forgotten it, or have no stream and
+    /// say so in the wrong way.
+    Refused(u64),
     /// It was there, or might be.
     Lost(Option<Duration>),
 }
@@ -65,24 +71,52 @@ pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) 
         return;
     }
     let mut wait = pace.first;
+    let mut refused = (None, 0);
+    let mut listening = Listening {
+        link: &link,
+        peer: &peer,
+        missed: false,
+    };
     loop {
         let began = Instant::now();
         let end = match peer.era() {
-            Era::Legacy => stand(&link).await,
-            Era::Modern => listen(&link, &peer).await,
+            Era::Legacy => listening.stand().await,
+            Era::Modern => listening.listen().await,
         };
-        let End::Lost(retry) = end else { return };
+        let retry = match end {
+            End::Lost(retry) => retry,
+            End::Refused(generation) => {
+                let n_before = if refused.0 == Some(generation) {
+                    refused.1
+                } else {
+                    0
+                };
+                if n_before == MAX_REFUSALS {
+                    return;
+                }
+                refused = (Some(generation), n_before + 1);
+                // The next request finds out whether the session is still known.
+                link.changed.notify_one();
+                None
+            }
+            End::NotOffered => return,
+        };
+        listening.missed = announces;
         if began.elapsed() >= pace.most {
             wait = pace.first;
         }
         let asked_for = retry.unwrap_or_default().min(MAX_RETRY);
         tokio::time::sleep(wait.max(asked_for)).await;
         wait = (wait * 2).min(pace.most);
-        if announces {
-            // What changed while nobody listened was not heard.
-            link.changed.notify_one();
-        }
     }
+}
+
+/// The standing stream of one server.
+struct Listening<'a> {
+    link: &'a HttpLink,
+    peer: &'a Peer,
+    /// Whether changes may have gone unheard.
+    missed: bool,
 }
 
 fn announces_changes(peer: &Peer) -> bool {
@@ -95,108 +129,109 @@ fn announces_changes(peer: &Peer) -> bool {
     })
 }
 
-/// Opens the standing stream of a legacy session and reads it to its end (MCP 2025-11-25, listening for messages).
-async fn stand(link: &Arc<HttpLink>) -> End {
-    let head = link.head.load_full();
-    let headers = || {
-        let mut headers = head.headers().clone();
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        headers
-    };
-    let opened = link
-        .endpoint
-        .send(&http::Method::GET, &Bytes::new(), &headers)
-        .await;
-    let answer = match opened {
-        Ok(answer) => answer,
-        Err(fault) => return lost(link, &fault, None),
-    };
-    let status = answer.status();
-    if status == StatusCode::NOT_FOUND && head.session.is_some() {
-        return match link.renew(head.generation).await {
-            Ok(()) => End::Lost(None),
-            Err(fault) => lost(link, &fault, None),
+impl Listening<'_> {
+    /// Opens the standing stream of a legacy session and reads it to its end (MCP 2025-11-25, listening for messages).
+    async fn stand(&mut self) -> End {
+        let link = self.link;
+        let head = link.head.load_full();
+        let headers = || {
+            let mut headers = head.headers().clone();
+            headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+            headers.remove(CONTENT_TYPE);
+            headers
         };
+        let opened = link
+            .endpoint
+            .send(&http::Method::GET, &Bytes::new(), &headers)
+            .await;
+        let answer = match opened {
+            Ok(answer) => answer,
+            Err(fault) => return self.lost(&fault, None),
+        };
+        match answer.status() {
+            status if status.is_success() => self.read(&head, answer).await,
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if head.session.is_some() => {
+                End::Refused(head.generation)
+            }
+            _ => self.unwilling(&answer),
+        }
     }
-    let (parts, body) = answer.into_parts();
-    if status.is_success() {
-        return read(link, &head, &parts.headers, body).await;
-    }
-    let may_come = status == StatusCode::TOO_MANY_REQUESTS
-        || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED);
-    if may_come {
-        let fault = link.endpoint.upstream.status(status, &parts.headers);
-        return lost(link, &fault, fault.retry_after);
-    }
-    End::NotOffered
-}
 
-/// Subscribes to changes and hears them until the stream ends (MCP 2026-07-28, subscriptions).
-async fn listen(link: &Arc<HttpLink>, peer: &Peer) -> End {
-    let wanted = Params::of(&json!({ "notifications": { "toolsListChanged": true } }));
-    let params = peer.outgoing(wanted, None, &link.host);
-    let mut body = Vec::with_capacity(512);
-    write_request(&mut body, link.new_id(), &Method::Listen, &params);
-    let head = link.head.load_full();
-    let mirrors = link.mirrors.load_full();
-    let headers = || head.of_request(&Method::Listen, &params, &mirrors);
-    let opened = link
-        .endpoint
-        .send(&http::Method::POST, &Bytes::from(body), &headers)
-        .await;
-    let answer = match opened {
-        Ok(answer) => answer,
-        Err(fault) => return lost(link, &fault, None),
-    };
-    let status = answer.status();
-    let (parts, body) = answer.into_parts();
-    if status.is_success() {
-        return read(link, &head, &parts.headers, body).await;
+    /// Subscribes to changes and hears them until the stream ends (MCP 2026-07-28, subscriptions).
+    async fn listen(&mut self) -> End {
+        let link = self.link;
+        let wanted = Params::of(&json!({ "notifications": { "toolsListChanged": true } }));
+        let params = self.peer.outgoing(wanted, None, &link.host);
+        let mut body = Vec::with_capacity(512);
+        write_request(&mut body, link.new_id(), &Method::Listen, &params);
+        let head = link.head.load_full();
+        let mirrors = link.mirrors.load_full();
+        let headers = || head.of_request(&Method::Listen, &params, &mirrors);
+        let opened = link
+            .endpoint
+            .send(&http::Method::POST, &Bytes::from(body), &headers)
+            .await;
+        match opened {
+            Ok(answer) if answer.status().is_success() => self.read(&head, answer).await,
+            Ok(answer) => self.unwilling(&answer),
+            Err(fault) => self.lost(&fault, None),
+        }
     }
-    let fault = link.endpoint.upstream.status(status, &parts.headers);
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        return lost(link, &fault, fault.retry_after);
-    }
-    tracing::debug!(plugin.id = %link.endpoint.upstream.plugin, "Hears of no changes: {fault}");
-    End::NotOffered
-}
 
-fn lost(link: &HttpLink, fault: &Fault, retry: Option<Duration>) -> End {
-    tracing::debug!(plugin.id = %link.endpoint.upstream.plugin, reason = fault.reason, "Lost the standing stream: {fault}");
-    End::Lost(retry)
-}
-
-async fn read(link: &Arc<HttpLink>, head: &Head, headers: &HeaderMap, body: Incoming) -> End {
-    let upstream = &link.endpoint.upstream;
-    if !matches!(form(upstream, headers), Ok(Form::Events)) {
-        // A modern server that answers at once has nothing to tell.
-        return End::NotOffered;
+    /// What an HTTP error says: that there is no stream, or none just now.
+    fn unwilling(&self, answer: &Response<Incoming>) -> End {
+        let status = answer.status();
+        let fault = self.link.endpoint.upstream.status(status, answer.headers());
+        let may_come = status == StatusCode::TOO_MANY_REQUESTS
+            || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED);
+        if may_come {
+            return self.lost(&fault, fault.retry_after);
+        }
+        tracing::debug!(plugin.id = %self.link.endpoint.upstream.plugin, "Has no standing stream: {fault}");
+        End::NotOffered
     }
-    let mut events = Events::standing(body, link.endpoint.max_message);
-    let mut questions = pin!(FuturesUnordered::new());
-    loop {
-        let event = tokio::select! {
-            biased;
-            event = events.next(upstream) => event,
-            Some(()) = questions.next() => continue,
-        };
-        let items = match event {
-            Ok(Some(text)) => messages(upstream, text, head.has_batches()),
-            Ok(None) => return End::Lost(events.retry),
-            Err(fault) => Err(fault),
-        };
-        let items = match items {
-            Ok(items) => items,
-            Err(fault) => return lost(link, &fault, events.retry),
-        };
-        for item in items {
-            match item {
-                Message::Notification(told) => link.told(told, None),
-                Message::Request(asked) if questions.len() < MAX_QUESTIONS => {
-                    questions.push(link.asked(asked, None));
+
+    fn lost(&self, fault: &Fault, retry: Option<Duration>) -> End {
+        tracing::debug!(plugin.id = %self.link.endpoint.upstream.plugin, reason = fault.reason, "Lost the standing stream: {fault}");
+        End::Lost(retry)
+    }
+
+    async fn read(&mut self, head: &Head, answer: Response<Incoming>) -> End {
+        let link = self.link;
+        let upstream = &link.endpoint.upstream;
+        if !matches!(form(upstream, answer.headers()), Ok(Form::Events)) {
+            // A server that answers at once has nothing to tell.
+            return End::NotOffered;
+        }
+        if std::mem::take(&mut self.missed) {
+            link.changed.notify_one();
+        }
+        let mut events = Events::standing(answer.into_body(), link.endpoint.max_message);
+        let mut questions = pin!(FuturesUnordered::new());
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = events.next(upstream) => event,
+                Some(()) = questions.next() => continue,
+            };
+            let items = match event {
+                Ok(Some(text)) => messages(upstream, text, head.has_batches()),
+                Ok(None) => return End::Lost(events.retry),
+                Err(fault) => Err(fault),
+            };
+            let items = match items {
+                Ok(items) => items,
+                Err(fault) => return self.lost(&fault, events.retry),
+            };
+            for item in items {
+                match item {
+                    Message::Notification(told) => link.told(told, None),
+                    Message::Request(asked) if questions.len() < MAX_QUESTIONS => {
+                        questions.push(link.asked(asked, None));
+                    }
+                    // A server that floods us with questions gets no answers.
+                    Message::Request(_) | Message::Response(_) => {}
                 }
-                // A server that floods us with questions gets no answers.
-                Message::Request(_) | Message::Response(_) => {}
             }
         }
     }

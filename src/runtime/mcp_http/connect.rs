@@ -129,12 +129,12 @@ impl Service<Uri> for Connector {
         let connecting = async move {
             if encrypted {
                 let connected = HttpsConnector::from((tcp, tls.config()?)).call(to).await;
-                return connected.map_err(|err| classify(&*err));
+                return connected.map_err(|err| classify(&*err, budget));
             }
             let connected = tcp.call(to).await;
             connected
                 .map(MaybeHttpsStream::Http)
-                .map_err(|err| classify(&err))
+                .map_err(|err| classify(&err, budget))
         };
         Box::pin(async move {
             let in_time = tokio::time::timeout(budget, connecting).await;
@@ -241,7 +241,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 /// Finds out what kept a connection from being made.
-fn classify(err: &(dyn Error + 'static)) -> ConnectError {
+fn classify(err: &(dyn Error + 'static), budget: Duration) -> ConnectError {
     if let Some(known) = find::<ConnectError>(err) {
         return known.clone();
     }
@@ -254,7 +254,7 @@ fn classify(err: &(dyn Error + 'static)) -> ConnectError {
             "connect_refused",
             "nobody listens there; is the server running?",
         ),
-        io::ErrorKind::TimedOut => ConnectError::new("connect_timeout", "no connection in time"),
+        io::ErrorKind::TimedOut => too_late(budget),
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
             ConnectError::new("connect_unreachable", "there is no way to that machine")
         }
@@ -403,7 +403,7 @@ mod tests {
             (io::ErrorKind::PermissionDenied.into(), "connect_failed"),
         ];
         for (err, reason) in table {
-            assert_eq!(classify(&err).reason, reason, "{err:?}");
+            assert_eq!(classify(&err, IDLE).reason, reason, "{err:?}");
         }
     }
 }

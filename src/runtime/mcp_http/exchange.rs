@@ -12,7 +12,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::mcp_http::answer::{Events, Form, check_encoding, collect, form, messages};
 use crate::runtime::mcp_http::link::{Failure, HttpLink, Turn};
 use crate::wire::error::METHOD_NOT_FOUND;
-use crate::wire::message::{self, Id, Message, Outcome};
+use crate::wire::message::{self, Id, Message, Notification, Outcome, Request};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -60,11 +60,13 @@ impl HttpLink {
         let upstream = &self.endpoint.upstream;
         if turn.head.has_batches() {
             let items = messages(upstream, text, true)?;
-            let answer = items.into_iter().find_map(|item| turn.answer(item).ok());
-            return answer.ok_or_else(|| no_answer(self));
+            let mut answers = items.into_iter().map(|item| turn.answer(self, item));
+            return answers
+                .find(Result::is_ok)
+                .unwrap_or_else(|| Err(no_answer(self)));
         }
         match Message::parse(text) {
-            Ok(message) => turn.answer(message).map_err(|_| no_answer(self)),
+            Ok(message) => turn.answer(self, message),
             Err(reject) => {
                 let what = format_args!("its answer is malformed: {}", reject.error.message);
                 Err(upstream.broken("protocol_error", what))
@@ -91,25 +93,24 @@ impl HttpLink {
                 ));
             };
             for message in messages(upstream, text, turn.head.has_batches())? {
-                match turn.answer(message) {
-                    Ok(outcome) => {
+                match turn.said(message) {
+                    Said::Answer(outcome) => {
                         self.keep_connection(events);
                         return Ok(outcome);
                     }
-                    Err(Some(Message::Notification(told))) => self.told(told, turn.caller),
-                    Err(Some(Message::Request(asked))) => {
+                    Said::Told(told) => self.told(told, turn.caller),
+                    Said::Asked(asked) => {
                         let may_ask = questions.len() < MAX_QUESTIONS;
                         questions.push(self.asked(asked, turn.caller.filter(|_| may_ask)));
                     }
-                    // An answer to something that was not asked here.
-                    Err(Some(Message::Response(_)) | None) => {}
+                    Said::Stray => {}
                 }
             }
         }
     }
 
     /// Lets a stream come to its end, whose answer has come.
-    fn keep_connection(&self, events: Events) {
+    fn keep_connection(&self, mut events: Events) {
         if !events.is_over() {
             drop(self.host.supervisor.spawn_request(events.rest()));
         }
@@ -163,17 +164,35 @@ impl HttpLink {
     }
 }
 
+/// What a message is to one request.
+enum Said {
+    Answer(Outcome),
+    Told(Notification),
+    Asked(Request),
+    /// An answer to something else.
+    Stray,
+}
+
 impl Turn<'_> {
-    /// The outcome in `message`, if it is the answer to this request; else the message. An error without an id can only
-    /// be about the one request it came back for.
-    fn answer(&self, message: Message) -> Result<Outcome, Option<Message>> {
-        let Message::Response(response) = message else {
-            return Err(Some(message));
+    /// What `message` is to this request. An error without an id can only be about the one request it came back for.
+    fn said(&self, message: Message) -> Said {
+        let response = match message {
+            Message::Response(response) => response,
+            Message::Notification(notification) => return Said::Told(notification),
+            Message::Request(request) => return Said::Asked(request),
         };
         match (&response.id, &response.outcome) {
-            (Some(id), _) if id.as_number() == Some(self.id) => Ok(response.outcome),
-            (None, Outcome::Error(_)) => Ok(response.outcome),
-            _ => Err(None),
+            (Some(id), _) if id.as_number() == Some(self.id) => Said::Answer(response.outcome),
+            (None, Outcome::Error(_)) => Said::Answer(response.outcome),
+            _ => Said::Stray,
+        }
+    }
+
+    /// The answer in a body that holds nothing else.
+    fn answer(&self, link: &HttpLink, message: Message) -> Result<Outcome, Fault> {
+        match self.said(message) {
+            Said::Answer(outcome) => Ok(outcome),
+            Said::Told(_) | Said::Asked(_) | Said::Stray => Err(no_answer(link)),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -211,7 +212,7 @@ impl HttpLink {
 
     /// Opens the session again, unless somebody else has. Goes on when its caller goes away: half an opening is of no
     /// use to anybody.
-    pub(super) async fn renew(&self, lost: u64) -> Result<(), Fault> {
+    async fn renew(&self, lost: u64) -> Result<(), Fault> {
         let Some(me) = self.me.upgrade() else {
             return Err(self.why_closed());
         };
@@ -220,7 +221,8 @@ impl HttpLink {
             if me.head.load().generation != lost {
                 return Ok(());
             }
-            tracing::info!(plugin.id = %me.endpoint.upstream.plugin, "The server forgot its session; opens another");
+            let plugin = &me.endpoint.upstream.plugin;
+            tracing::info!(plugin.id = %plugin, "`{plugin}` forgot its session; opens another");
             initialize(&*me, &me.host, me.start_timeout)
                 .await
                 .map_err(|fault| me.endpoint.upstream.named(fault))?;
@@ -277,7 +279,11 @@ impl HttpLink {
             if head.session.is_none() {
                 continue;
             }
-            let headers = || head.headers().clone();
+            let headers = || {
+                let mut headers = head.headers().clone();
+                headers.remove(CONTENT_TYPE);
+                headers
+            };
             let empty = Bytes::new();
             let saying = self.endpoint.send(&http::Method::DELETE, &empty, &headers);
             if !matches!(tokio::time::timeout(FAREWELL, saying).await, Ok(Ok(_))) {

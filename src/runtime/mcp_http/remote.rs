@@ -17,8 +17,9 @@ use crate::runtime::mcp_http::changes::{Pace, keep_listening};
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::mirror::Mirrors;
 use crate::runtime::{CallContext, Instance, Request, Surface, surface};
+use crate::wire::error::HEADER_MISMATCH;
 use crate::wire::level::LogLevel;
-use crate::wire::message::Params;
+use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -56,6 +57,7 @@ impl Remote {
         let following = Arc::clone(&remote);
         supervisor.spawn(format!("{plugin} lists"), move |stop| async move {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = following.link.ended.cancelled() => {}
                 () = following.follow(pace) => {}
@@ -65,6 +67,7 @@ impl Remote {
         supervisor.spawn(format!("{plugin} stream"), move |stop| async move {
             let ended = link.ended.clone();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = ended.cancelled() => {}
                 () = keep_listening(link, peer, pace) => {}
@@ -155,6 +158,12 @@ impl Instance for Remote {
                 .link
                 .ask(&request.method, params, Some(context))
                 .await?;
+            if let Outcome::Error(error) = &outcome
+                && error.code == HEADER_MISMATCH
+            {
+                // Its tools may ask for other headers by now (MCP 2026-07-28, streamable HTTP, client behavior).
+                self.link.changed.notify_one();
+            }
             let answer = self.peer.answer(outcome);
             answer.map_err(|fault| self.link.endpoint.upstream.named(fault))
         })
@@ -186,8 +195,9 @@ impl Instance for Remote {
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let first = !self.link.closed.is_cancelled();
-            self.link.closed.cancel();
+            // The tasks end first, so that none of them complains about the closing.
             self.link.host.supervisor.stopping().cancel();
+            self.link.closed.cancel();
             if first {
                 self.link.say_goodbye().await;
             }

@@ -8,6 +8,8 @@ mod faults;
 
 mod sessions;
 
+mod tls;
+
 mod upstream;
 
 use std::sync::{Arc, Mutex};
@@ -87,17 +89,10 @@ pub(super) fn host() -> Host {
     }
 }
 
-/// A manifest for `url`, with more lines for its sections.
+/// A manifest for `url`, with more lines for its section and for its root.
 pub(super) fn manifest(url: &str, section: &str, rest: &str) -> Arc<Manifest> {
     let text = format!(
         "{rest}\nid = \"up\"\nversion = \"1.0.0\"\nruntime = \"mcp_http\"\n[mcp_http]\nurl = \"{url}\"\n{section}\n"
-    );
-    // What stands before a section belongs to the root.
-    let (sections, root): (Vec<_>, Vec<_>) =
-        rest.lines().partition(|line| line.starts_with("limits."));
-    let text = text.replace(
-        rest,
-        &format!("{}\n{}", root.join("\n"), sections.join("\n")),
     );
     Arc::new(parse_toml(&text).unwrap_or_else(|problems| panic!("{problems:?}")))
 }

@@ -123,6 +123,8 @@ pub use linux::{become_subreaper, reap_orphans};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
+    use crate::runtime::process::descendants::{Signal, signal_group};
+
     /// Orphans belong to the system here.
     pub fn become_subreaper() {}
 
@@ -130,7 +132,7 @@ mod elsewhere {
     pub fn reap_orphans() {}
 
     pub(in crate::runtime::process) fn kill_marked(group: u32, _: &str) -> usize {
-        super::signal_group(group, super::Signal::Kill);
+        signal_group(group, Signal::Kill);
         0
     }
 }

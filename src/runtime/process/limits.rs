@@ -6,7 +6,10 @@ pub fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     if let Err(err) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!("Could not raise the limit on open files: {err}");
     }

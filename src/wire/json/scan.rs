@@ -6,13 +6,20 @@ use std::ops::Range;
 use memchr::memchr2;
 use smallvec::SmallVec;
 
-use super::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_NODES};
+use crate::wire::json::{JsonError, JsonErrorKind, MAX_DEPTH, MAX_NODES};
 
 /// A stretch of the text, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) start: u32,
     pub(crate) end: u32,
+}
+
+impl Slot {
+    /// The stretch of `text`.
+    pub(crate) fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[self.start as usize..self.end as usize]
+    }
 }
 
 /// One member of an object of interest.
@@ -225,30 +232,26 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            let rest = &self.text[self.at..];
-            let Some(run) = memchr2(b'"', b'\\', rest) else {
-                self.at = self.text.len();
-                return Err(self.expected("a closing quote"));
-            };
-            if rest[..run]
-                .iter()
-                .fold(false, |found, byte| found | (*byte < 0x20))
-            {
-                self.at += rest.iter().position(|byte| *byte < 0x20).unwrap_or(0);
-                return Err(self.expected("an escape instead of a control character"));
+            self.at += plain_run(&self.text[self.at..]);
+            match self.text.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok((
+                        Slot {
+                            start: start as u32,
+                            end: (self.at - 1) as u32,
+                        },
+                        escaped,
+                    ));
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.expected("an escape instead of a control character")),
+                None => return Err(self.expected("a closing quote")),
             }
-            self.at += run + 1;
-            if rest[run] == b'"' {
-                return Ok((
-                    Slot {
-                        start: start as u32,
-                        end: (self.at - 1) as u32,
-                    },
-                    escaped,
-                ));
-            }
-            escaped = true;
-            self.escape()?;
         }
     }
 
@@ -413,6 +416,52 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
             String::from_utf8_lossy(key).into_owned(),
         ))
     }
+}
+
+/// How much of a string is looked at in words before the search for long runs is brought up.
+const NEAR: usize = 64;
+
+/// How many bytes come before a quote, a backslash or a control character.
+fn plain_run(text: &[u8]) -> usize {
+    let near = text.len().min(NEAR);
+    let mut at = 0;
+    for word in text[..near].chunks_exact(8) {
+        let special = special_bytes(word);
+        if special != 0 {
+            return at + (special.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    if near < NEAR {
+        return at
+            + text[at..]
+                .iter()
+                .position(is_special)
+                .unwrap_or(text.len() - at);
+    }
+    let rest = &text[at..];
+    let run = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+    let controls = rest[..run]
+        .iter()
+        .fold(false, |found, byte| found | (*byte < 0x20));
+    at + if controls {
+        rest[..run].iter().position(is_special).unwrap_or(run)
+    } else {
+        run
+    }
+}
+
+/// Marks the high bit of the bytes of a word that end a plain run. The first mark is exact, those after it need not be.
+fn special_bytes(word: &[u8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    let word = u64::from_le_bytes(word.try_into().expect("a chunk of eight"));
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quotes = zeros(word ^ (ONES * b'"' as u64));
+    let backslashes = zeros(word ^ (ONES * b'\\' as u64));
+    let controls = word.wrapping_sub(ONES * 0x20) & !word;
+    (quotes | backslashes | controls) & HIGHS
 }
 
 /// Resolves the escapes of a sound string, given without its quotes.

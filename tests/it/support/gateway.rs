@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use toolgate::app::{App, Runtimes, compiled_in, launcher};
 use toolgate::builtin;
 use toolgate::config::{Env, load, resolve};
+use toolgate::dispatch::audit::NoSink;
 use toolgate::front::http::HttpFront;
 use toolgate::model::plugin_id::PluginId;
 use toolgate::plugin::{Factory, Plugin};
@@ -198,7 +199,7 @@ impl Builder {
         let helper =
             cfg!(target_os = "linux").then(|| PathBuf::from(env!("CARGO_BIN_EXE_toolgate")));
         let runtimes = Runtimes::new(self.in_process, launcher(&env, helper));
-        let app = Arc::new(App::new(&loaded, resolution, &runtimes));
+        let app = Arc::new(App::new(&loaded, resolution, &runtimes, Arc::new(NoSink)));
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (front, address) = app.open_http(any_port).await.expect("a port is free");
         app.start();

@@ -1,5 +1,7 @@
 //! Calls as they should be: headers, both forms of answers, what is said on the way, cancellation.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::upstream::{
     Step, Upstream, answer, chunk, end, event, initialized, json_answer, legacy, modern, stream,
 };
@@ -232,7 +234,7 @@ async fn questions_of_a_legacy_server_are_answered_while_the_call_goes_on() {
             event(&seen.result(&json!({ "done": true }))),
             end(),
         ],
-        "" if seen.verb == "POST" => {
+        "answer" => {
             gate.add_permits(1);
             answer("202 Accepted", "", "")
         }
@@ -246,8 +248,8 @@ async fn questions_of_a_legacy_server_are_answered_while_the_call_goes_on() {
     );
     upstream.next("tools/call").await;
     let mut answers = [
-        upstream.next("").await.json(),
-        upstream.next("").await.json(),
+        upstream.next("answer").await.json(),
+        upstream.next("answer").await.json(),
     ];
     answers.sort_by_key(|answer| answer["id"].to_string());
     assert_eq!(
@@ -296,18 +298,78 @@ async fn a_legacy_call_is_cancelled_by_saying_so() {
 
 #[tokio::test]
 async fn connections_are_used_again() {
-    let connections = Arc::new(Mutex::new(Vec::new()));
-    let hosts = Arc::clone(&connections);
-    let upstream = Upstream::start(modern(move |seen| {
-        hosts.lock().expect("fine").push(seen.path.clone());
-        vec![stream(), event(&seen.result(&json!({}))), end()]
+    // Streams, too, are read to their end for that.
+    let mut upstream = Upstream::start(modern(|seen| {
+        let message = event(&seen.result(&json!({})));
+        vec![stream(), message, end()]
     }))
     .await;
     let instance = start(&upstream.url()).await.expect("it starts");
-    for _ in 0..3 {
+    for _ in 0..20 {
         call(&instance).await.expect("an answer");
+        let connection = upstream.next("tools/call").await.connection;
+        assert!(connection < 5, "a connection per call");
+        // Gives the one in use the time to be free again.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
     }
-    assert_eq!(connections.lock().expect("fine").len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_has_closed_is_not_used() {
+    let upstream = Upstream::start(modern(|seen| {
+        let mut steps = json_answer(&seen.result(&json!({ "ok": 1 })));
+        steps.push(Step::Close);
+        steps
+    }))
+    .await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    for _ in 0..5 {
+        assert_eq!(call(&instance).await.expect("an answer"), r#"{"ok":1}"#);
+        // Gives the news of the closing the time to arrive.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_that_do_not_fit_have_the_list_read_again() {
+    let (n_lists, n_calls) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let server = move |seen: &upstream::Seen| match &*seen.rpc() {
+        "tools/list" => {
+            let mut list = upstream::tools(&["echo"]);
+            if n_lists.fetch_add(1, Ordering::Relaxed) > 0 {
+                list["tools"][0]["inputSchema"] = json!({ "type": "object",
+                    "properties": { "region": { "type": "string", "x-mcp-header": "Region" } } });
+            }
+            json_answer(&seen.result(&list))
+        }
+        "tools/call" if n_calls.fetch_add(1, Ordering::Relaxed) == 0 => {
+            let error = json!({ "jsonrpc": "2.0", "id": seen.json()["id"], "error": { "code": -32020, "message": "no" } });
+            let headers = "content-type: application/json\r\n";
+            answer("400 Bad Request", headers, &error.to_string())
+        }
+        _ => modern(|seen| json_answer(&seen.result(&json!({}))))(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    let before = instance.surface();
+    assert_eq!(call(&instance).await.expect("an answer"), "-32020 no");
+    let mut surface = instance.surface();
+    let first = Arc::clone(&before.borrow());
+    soon(surface.wait_for(|now| **now != *first))
+        .await
+        .expect("it runs");
+    upstream.next("tools/call").await;
+    let again = request(&json!({ "name": "echo", "arguments": { "region": "eu" } }));
+    let context = context(Ears::new());
+    soon(instance.request(again, &context))
+        .await
+        .expect("an answer");
+    let seen = upstream.next("tools/call").await;
+    assert_eq!(seen.header("mcp-param-region"), Some("eu"));
 }
 
 #[tokio::test]

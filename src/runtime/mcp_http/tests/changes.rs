@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 use super::upstream::{
-    Seen, Step, Upstream, answer, event, json_answer, legacy, modern, stream, tools,
+    Seen, Step, Upstream, answer, event, initialized, json_answer, legacy, modern, stream, tools,
 };
 use super::*;
 
@@ -95,7 +95,9 @@ async fn a_lost_stream_is_opened_again_after_a_pause_that_grows() {
     let n_opened = Arc::new(AtomicUsize::new(0));
     let opened = Arc::clone(&n_opened);
     let server = move |seen: &Seen| match &*seen.verb {
-        "GET" if opened.fetch_add(1, Ordering::Relaxed) % 2 == 0 => vec![stream(), Step::Reset],
+        "GET" if opened.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => {
+            vec![stream(), Step::Reset]
+        }
         "GET" => answer("503 Service Unavailable", "", ""),
         _ => legacy(|_| Vec::new())(seen),
     };
@@ -111,24 +113,60 @@ async fn a_lost_stream_is_opened_again_after_a_pause_that_grows() {
 }
 
 #[tokio::test]
-async fn a_standing_stream_that_finds_the_session_lost_opens_it_again() {
-    let n_lists = AtomicUsize::new(0);
-    let n_sessions = AtomicUsize::new(0);
-    let server = move |seen: &Seen| match (&*seen.verb, &*seen.rpc()) {
-        ("GET", _) if seen.header("mcp-session-id") == Some("s1") => {
-            answer("404 Not Found", "", "")
+async fn a_standing_stream_that_is_refused_is_soon_given_up() {
+    // What frameworks answer for a method that has no handler.
+    let server = |seen: &Seen| match &*seen.verb {
+        "GET" => answer("404 Not Found", "", "Cannot GET /mcp"),
+        _ => legacy(|seen| json_answer(&seen.result(&json!({}))))(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let host = host();
+    let runtime = runtime();
+    let started = runtime.start(manifest(&upstream.url(), "", ""), host.clone());
+    let instance = soon(started).await.expect("it starts");
+    for _ in 0..3 {
+        soon(upstream.next("GET")).await;
+    }
+    // The task that would ask a fourth time is over, and the session is the first.
+    soon(async {
+        while host.supervisor.names().contains(&"up stream".to_owned()) {
+            tokio::task::yield_now().await;
         }
-        ("GET", _) => vec![stream(), Step::Hold],
+    })
+    .await;
+    let more = std::iter::from_fn(|| upstream.seen.try_recv().ok());
+    let more = more.filter(|seen| seen.verb == "GET" || seen.rpc() == "initialize");
+    assert_eq!(more.count(), 0);
+    instance.stop().await;
+}
+
+#[tokio::test]
+async fn a_standing_stream_comes_back_when_the_session_is_opened_again() {
+    let n_sessions = AtomicUsize::new(0);
+    let n_lists = AtomicUsize::new(0);
+    // A server that was started again after its first answers.
+    let server = move |seen: &Seen| match (&*seen.verb, &*seen.rpc()) {
         (_, "initialize") => {
             let number = n_sessions.fetch_add(1, Ordering::Relaxed) + 1;
-            super::upstream::initialized(seen, &format!("s{number}"))
+            initialized(seen, &format!("s{number}"))
+        }
+        (_, "tools/list") if n_lists.load(Ordering::Relaxed) == 0 => growing(&n_lists, seen),
+        ("GET", _) | (_, "tools/list") if seen.header("mcp-session-id") == Some("s1") => {
+            answer("404 Not Found", "", "")
         }
         (_, "tools/list") => growing(&n_lists, seen),
+        ("GET", _) => vec![stream(), Step::Hold],
         _ => legacy(|_| Vec::new())(seen),
     };
-    let upstream = Upstream::start(server).await;
+    let mut upstream = Upstream::start(server).await;
     let instance = start(&upstream.url()).await.expect("it starts");
     wait_for_two_tools(&instance).await;
+    loop {
+        let get = soon(upstream.next("GET")).await;
+        if get.header("mcp-session-id") == Some("s2") {
+            break;
+        }
+    }
 }
 
 #[tokio::test]
@@ -151,7 +189,7 @@ async fn what_comes_on_the_standing_stream_goes_to_the_one_that_waits() {
             steps
         }
         // The answer to the question.
-        ("POST", "") => {
+        (_, "answer") => {
             done.add_permits(1);
             answer("202 Accepted", "", "")
         }

@@ -12,6 +12,8 @@ use crate::background::Supervisor;
 /// A request as it came in.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    /// Which of the connections it came on.
+    pub(crate) connection: usize,
     pub(crate) verb: String,
     pub(crate) path: String,
     /// Names in lower case.
@@ -54,7 +56,7 @@ impl Upstream {
         let handler: Arc<Handler> = Arc::new(handler);
         let inner = tasks.clone();
         tasks.spawn("upstream", |stop| async move {
-            loop {
+            for connection in 0.. {
                 let socket = tokio::select! {
                     accepted = listener.accept() => accepted.expect("it listens").0,
                     () = stop.cancelled() => break,
@@ -63,7 +65,7 @@ impl Upstream {
                 let (told_end, stop) = (told_end.clone(), stop.clone());
                 inner.spawn_request(async move {
                     tokio::select! {
-                        () = serve(socket, &*handler, told, told_end) => {}
+                        () = serve((connection, socket), &*handler, told, told_end) => {}
                         () = stop.cancelled() => {}
                     }
                 });
@@ -122,12 +124,12 @@ impl Seen {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// The method of the message, empty where there is none.
+    /// The method of the message; `answer` for an answer to a question of ours, empty for no message.
     pub(crate) fn rpc(&self) -> String {
-        self.json()["method"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        match self.json() {
+            Value::Null => String::new(),
+            message => message["method"].as_str().unwrap_or("answer").to_owned(),
+        }
     }
 
     /// A result for it.
@@ -137,13 +139,14 @@ impl Seen {
 }
 
 async fn serve(
-    mut socket: TcpStream,
+    (connection, mut socket): (usize, TcpStream),
     handler: &Handler,
     told: mpsc::UnboundedSender<Seen>,
     told_end: mpsc::UnboundedSender<Seen>,
 ) {
     let mut buffer = Vec::new();
-    while let Some(seen) = read(&mut socket, &mut buffer).await {
+    while let Some(mut seen) = read(&mut socket, &mut buffer).await {
+        seen.connection = connection;
         let steps = handler(&seen);
         // A test that is over does not look.
         drop(told.send(seen.clone()));
@@ -199,6 +202,7 @@ async fn read(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
     let body = String::from_utf8_lossy(&buffer[end + 4..end + 4 + length]).into_owned();
     buffer.drain(..end + 4 + length);
     Some(Seen {
+        connection: 0,
         verb: first.next()?.to_owned(),
         path: first.next()?.to_owned(),
         headers,

@@ -1,0 +1,166 @@
+//! Whether the gateway is there, whether it is ready, and how it does.
+//!
+//! These need no credential, so that a supervisor can ask. Numbers and the plugins with their last words are for callers
+//! with one, each seeing the plugins it may use; where no credentials are configured only this machine can ask.
+
+use std::sync::Arc;
+
+use axum::extract::Extension;
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::front::http::HttpFront;
+use crate::front::http::body::{Body, json_response};
+use crate::front::http::routes::Door;
+use crate::model::caller::Caller;
+use crate::model::plugin_id::PluginId;
+use crate::registry::plugin::Plugin;
+use crate::registry::pool::Standing;
+use crate::wire::json::Json;
+
+/// Who asks, if that is known.
+type Asker = Option<Extension<Arc<Caller>>>;
+
+/// Where the gateway stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// Plugins are still being started.
+    Starting,
+    /// Calls are taken.
+    Ready,
+    /// No new calls are taken.
+    Stopping,
+}
+
+#[derive(Serialize)]
+struct Readiness<'a> {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugins: Option<Vec<State<'a>>>,
+}
+
+/// Where one plugin stands.
+#[derive(Serialize)]
+struct State<'a> {
+    id: &'a PluginId,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    status: Status,
+    #[serde(flatten)]
+    numbers: Option<Numbers>,
+}
+
+#[derive(Serialize)]
+struct Numbers {
+    version: &'static str,
+    plugins: Counts,
+    tools: usize,
+    sessions: usize,
+    active_calls: usize,
+}
+
+/// How many plugins stand where.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Counts {
+    active: usize,
+    idle: usize,
+    starting: usize,
+    failed: usize,
+}
+
+/// `GET /livez`: 200 while the process answers at all.
+pub(super) async fn alive() -> Response<Body> {
+    json_response(StatusCode::OK, Body::of(&br#"{"status":"alive"}"#[..]))
+}
+
+/// `GET /readyz`: 200 when the plugins that start with the gateway have started or failed, and calls are taken; 503
+/// otherwise. One plugin's failure does not make the gateway unready.
+pub(super) async fn ready(Door(front): Door, asker: Asker) -> Response<Body> {
+    let status = Status::of(&front);
+    let plugins = front.desk.registry().plugins();
+    let plugins = asker.map(|Extension(caller)| {
+        let seen = plugins
+            .iter()
+            .filter(|plugin| caller.sees(&plugin.manifest.id));
+        seen.map(|plugin| State::of(plugin)).collect()
+    });
+    let code = match status {
+        Status::Ready => StatusCode::OK,
+        Status::Starting | Status::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    answer(code, &Readiness { status, plugins })
+}
+
+/// `GET /health`: the same in numbers; always 200.
+pub(super) async fn summary(Door(front): Door, asker: Asker) -> Response<Body> {
+    let numbers = asker.map(|Extension(caller)| Numbers {
+        version: front.desk.version,
+        plugins: Counts::of(front.desk.registry().plugins(), &caller),
+        tools: front
+            .desk
+            .registry()
+            .with_catalog(|catalog| catalog.entries(&caller).count()),
+        sessions: front.sessions().len(),
+        active_calls: front.active(),
+    });
+    let status = Status::of(&front);
+    answer(StatusCode::OK, &Summary { status, numbers })
+}
+
+impl Status {
+    fn of(front: &HttpFront) -> Self {
+        if front.is_draining() {
+            Self::Stopping
+        } else if front.desk.registry().is_settled() {
+            Self::Ready
+        } else {
+            Self::Starting
+        }
+    }
+}
+
+impl<'a> State<'a> {
+    fn of(plugin: &'a Plugin) -> Self {
+        let (state, reason) = match plugin.standing() {
+            Standing::Idle => ("idle", None),
+            Standing::Starting => ("starting", None),
+            Standing::Active => ("active", None),
+            Standing::Failed(why) => ("failed", Some(why)),
+            Standing::Stopped => ("stopped", None),
+        };
+        Self {
+            id: &plugin.manifest.id,
+            state,
+            reason,
+        }
+    }
+}
+
+impl Counts {
+    fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
+        let mut counts = Self::default();
+        for plugin in plugins
+            .iter()
+            .filter(|plugin| caller.sees(&plugin.manifest.id))
+        {
+            let place = match plugin.standing() {
+                Standing::Active => &mut counts.active,
+                Standing::Idle | Standing::Stopped => &mut counts.idle,
+                Standing::Starting => &mut counts.starting,
+                Standing::Failed(_) => &mut counts.failed,
+            };
+            *place += 1;
+        }
+        counts
+    }
+}
+
+fn answer<T: Serialize>(status: StatusCode, body: &T) -> Response<Body> {
+    json_response(status, Body::of(Json::of(body).bytes().clone()))
+}

@@ -1,0 +1,213 @@
+//! The part of the document that does not depend on tools.
+
+use serde_json::{Value, json};
+
+use crate::front::openapi::operation::refusals;
+
+/// The routes that are always there. Their operations have names that no tool can have.
+pub(super) fn paths() -> [(&'static str, Value); 6] {
+    [
+        ("/api/tools", json!({ "get": list_tools() })),
+        ("/api/tools/{name}", one_tool()),
+        (
+            "/openapi.json",
+            json!({ "get": route("openapi", "This document", &json!({ "type": "object" })) }),
+        ),
+        (
+            "/health",
+            json!({ "get": open("health", "How the gateway does, in numbers", "Health") }),
+        ),
+        (
+            "/livez",
+            json!({ "get": open("livez", "Whether the process answers", "Alive") }),
+        ),
+        ("/readyz", json!({ "get": readyz() })),
+    ]
+}
+
+/// What the operations share.
+pub(super) fn components(secured: bool) -> Value {
+    let mut components = json!({
+        "schemas": {
+            "Alive": object(&json!({ "status": { "const": "alive" } }), &["status"]),
+            "Error": error(),
+            "Health": health(),
+            "Readiness": readiness(),
+            "Tool": tool(),
+            "ToolResult": tool_result(),
+        },
+        "responses": {
+            "Busy": refusal("A bound is reached.", true),
+            "Unavailable": refusal("The plugin cannot be reached, or the gateway is stopping.", true),
+            "Refused": refusal("The request is refused.", false),
+            "Failed": refusal("There is no result.", false),
+        },
+    });
+    if secured {
+        components["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
+    }
+    components
+}
+
+fn list_tools() -> Value {
+    let mut list = route(
+        "list_tools",
+        "The tools, in order",
+        &json!({ "type": "array", "items": { "$ref": "#/components/schemas/Tool" } }),
+    );
+    list["parameters"] = json!([{
+        "name": "all",
+        "in": "query",
+        "description": "Also the tools that are not listed, with the reason.",
+        "schema": { "type": "boolean", "default": false },
+    }]);
+    list
+}
+
+fn one_tool() -> Value {
+    let mut call = route("call_tool", "Calls a tool", &reference("ToolResult"));
+    call["description"] = "Every tool also has an operation of its own, with the schemas of its arguments and result.".into();
+    call["requestBody"] = json!({
+        "required": true,
+        "content": { "application/json": { "schema": { "type": "object" } } },
+    });
+    json!({
+        "parameters": [{
+            "name": "name",
+            "in": "path",
+            "required": true,
+            "schema": { "type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$" },
+        }],
+        "get": route("get_tool", "One tool", &reference("Tool")),
+        "post": call,
+    })
+}
+
+fn readyz() -> Value {
+    let mut ready = open("readyz", "Whether calls are taken", "Readiness");
+    ready["responses"]["503"] = json!({
+        "description": "Not yet, or not any more.",
+        "content": { "application/json": { "schema": reference("Readiness") } },
+    });
+    ready
+}
+
+/// An operation that answers JSON of this schema.
+fn route(id: &str, summary: &str, schema: &Value) -> Value {
+    let mut responses = refusals();
+    responses["200"] = json!({
+        "description": summary,
+        "content": { "application/json": { "schema": schema } },
+    });
+    json!({
+        "operationId": format!("toolgate__{id}"),
+        "tags": ["toolgate"],
+        "summary": summary,
+        "responses": responses,
+    })
+}
+
+/// One that needs no credential, and tells more to whoever shows one.
+fn open(id: &str, summary: &str, schema: &str) -> Value {
+    let mut open = route(id, summary, &reference(schema));
+    open["security"] = json!([{}]);
+    open
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+fn object(properties: &Value, required: &[&str]) -> Value {
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn refusal(description: &str, with_wait: bool) -> Value {
+    let mut refusal = json!({
+        "description": description,
+        "content": { "application/json": { "schema": reference("Error") } },
+    });
+    if with_wait {
+        refusal["headers"] = json!({
+            "Retry-After": {
+                "description": "Seconds after which trying again may work.",
+                "schema": { "type": "integer" },
+            },
+        });
+    }
+    refusal
+}
+
+fn error() -> Value {
+    let properties = json!({
+        "reason": { "type": "string", "description": "A stable word for programs." },
+        "message": { "type": "string", "description": "A sentence for people." },
+        "byte": { "type": "integer", "description": "Where the body stops being JSON." },
+        "code": { "type": "integer", "description": "The code of a plugin's JSON-RPC error." },
+        "data": { "description": "What else the plugin said." },
+        "retry_after_ms": { "type": "integer", "description": "When trying again may work." },
+    });
+    object(
+        &json!({ "error": object(&properties, &["reason", "message"]) }),
+        &["error"],
+    )
+}
+
+fn tool() -> Value {
+    let properties = json!({
+        "name": { "type": "string" },
+        "plugin": { "type": "string" },
+        "listed": { "type": "boolean" },
+        "reason": { "type": "string", "description": "Why it is not listed." },
+        "title": { "type": "string" },
+        "description": { "type": "string" },
+        "category": { "enum": ["diagnostic", "remediation"] },
+        "annotations": { "type": "object" },
+        "input_schema": { "type": "object", "description": "JSON schema of the arguments." },
+        "output_schema": { "type": "object", "description": "JSON schema of the structured content." },
+    });
+    object(&properties, &["name", "plugin", "listed"])
+}
+
+fn tool_result() -> Value {
+    let content = json!({ "type": "object", "properties": { "type": { "type": "string" } }, "required": ["type"] });
+    let properties = json!({
+        "content": { "type": "array", "items": content },
+        "structuredContent": { "description": "The result for programs." },
+        "isError": { "type": "boolean", "default": false },
+        "_meta": { "type": "object" },
+    });
+    object(&properties, &[])
+}
+
+fn readiness() -> Value {
+    let states = json!(["idle", "starting", "active", "failed", "stopped"]);
+    let plugin = json!({
+        "id": { "type": "string" },
+        "state": { "enum": states },
+        "reason": { "type": "string" },
+    });
+    let properties = json!({
+        "status": status(),
+        "plugins": { "type": "array", "items": object(&plugin, &["id", "state"]) },
+    });
+    object(&properties, &["status"])
+}
+
+fn health() -> Value {
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let plugins = json!({ "active": number, "idle": number, "starting": number, "failed": number });
+    let properties = json!({
+        "status": status(),
+        "version": { "type": "string" },
+        "plugins": object(&plugins, &["active", "idle", "starting", "failed"]),
+        "tools": number,
+        "sessions": number,
+        "active_calls": number,
+    });
+    object(&properties, &["status"])
+}
+
+fn status() -> Value {
+    json!({ "enum": ["starting", "ready", "stopping"] })
+}
