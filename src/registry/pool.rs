@@ -52,6 +52,8 @@ struct State {
     /// How many starts failed since one succeeded.
     failed_in_a_row: u32,
     stopped: bool,
+    /// Whether a task tries to start it again until its surface is known.
+    retrying: bool,
     starts: u64,
 }
 

@@ -5,6 +5,7 @@
 //! | `--era legacy`, `modern`, `both` | which handshakes it answers; `legacy` when left out |
 //! | `--discover silent`, `die` | what an early `server/discover` does to it, instead of an answer |
 //! | `--start hang`, `exit:CODE` | it never speaks, or ends at once after some words on stderr |
+//! | `--needs FILE` | it ends at once, with code 3, while that file is not there |
 //! | `--list many:N`, `endless`, `circle`, `long:BYTES`, `malformed` | instead of its honest list |
 //! | `--garbage` | lines that are no messages before each message |
 //! | `--deaf` | ignores the end of its input, and SIGTERM |
@@ -115,6 +116,8 @@ impl Options {
             ("--list", "circle") => self.list = List::Circle,
             ("--list", "long") => self.list = List::Long(number()),
             ("--list", "malformed") => self.list = List::Malformed,
+            ("--needs", _) if !std::path::Path::new(value).exists() => self.start = Start::Exit(3),
+            ("--needs", _) => {}
             ("--ledger", _) => self.ledger = Some(value.into()),
             _ => panic!("unknown argument {name} {value}"),
         }

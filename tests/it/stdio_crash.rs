@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::hostile::{
     Hostile, all_gone, calling, failure, failure_of, gateway_of, kill, names, text,
 };
-use crate::support::{TestGateway, within};
+use crate::support::{LegacySession, TestGateway, within};
 
 /// How long it may take until a caller knows that the process is gone. Far below the deadline of the call.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -113,6 +113,48 @@ async fn a_plugin_that_ends_at_once_is_given_up_after_its_budget_and_says_why() 
     assert!((5..=6).contains(&starts), "{starts} starts");
     gateway.finish().await;
     all_gone(&dead.ledger().pids()).await;
+}
+
+/// F31: it comes back by itself, and clients hear of it.
+#[tokio::test]
+async fn a_plugin_that_was_dead_at_the_start_comes_back() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let database = folder.path().join("database");
+    let path = database.to_str().expect("temporary folders are UTF-8");
+    let late = Hostile::new("late", &["--needs", path])
+        .key("restart = { max = 1000, backoff_initial_ms = 20, backoff_max_ms = 20 }");
+    let gateway = late.build().await;
+    let session = LegacySession::open(&gateway).await;
+    let mut stream = gateway.connect().await;
+    assert_eq!(stream.begin(&session.get()).await.status, 200);
+    assert!(!names(&gateway).await.contains(&"late__echo".to_owned()));
+    std::fs::write(&database, "").expect("the folder is there");
+    let told = stream.event().await.expect("the stream goes on");
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+    assert!(names(&gateway).await.contains(&"late__echo".to_owned()));
+    assert_eq!(text(&gateway, "late__count", json!({})).await, "1");
+    drop(stream);
+    assert_eq!(session.delete(&gateway).await.status, 204);
+    gateway.finish().await;
+}
+
+/// F05: without a call it is tried as often, and not more.
+#[tokio::test]
+async fn a_plugin_that_nobody_calls_is_tried_within_its_budget() {
+    let dead = Hostile::new("dead", &["--start", "exit:3"])
+        .key("restart = { max = 2, backoff_initial_ms = 1 }");
+    let gateway = dead.build().await;
+    dead.ledger().reaches("start", 3).await;
+    let spent = within("the budget is spent", async {
+        loop {
+            let (_, words) = failure(&gateway, "dead__echo", json!({})).await;
+            if words.contains("times within 60 s") {
+                return dead.ledger().count("start");
+            }
+        }
+    });
+    assert!(spent.await <= 4);
+    gateway.finish().await;
 }
 
 /// F05: a command that is not there is said to be that.

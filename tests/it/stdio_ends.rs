@@ -113,7 +113,8 @@ async fn grandchildren_do_not_survive_the_session_that_they_served() {
 /// F12: also not a start that fails.
 #[tokio::test]
 async fn grandchildren_do_not_survive_a_start_that_fails() {
-    let plugin = Hostile::new("h", &["--family", "--era", "modern"]).key("era = \"legacy\"");
+    let plugin = Hostile::new("h", &["--family", "--era", "modern"])
+        .key("era = \"legacy\"\nrestart.max = 0");
     let gateway = plugin.build().await;
     let pids = plugin.ledger().pids();
     assert_eq!(pids.len(), 4);

@@ -195,7 +195,8 @@ async fn handshakes(arguments: &[&str], era: &str) -> (Vec<String>, Vec<String>)
 /// The probe for the era: any server comes to life, and is asked once.
 #[tokio::test]
 async fn the_era_is_found_out_once() {
-    let cases: [(&[&str], &str, &[&str], &[&str]); 8] = [
+    type Words = &'static [&'static str];
+    let cases: [(Words, &str, Words, Words); 8] = [
         (
             &[],
             "auto",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::manifest::Load;
 use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
 use crate::registry::pool::slot::{Slot, Started};
@@ -33,7 +34,7 @@ impl Pool {
         });
     }
 
-    fn failed(&self, slot: &Arc<Slot>, fault: Fault) {
+    fn failed(self: &Arc<Self>, slot: &Arc<Slot>, fault: Fault) {
         let id = &self.manifest.id;
         let try_again = fault.reason == "probe_failed";
         if try_again {
@@ -52,12 +53,44 @@ impl Pool {
             state.failed_in_a_row += 1;
         }
         drop(state);
+        self.retry();
         let outcome = if try_again {
             Started::TryAgain
         } else {
             Started::Failed(Arc::new(fault))
         };
         slot.started.send_replace(Some(outcome));
+    }
+
+    /// Tries again by itself, within the budget, to start a plugin that starts with the gateway, until it is known what
+    /// it offers: nobody can call what is not listed.
+    fn retry(self: &Arc<Self>) {
+        let wanted = self.manifest.load == Load::Eager && self.manifest.restart.max > 0;
+        let unknown = self.surface.borrow().is_none();
+        if !wanted || !unknown || std::mem::replace(&mut self.state().retrying, true) {
+            return;
+        }
+        let pool = Arc::clone(self);
+        let name = format!("{} retry", self.manifest.id);
+        self.supervisor.spawn(name, move |stop| async move {
+            let mut wait = Duration::from_millis(pool.manifest.restart.backoff_initial_ms);
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = stop.cancelled() => return,
+                }
+                let started = tokio::select! {
+                    started = pool.warm() => started,
+                    () = stop.cancelled() => return,
+                };
+                match started {
+                    Ok(()) => break,
+                    Err(fault) if fault.reason == "shutting_down" => break,
+                    Err(fault) => wait = fault.retry_after.unwrap_or(wait),
+                }
+            }
+            pool.state().retrying = false;
+        });
     }
 
     async fn watch(self: Arc<Self>, slot: Arc<Slot>, instance: Arc<dyn Instance>) {

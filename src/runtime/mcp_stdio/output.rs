@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::process::ChildStdout;
 
 use crate::runtime::process::Process;
 
@@ -15,14 +14,14 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// Ends at the end of the pipe, or a moment after the end of the process: its own children may hold the pipe open for
 /// ever, and nobody is to wait for an answer that they do not know of.
-pub(super) struct Output {
-    pipe: ChildStdout,
+pub(super) struct Output<R> {
+    pipe: R,
     over: BoxFuture<'static, ()>,
     is_over: bool,
 }
 
-impl Output {
-    pub(super) fn new(pipe: ChildStdout, process: Process) -> Self {
+impl<R> Output<R> {
+    pub(super) fn new(pipe: R, process: Process) -> Self {
         let over = Box::pin(async move {
             process.ended().await;
             tokio::time::sleep(GRACE).await;
@@ -35,7 +34,7 @@ impl Output {
     }
 }
 
-impl AsyncRead for Output {
+impl<R: AsyncRead + Unpin> AsyncRead for Output<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -183,7 +183,11 @@ impl Builder {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let file = folder.path().join("toolgate.toml");
         std::fs::write(&file, self.config_text()).expect("the configuration can be written");
-        let env = Env::new(self.variables).with_cwd(folder.path());
+        let homes = folder.path().to_string_lossy().into_owned();
+        let variables = [("TMPDIR".to_owned(), homes)]
+            .into_iter()
+            .chain(self.variables);
+        let env = Env::new(variables).with_cwd(folder.path());
         let loaded = load(Some(&file), &env).expect("the configuration of the test is sound");
         let manifests: Vec<(PluginId, &str)> = self
             .manifests
