@@ -1,9 +1,12 @@
 //! JSON Schemas of tools: compiled once, never resolved over the network, within bounds.
 
+mod flat;
+
 use std::fmt;
 
 use serde_json::Value;
 
+use crate::schema::flat::Flat;
 use crate::wire::json::Json;
 
 /// How deep a schema may be nested.
@@ -21,7 +24,11 @@ pub struct Schema(Kind);
 enum Kind {
     /// Every object fits.
     AnyObject,
-    Compiled(Box<jsonschema::Validator>),
+    Compiled {
+        validator: Box<jsonschema::Validator>,
+        /// Recognises most values that fit without making a value tree of them.
+        flat: Option<Flat>,
+    },
 }
 
 /// Where and why a value does not fit.
@@ -44,7 +51,10 @@ impl Schema {
             return Ok(Self(Kind::AnyObject));
         }
         match jsonschema::options().with_retriever(Offline).build(&value) {
-            Ok(validator) => Ok(Self(Kind::Compiled(Box::new(validator)))),
+            Ok(validator) => Ok(Self(Kind::Compiled {
+                validator: Box::new(validator),
+                flat: Flat::of(&value),
+            })),
             Err(err) => Err(err.to_string()),
         }
     }
@@ -58,7 +68,10 @@ impl Schema {
         let validator = match &self.0 {
             Kind::AnyObject if text.is_object() => return Ok(()),
             Kind::AnyObject => return Err(whole("must be an object".into())),
-            Kind::Compiled(validator) => validator,
+            Kind::Compiled {
+                flat: Some(flat), ..
+            } if flat.surely_fits(text) => return Ok(()),
+            Kind::Compiled { validator, .. } => validator,
         };
         if text.bytes().len() > MAX_CHECKED {
             return Err(whole(format!("is larger than {MAX_CHECKED} bytes")));

@@ -1,6 +1,5 @@
 //! Bodies: requests read within bounds, answers written without copying what is large.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,16 +12,20 @@ use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use serde_json::json;
+use smallvec::{SmallVec, smallvec};
 
 use crate::wire::json::Json;
 
 /// Answers up to this size are put together in one piece, larger ones are written in parts.
 const ONE_PIECE: usize = 16 << 10;
 
+/// What the head and tail of a message around a result take, unless its id is long.
+const HEAD: usize = 64;
+
 /// The body of an answer.
 pub(in crate::front) enum Body {
     /// A few pieces, known from the beginning.
-    Parts(VecDeque<Bytes>),
+    Parts(SmallVec<[Bytes; 3]>),
     /// Events, as they come.
     Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
     /// What a route of the table answers.
@@ -39,7 +42,7 @@ pub(in crate::front) enum Unreadable {
 
 impl Body {
     pub(super) fn empty() -> Self {
-        Self::Parts(VecDeque::new())
+        Self::Parts(SmallVec::new())
     }
 
     pub(in crate::front) fn of(bytes: impl Into<Bytes>) -> Self {
@@ -47,22 +50,27 @@ impl Body {
         if bytes.is_empty() {
             return Self::empty();
         }
-        Self::Parts(VecDeque::from([bytes]))
+        Self::Parts(smallvec![bytes])
+    }
+
+    /// Memory for the head of an answer around `middle`, and for that too where it will be copied.
+    pub(super) fn head_for(middle: &Bytes) -> Vec<u8> {
+        let copied = if middle.len() <= ONE_PIECE {
+            middle.len()
+        } else {
+            0
+        };
+        Vec::with_capacity(HEAD + copied)
     }
 
     /// `head`, `middle` and `tail` as one body; only a small middle is copied.
     pub(super) fn around(mut head: Vec<u8>, middle: Bytes, tail: &'static [u8]) -> Self {
         if middle.len() <= ONE_PIECE {
-            head.reserve_exact(middle.len() + tail.len());
             head.extend_from_slice(&middle);
             head.extend_from_slice(tail);
             return Self::of(head);
         }
-        Self::Parts(VecDeque::from([
-            head.into(),
-            middle,
-            Bytes::from_static(tail),
-        ]))
+        Self::Parts(smallvec![head.into(), middle, Bytes::from_static(tail)])
     }
 }
 
@@ -75,7 +83,9 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match &mut *self {
-            Self::Parts(parts) => Poll::Ready(parts.pop_front().map(|part| Ok(Frame::data(part)))),
+            Self::Parts(parts) => {
+                Poll::Ready((!parts.is_empty()).then(|| Ok(Frame::data(parts.remove(0)))))
+            }
             Self::Stream(stream) => {
                 let next = ready!(stream.as_mut().poll_next(context));
                 Poll::Ready(next.map(|event| Ok(Frame::data(event))))

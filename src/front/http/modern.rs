@@ -104,7 +104,7 @@ impl HttpFront {
 fn written(id: &Id, reply: Reply) -> Answered {
     match reply {
         Reply::Result(result) => {
-            let mut head = Vec::with_capacity(64);
+            let mut head = Body::head_for(&result);
             write_result_head(&mut head, id);
             Answered {
                 status: StatusCode::OK,
