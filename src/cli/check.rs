@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Context, failure, output};
 use crate::config::load::prepare;
+use crate::manifest::problem::Problems;
 
 pub(super) fn run(context: &Context<'_>) -> ExitCode {
     let (loaded, resolution) = match prepare(
@@ -16,6 +17,16 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
     };
     for note in loaded.notes.0.iter().chain(&resolution.notes.0) {
         output::complain(&format!("note: {note}"));
+    }
+    let left_out = resolution
+        .left_out
+        .iter()
+        .filter(|left_out| left_out.enabled);
+    let problems: Vec<_> = left_out
+        .flat_map(|left_out| left_out.problems.0.clone())
+        .collect();
+    if !problems.is_empty() {
+        return failure(&Problems(problems).to_string());
     }
     let file = loaded.file.map_or_else(
         || "the built-in examples".to_owned(),

@@ -19,7 +19,12 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> String {
     die_with(parent);
     close_fds::set_fds_cloexec(3, &[]);
     let err = std::process::Command::new(&program).args(arguments).exec();
-    format!("{}: {err}", program.to_string_lossy())
+    let hint = if err.kind() == std::io::ErrorKind::NotFound {
+        "; is it installed?"
+    } else {
+        ""
+    };
+    format!("{}: {err}{hint}", program.to_string_lossy())
 }
 
 /// There is no helper where processes cannot become others.
