@@ -113,6 +113,13 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     }
 }
 
+/// What a command that needs plugins begins with.
+struct Begun {
+    log: Log,
+    loaded: Loaded,
+    runtime: tokio::runtime::Runtime,
+}
+
 /// What every command works with.
 struct Context<'a> {
     env: Env,
@@ -145,6 +152,20 @@ impl Context<'_> {
             .and_then(Result::ok);
         let runtimes = Runtimes::new(self.in_process.clone(), launcher(&self.env, helper));
         Ok(App::new(loaded, resolution, &runtimes, log.audit()))
+    }
+
+    /// Begins to log, reads the configuration, and makes the runtime that the command runs on.
+    fn begin(&self, default: &str) -> Result<Begun, ExitCode> {
+        let log = self.start_log(default)?;
+        let loaded = self
+            .load()
+            .map_err(|problems| failure(&problems.to_string()))?;
+        let runtime = tokio_runtime(loaded.config.server.worker_threads)?;
+        Ok(Begun {
+            log,
+            loaded,
+            runtime,
+        })
     }
 
     /// Begins to log; `default` is what is logged unless the command line says otherwise.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::cli::{Context, failure, output, tokio_runtime};
+use crate::cli::{Begun, Context, failure, output};
 use crate::registry::pool::Standing;
 
 #[derive(Debug, clap::Subcommand)]
@@ -17,16 +17,12 @@ pub(super) enum Command {
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
     let Command::List { json } = command;
-    let log = match context.start_log("error") {
-        Ok(log) => log,
-        Err(code) => return code,
-    };
-    let loaded = match context.load() {
-        Ok(loaded) => loaded,
-        Err(problems) => return failure(&problems.to_string()),
-    };
-    let runtime = match tokio_runtime(None) {
-        Ok(runtime) => runtime,
+    let Begun {
+        log,
+        loaded,
+        runtime,
+    } = match context.begin("error") {
+        Ok(begun) => begun,
         Err(code) => return code,
     };
     runtime.block_on(async {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::{Context, failure, output, tokio_runtime};
+use crate::cli::{Begun, Context, failure, output};
 use crate::config::check::exposed;
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
@@ -19,13 +19,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
-    let log = match context.start_log("info") {
-        Ok(log) => log,
+    let Begun {
+        log,
+        mut loaded,
+        runtime,
+    } = match context.begin("info") {
+        Ok(begun) => begun,
         Err(code) => return code,
-    };
-    let mut loaded = match context.load() {
-        Ok(loaded) => loaded,
-        Err(problems) => return failure(&problems.to_string()),
     };
     if let Some(address) = arguments.listen {
         loaded.config.server.listen = address;
@@ -33,10 +33,6 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
     if let Some(problem) = exposed(&loaded.config.server, &loaded.config.auth) {
         return failure(&problem.to_string());
     }
-    let runtime = match tokio_runtime(loaded.config.server.worker_threads) {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
     raise_file_limit();
     become_subreaper();
     let code = runtime.block_on(async {

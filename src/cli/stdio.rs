@@ -5,20 +5,16 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::serve::Signals;
-use crate::cli::{Context, failure, tokio_runtime};
+use crate::cli::{Begun, Context, failure};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
 pub(super) fn run(context: &Context<'_>) -> ExitCode {
-    let log = match context.start_log("info") {
-        Ok(log) => log,
-        Err(code) => return code,
-    };
-    let loaded = match context.load() {
-        Ok(loaded) => loaded,
-        Err(problems) => return failure(&problems.to_string()),
-    };
-    let runtime = match tokio_runtime(loaded.config.server.worker_threads) {
-        Ok(runtime) => runtime,
+    let Begun {
+        log,
+        loaded,
+        runtime,
+    } = match context.begin("info") {
+        Ok(begun) => begun,
         Err(code) => return code,
     };
     raise_file_limit();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::cli::{Context, failure, output, tokio_runtime};
+use crate::cli::{Begun, Context, failure, output};
 use crate::dispatch::CallError;
 use crate::model::caller::ClientProfile;
 use crate::model::client::Deaf;
@@ -42,16 +42,12 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
-    let log = match context.start_log("error") {
-        Ok(log) => log,
-        Err(code) => return code,
-    };
-    let loaded = match context.load() {
-        Ok(loaded) => loaded,
-        Err(problems) => return failure(&problems.to_string()),
-    };
-    let runtime = match tokio_runtime(None) {
-        Ok(runtime) => runtime,
+    let Begun {
+        log,
+        loaded,
+        runtime,
+    } = match context.begin("error") {
+        Ok(begun) => begun,
         Err(code) => return code,
     };
     runtime.block_on(async {

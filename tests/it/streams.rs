@@ -282,7 +282,7 @@ async fn a_client_that_reads_nothing_holds_up_nobody() {
             },
         );
     });
-    let config = "[server]\nwrite_timeout_ms = 3000\n[plugins.flood.limits]\nmax_concurrent_calls = 2\nmax_queue = 0";
+    let config = "[server]\nwrite_timeout_ms = 60000\n[plugins.flood.limits]\nmax_concurrent_calls = 2\nmax_queue = 0";
     let gateway = TestGateway::builder()
         .config(config)
         .plugin("flood", flood)

@@ -154,7 +154,7 @@ impl HttpFront {
         async move {
             let reply = desk.answer(&method, params, context).await;
             drop((in_flight, active));
-            written(&id, reply)
+            Answered::of(&id, reply, |_| StatusCode::OK)
         }
     }
 
@@ -322,23 +322,6 @@ fn in_flight_already() -> RpcError {
         INVALID_REQUEST,
         "Invalid request: a request of this `id` is in flight",
     )
-}
-
-fn written(id: &Id, reply: Reply) -> Answered {
-    match reply {
-        Reply::Result(result) => {
-            let mut head = Body::head_for(&result);
-            write_result_head(&mut head, id);
-            Answered {
-                status: StatusCode::OK,
-                head,
-                result,
-                tail: b"}",
-            }
-        }
-        Reply::Error(error) => Answered::error(StatusCode::OK, id, &error),
-        Reply::Nothing => Answered::nothing(),
-    }
 }
 
 impl NoSession {

@@ -6,7 +6,7 @@ use http::header::HeaderMap;
 use http::{Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
-use crate::front::desk::{Desk, Reply};
+use crate::front::desk::Desk;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::mcp::error_response;
 use crate::front::http::stream::{Answered, one_stream};
@@ -16,7 +16,7 @@ use crate::model::caller::Caller;
 use crate::runtime::CallContext;
 use crate::wire::error::{HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
-use crate::wire::message::{Id, Params, Request, write_result_head};
+use crate::wire::message::{Id, Params, Request};
 use crate::wire::method::Method;
 
 impl HttpFront {
@@ -61,7 +61,7 @@ impl HttpFront {
         let work = async move {
             let reply = desk.answer(&method, params, context).await;
             drop(active);
-            written(&id, reply)
+            Answered::of(&id, reply, status)
         };
         one_stream(outgoing, work, &self.desk.supervisor).await
     }
@@ -97,24 +97,6 @@ impl HttpFront {
             &entry.param_headers,
             &arguments.unwrap_or_else(|| serde_json::json!({})),
         )
-    }
-}
-
-/// The whole message for a reply, and the status that goes with it when it is the only one.
-fn written(id: &Id, reply: Reply) -> Answered {
-    match reply {
-        Reply::Result(result) => {
-            let mut head = Body::head_for(&result);
-            write_result_head(&mut head, id);
-            Answered {
-                status: StatusCode::OK,
-                head,
-                result,
-                tail: b"}",
-            }
-        }
-        Reply::Error(error) => Answered::error(status(&error), id, &error),
-        Reply::Nothing => Answered::nothing(),
     }
 }
 

@@ -10,12 +10,13 @@ use http::{Response, StatusCode};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::background::Supervisor;
+use crate::front::desk::Reply;
 use crate::front::http::body::{Body, stream};
 use crate::front::http::mcp::accepted;
 use crate::front::http::modern::whole;
 use crate::front::outgoing::Outgoing;
 use crate::wire::error::RpcError;
-use crate::wire::message::{Id, write_error};
+use crate::wire::message::{Id, write_error, write_result_head};
 use crate::wire::sse::write_event;
 
 /// A message that answers a request, in the pieces it is written in.
@@ -27,7 +28,25 @@ pub(super) struct Answered {
 }
 
 impl Answered {
-    pub(super) fn error(status: StatusCode, id: &Id, error: &RpcError) -> Self {
+    /// The message that answers the request `id` with a reply; `status` says what an error is told with.
+    pub(super) fn of(id: &Id, reply: Reply, status: impl FnOnce(&RpcError) -> StatusCode) -> Self {
+        match reply {
+            Reply::Result(result) => {
+                let mut head = Body::head_for(&result);
+                write_result_head(&mut head, id);
+                Self {
+                    status: StatusCode::OK,
+                    head,
+                    result,
+                    tail: b"}",
+                }
+            }
+            Reply::Error(error) => Self::error(status(&error), id, &error),
+            Reply::Nothing => Self::nothing(),
+        }
+    }
+
+    fn error(status: StatusCode, id: &Id, error: &RpcError) -> Self {
         let mut head = Vec::with_capacity(256);
         write_error(&mut head, Some(id), error);
         Self {
