@@ -22,7 +22,7 @@ use crate::runtime::client::PROBE_FAILED;
 use crate::runtime::lines::Lines;
 use crate::runtime::mcp_stdio::output::Output;
 use crate::runtime::mcp_stdio::stderr::Tail;
-use crate::runtime::process::{Launcher, Process, Program};
+use crate::runtime::process::{Launcher, Process, Program, private_directory};
 use crate::runtime::server::Server;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
 use crate::session::Session;
@@ -171,9 +171,13 @@ impl McpStdio {
     /// What the child's environment holds besides what every child gets.
     fn variables(&self, plugin: &PluginId, section: &Section) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::new();
-        let home = self.launcher.homes.join(plugin.as_str());
-        if std::fs::create_dir_all(&home).is_ok() {
-            variables.insert("HOME".to_owned(), home.to_string_lossy().into_owned());
+        match private_directory(&self.launcher.homes, plugin.as_str()) {
+            Ok(home) => {
+                drop(variables.insert("HOME".to_owned(), home.to_string_lossy().into_owned()))
+            }
+            Err(err) => {
+                tracing::warn!(plugin.id = %plugin, "Starts `{plugin}` without a `HOME`: {err}")
+            }
         }
         for name in &section.env_passthrough {
             if let Some(value) = self.launcher.environment.get(name) {

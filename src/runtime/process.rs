@@ -5,6 +5,8 @@
 
 mod descendants;
 
+mod directory;
+
 mod helper;
 
 mod limits;
@@ -19,6 +21,8 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
 use crate::background::Supervisor;
+
+pub(crate) use directory::private_directory;
 
 pub use descendants::{become_subreaper, reap_orphans};
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
