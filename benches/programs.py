@@ -159,11 +159,15 @@ class Bench:
         return self.start([*wrapper, *words, "--listen", "127.0.0.1:0"])
 
 
+# More than the most connections that are opened.
+ROOM = "limits.max_concurrent_calls = 1024\n"
+
+
 def stdio_plugin(plugin, n_tools=1):
     """The configuration of a plugin that is the raw echo as a child process."""
     command = json.dumps([RIG, "echo-stdio", "--tools", str(n_tools)])
     return (
-        f'[plugins.{plugin}]\nruntime = "mcp_stdio"\n'
+        f'[plugins.{plugin}]\nruntime = "mcp_stdio"\n{ROOM}'
         f"[plugins.{plugin}.mcp_stdio]\ncommand = {command}\n"
     )
 
@@ -171,10 +175,10 @@ def stdio_plugin(plugin, n_tools=1):
 def http_plugin(plugin, url):
     """The configuration of a plugin that is an MCP server reached over HTTP."""
     return (
-        f'[plugins.{plugin}]\nruntime = "mcp_http"\n'
+        f'[plugins.{plugin}]\nruntime = "mcp_http"\n{ROOM}'
         f"[plugins.{plugin}.mcp_http]\nurl = {json.dumps(url)}\n"
     )
 
 
 # The plugin that is compiled into the gateway.
-IN_PROCESS_PLUGIN = "[plugins.echo]\nenabled = true\n"
+IN_PROCESS_PLUGIN = f"[plugins.echo]\nenabled = true\n{ROOM}"

@@ -32,6 +32,9 @@ use crate::runtime::{CallContext, Request};
 use crate::wire::message::{Outcome, Params, Reply};
 use crate::wire::method::Method;
 
+/// How long a call waits for the start of a plugin whose tools are not known yet.
+const WAKE_DEADLINE: Duration = Duration::from_secs(30);
+
 /// Carries calls to plugins.
 pub struct Dispatcher {
     registry: Arc<Registry>,
@@ -114,7 +117,7 @@ impl Dispatcher {
         let ended = tokio::select! {
             biased;
             answer = work => answer,
-            () = context.cancel.cancelled() => Err(Fault::new(FaultKind::Cancelled, "the call was cancelled")),
+            () = context.cancel.cancelled() => Err(cancelled()),
             () = self.closing.cancelled() => Err(shutting_down()),
             () = deadline.passed() => Err(deadline.fault()),
         };
@@ -174,13 +177,28 @@ impl Dispatcher {
         {
             return Ok(entry);
         }
-        if let Some(woken) = Box::pin(self.registry.wake(name, &context.caller)).await {
+        if let Some(woken) = Box::pin(self.wake(name, context)).await {
             woken?;
             if let Some(entry) = self.registry.with_catalog(found) {
                 return Ok(entry);
             }
         }
         Err(self.unknown(name, &context.caller))
+    }
+
+    /// Wakes the plugin that may have the tool, for as long as the caller would wait for the call.
+    async fn wake(&self, name: &str, context: &CallContext) -> Option<Result<(), Fault>> {
+        let bound = context.timeout.unwrap_or(WAKE_DEADLINE);
+        tokio::select! {
+            biased;
+            woken = self.registry.wake(name, &context.caller) => woken,
+            () = context.cancel.cancelled() => Some(Err(cancelled())),
+            () = self.closing.cancelled() => Some(Err(shutting_down())),
+            () = tokio::time::sleep(bound) => {
+                let message = format!("Operation timed out after {} ms: the plugin is still being started", bound.as_millis());
+                Some(Err(Fault::new(FaultKind::Timeout, message)))
+            }
+        }
     }
 
     /// The fault of a call to a tool that `caller` cannot see, with the reason if it may know it.
@@ -226,6 +244,10 @@ fn full(entry: &Entry) -> Fault {
     Fault::new(FaultKind::Busy, message)
         .because("overloaded")
         .retry_after(Duration::from_secs(1))
+}
+
+fn cancelled() -> Fault {
+    Fault::new(FaultKind::Cancelled, "the call was cancelled")
 }
 
 fn shutting_down() -> Fault {

@@ -144,7 +144,12 @@ impl Registry {
             .collect();
         let places = Semaphore::new(STARTS_AT_ONCE);
         let starts = self.plugins.iter().map(|plugin| async {
-            for dependency in &plugin.manifest.depends_on {
+            // One that is not started waits for nobody: two that need each other would wait for ever.
+            let needs = plugin
+                .refused
+                .is_none()
+                .then_some(&plugin.manifest.depends_on);
+            for dependency in needs.into_iter().flatten() {
                 if let Some(done) = done.get(dependency) {
                     // The sender lives as long as this loop.
                     done.subscribe().wait_for(|done| *done).await.ok();
@@ -291,22 +296,21 @@ impl Registry {
             .iter()
             .map(|plugin| (&plugin.manifest.id, watch::Sender::new(false)))
             .collect();
-        let stops = self.plugins.iter().map(|plugin| async {
-            let id = &plugin.manifest.id;
-            for dependent in self
-                .plugins
-                .iter()
-                .filter(|other| other.manifest.depends_on.contains(id))
-            {
-                if let Some(done) = done.get(&dependent.manifest.id) {
-                    done.subscribe().wait_for(|done| *done).await.ok();
+        let stops =
+            self.plugins.iter().map(|plugin| async {
+                let id = &plugin.manifest.id;
+                for dependent in self.plugins.iter().filter(|other| {
+                    other.refused.is_none() && other.manifest.depends_on.contains(id)
+                }) {
+                    if let Some(done) = done.get(&dependent.manifest.id) {
+                        done.subscribe().wait_for(|done| *done).await.ok();
+                    }
                 }
-            }
-            plugin.pool.stop().await;
-            if let Some(done) = done.get(id) {
-                done.send_replace(true);
-            }
-        });
+                plugin.pool.stop().await;
+                if let Some(done) = done.get(id) {
+                    done.send_replace(true);
+                }
+            });
         futures::future::join_all(stops).await;
     }
 }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use crate::cli::{Context, failure, output};
 use crate::config::load::prepare;
 use crate::manifest::problem::Problems;
+use crate::model::plugin_id::PluginId;
+use crate::registry::order::{Node, order};
 
 pub(super) fn run(context: &Context<'_>) -> ExitCode {
     let (loaded, resolution) = match prepare(
@@ -27,6 +29,22 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
         .collect();
     if !problems.is_empty() {
         return failure(&Problems(problems).to_string());
+    }
+    let enabled = resolution.plugins.iter().filter(|plugin| plugin.enabled);
+    let nodes = enabled.map(|plugin| Node {
+        id: plugin.manifest.id.clone(),
+        priority: plugin.manifest.priority,
+        depends_on: plugin.manifest.depends_on.clone(),
+    });
+    if let Some(cycle) = order(&nodes.collect::<Vec<_>>()).cycles.first() {
+        let names = cycle
+            .iter()
+            .map(PluginId::as_str)
+            .collect::<Vec<_>>()
+            .join("`, `");
+        return failure(&format!(
+            "plugins that need each other cannot start: `{names}`; take one `depends_on` out"
+        ));
     }
     let file = loaded.file.map_or_else(
         || "the built-in examples".to_owned(),

@@ -18,7 +18,9 @@ const RESOURCE_NOT_FOUND: i64 = -32002;
 pub(super) fn to_client(answer: Answer, era: Era) -> Result<Outcome, Fault> {
     match (answer.outcome, era) {
         (Outcome::Result(reply), Era::Modern) => Ok(Outcome::Result(modern(reply))),
-        (Outcome::Result(reply), Era::Legacy) => legacy(reply).map(Outcome::Result),
+        (Outcome::Result(reply), Era::Legacy) if answer.era == Era::Modern => {
+            legacy(reply).map(Outcome::Result)
+        }
         (Outcome::Error(error), Era::Modern) if answer.era == Era::Legacy => {
             Ok(Outcome::Error(modern_error(error)))
         }
@@ -81,16 +83,16 @@ fn modern_error(mut error: RpcError) -> RpcError {
 mod tests {
     use super::*;
 
-    fn check(result: &'static str, kind: Option<&str>, era: Era, expect: &str) {
+    fn check(result: &'static str, kind: Option<&str>, eras: (Era, Era), expect: &str) {
         let reply = Reply {
             result: Json::literal(result),
             result_type: kind.map(Into::into),
         };
         let answer = Answer {
             outcome: Outcome::Result(reply),
-            era: Era::Legacy,
+            era: eras.0,
         };
-        match to_client(answer, era) {
+        match to_client(answer, eras.1) {
             Ok(Outcome::Result(reply)) => assert_eq!(reply.result.as_str(), expect),
             other => panic!("{result}: {other:?}"),
         }
@@ -98,22 +100,31 @@ mod tests {
 
     #[test]
     fn only_what_the_era_has_is_added_or_taken() {
-        check(r#"{"content":[]}"#, None, Era::Legacy, r#"{"content":[]}"#);
+        use Era::{Legacy, Modern};
+
+        check(
+            r#"{"content":[]}"#,
+            None,
+            (Legacy, Legacy),
+            r#"{"content":[]}"#,
+        );
         check(
             r#"{ "content":[]}"#,
             None,
-            Era::Modern,
+            (Legacy, Modern),
             r#"{"resultType":"complete","content":[]}"#,
         );
-        check("{}", None, Era::Modern, r#"{"resultType":"complete"}"#);
+        check("{}", None, (Legacy, Modern), r#"{"resultType":"complete"}"#);
         let whole = r#"{"b":1,"resultType":"complete","ttlMs":1,"a":{"resultType":2}}"#;
-        check(whole, Some("complete"), Era::Modern, whole);
+        check(whole, Some("complete"), (Modern, Modern), whole);
         check(
             whole,
             Some("complete"),
-            Era::Legacy,
+            (Modern, Legacy),
             r#"{"b":1,"a":{"resultType":2}}"#,
         );
+        let own_word = r#"{"resultType":"table","ttlMs":1}"#;
+        check(own_word, Some("table"), (Legacy, Legacy), own_word);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::manifest::glob::Pattern;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
-    /// Hides and refuses tools of category `remediation`.
+    /// Hides and refuses tools that are not known to be of category `diagnostic`.
     pub read_only: bool,
     /// Checks arguments for remote servers too; for other plugins they always are.
     pub validate_remote_arguments: bool,

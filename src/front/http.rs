@@ -27,10 +27,10 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CONNECTION, HeaderValue, TRANSFER_ENCODING, VARY,
-    WWW_AUTHENTICATE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONNECTION,
+    HeaderValue, TRANSFER_ENCODING, VARY, WWW_AUTHENTICATE,
 };
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +41,7 @@ use crate::front::http::body::{Body, problem};
 use crate::front::http::guard::{Guard, Origin, only};
 use crate::model::caller::Caller;
 use crate::session::table::{Bounds, Sessions};
+use crate::wire::header::MCP_PARAM_PREFIX;
 
 pub use accept::listen;
 
@@ -171,7 +172,7 @@ impl HttpFront {
             Origin::Local | Origin::Absent => None,
         };
         let mut response = match (&allowed, request.method()) {
-            (_, &Method::OPTIONS) => preflight(allowed.is_some()),
+            (_, &Method::OPTIONS) => preflight(allowed.is_some(), request.headers()),
             _ => self.route(request).await,
         };
         if let Some(origin) = allowed {
@@ -226,7 +227,8 @@ impl Drop for Active {
     }
 }
 
-fn preflight(allowed: bool) -> Response<Body> {
+/// The answer to a browser that asks what a page may send. Arguments that are mirrored into headers have any name.
+fn preflight(allowed: bool, asked: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     if allowed {
@@ -239,6 +241,19 @@ fn preflight(allowed: bool) -> Response<Body> {
             ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static(CORS_REQUEST_HEADERS),
         );
+        let asked = asked
+            .get(ACCESS_CONTROL_REQUEST_HEADERS)
+            .and_then(|names| names.to_str().ok())
+            .unwrap_or("");
+        let mirrored = asked.split(',').map(str::trim).filter(|name| {
+            name.get(..MCP_PARAM_PREFIX.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(MCP_PARAM_PREFIX))
+        });
+        for name in mirrored {
+            if let Ok(name) = HeaderValue::from_str(name) {
+                headers.append(ACCESS_CONTROL_ALLOW_HEADERS, name);
+            }
+        }
     }
     response
 }

@@ -24,7 +24,7 @@ use crate::runtime::CallContext;
 use crate::session::table::new_id;
 use crate::session::{InFlight, Session};
 use crate::wire::error::{
-    INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError,
+    INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError,
 };
 use crate::wire::json::Json;
 use crate::wire::line::{LineDecoder, LineError};
@@ -35,6 +35,9 @@ use crate::wire::message::{
 use crate::wire::meta;
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
+
+/// The most requests in flight, those whose answers wait for a client that does not read included.
+const MAX_ANSWERING: usize = 1024;
 
 /// How many bytes are read in one go.
 const CHUNK: usize = 64 << 10;
@@ -198,6 +201,14 @@ impl Pipe {
             Ok(known) => known,
             Err(error) => return self.refuse(Some(&request.id), &error).await,
         };
+        if *self.answering.borrow() >= MAX_ANSWERING {
+            let text = format!(
+                "{MAX_ANSWERING} requests are in flight or wait for their answers to be read"
+            );
+            return self
+                .refuse(Some(&request.id), &RpcError::new(INTERNAL_ERROR, text))
+                .await;
+        }
         let answering = Answering::begin(self);
         self.desk.supervisor.spawn_request(async move {
             let pipe = Arc::clone(&answering.0);

@@ -64,11 +64,12 @@ impl Default for Limits {
     }
 }
 
-/// The restart budget. When it is spent the plugin stays down, in state `error`.
+/// The restart budget. When it is spent the plugin is in state `error` and is not started until one of the starts that
+/// count is older than the window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Restart {
-    /// Starts after a crash within the window; 0 never starts it again.
+    /// Starts after a failure within the window; with 0 the next one waits until the window is over.
     #[schemars(range(max = 10_000))]
     pub max: u32,
     /// The window in milliseconds.

@@ -224,7 +224,12 @@ impl Pool {
         if !again {
             self.check_budget(state)?;
         }
-        let full = state.slots.len() >= self.manifest.limits.max_instances as usize;
+        let bound = self.manifest.limits.max_instances as usize;
+        if state.leaving.len() >= bound {
+            // Those that are being stopped are processes too.
+            return Err(self.full());
+        }
+        let full = state.slots.len() >= bound;
         let evicted = if full {
             Some(state.evict().ok_or_else(|| self.full())?)
         } else {
@@ -419,7 +424,7 @@ impl State {
             .cloned()
     }
 
-    /// Takes out the instance that has been unused longest.
+    /// Takes out the instance that has been unused longest, one that belongs to no session if there is one.
     fn evict(&mut self) -> Option<Arc<Slot>> {
         let idle = self
             .slots
@@ -427,7 +432,7 @@ impl State {
             .enumerate()
             .filter(|(_, slot)| slot.idle_for(Duration::ZERO));
         let at = idle
-            .min_by_key(|(_, slot)| slot.last_used())
+            .min_by_key(|(_, slot)| (slot.owner.borrow().is_some(), slot.last_used()))
             .map(|(at, _)| at)?;
         Some(self.slots.remove(at))
     }

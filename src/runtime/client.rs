@@ -109,9 +109,10 @@ impl Peer {
         params
     }
 
-    /// The answer in an outcome; a result of a kind that the protocol does not have breaks it.
+    /// The answer in an outcome; a modern result of a kind that the protocol does not have breaks it.
     pub(crate) fn answer(&self, outcome: Outcome) -> Result<Answer, Fault> {
         if let Outcome::Result(reply) = &outcome
+            && self.era() == Era::Modern
             && kind_of(reply).is_none()
         {
             let kind = reply.result_type.as_deref().unwrap_or_default();

@@ -10,6 +10,7 @@ mod pending;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::json;
@@ -28,6 +29,9 @@ use crate::wire::line::write_line;
 use crate::wire::message::{Id, Outcome, Params, write_notification, write_request, write_result};
 use crate::wire::meta;
 use crate::wire::method::Method;
+
+/// How long after its input was found closed a plugin may take to end its output.
+const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
 /// The multiplexer of one pipe.
 pub(crate) struct Lines {
@@ -167,8 +171,7 @@ impl Lines {
                 () = self.ended.cancelled() => break,
             };
             if written.is_err() || writer.flush().await.is_err() {
-                // The reader sees the end of the plugin and says why; here is only nobody to write to any more.
-                self.close();
+                self.nobody_reads().await;
                 break;
             }
             if batch.capacity() > 1 << 20 {
@@ -176,6 +179,19 @@ impl Lines {
             }
         }
         drop(writer);
+    }
+
+    /// The plugin takes no more input. Mostly it has ended, and the reader sees that and says why; one that goes on is
+    /// of no use any more.
+    async fn nobody_reads(&self) {
+        self.close();
+        if tokio::time::timeout(LAST_OUTPUT, self.ended.cancelled())
+            .await
+            .is_err()
+        {
+            let message = format!("plugin `{}` closed its input", self.plugin);
+            self.end(&Fault::new(FaultKind::Unavailable, message).because("upstream_exited"));
+        }
     }
 
     /// Queues one message. `Busy` when the plugin has not read what was sent before.
@@ -287,7 +303,7 @@ struct Abandoned<'a> {
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        self.lines.pending.remove(self.id);
+        self.lines.pending.remove(self.id, self.tell);
         if self.tell {
             let params = Params::of(
                 &json!({ "requestId": self.id, "reason": "the caller no longer waits" }),

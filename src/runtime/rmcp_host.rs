@@ -16,6 +16,7 @@ use crate::manifest::Manifest;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
+use crate::runtime::client::PROBE_FAILED;
 use crate::runtime::lines::{Lines, Why};
 use crate::runtime::own_thread::OwnThread;
 use crate::runtime::server::Server;
@@ -126,7 +127,12 @@ impl Hosted {
         let opening = Server::open(lines, &manifest, manifest.era, host.clone());
         let server = tokio::time::timeout(bound, opening)
             .await
-            .unwrap_or_else(|_| Err(late(&manifest.id, bound)))?;
+            .unwrap_or_else(|_| Err(late(&manifest.id, bound)))
+            // It would not fare better without the question: it is our own library that answers it.
+            .map_err(|fault| match fault.reason {
+                PROBE_FAILED => fault.because("start_failed"),
+                _ => fault,
+            })?;
         let stop = given_up.disarm();
         Ok(Arc::new(Guest {
             plugin: manifest.id.clone(),

@@ -41,6 +41,7 @@ pub(crate) async fn read(
     let deadline = Duration::from_millis(limits.start_timeout_ms);
     let mut cursor: Option<String> = None;
     let mut seen = HashSet::new();
+    let mut n_bytes = 0;
     for page in 1.. {
         let params = cursor.as_ref().map_or_else(Params::default, |cursor| {
             Params::of(&json!({ "cursor": cursor }))
@@ -59,7 +60,15 @@ pub(crate) async fn read(
             broken("the plugin's answer to `tools/list` is malformed").caused_by(err)
         })?;
         for tool in found.tools {
-            if surface.tools.len() >= limits.max_tools {
+            n_bytes += tool.bytes().len();
+            if n_bytes > limits.max_message_bytes {
+                let bound = limits.max_message_bytes;
+                let reason =
+                    format!("its lists are larger than {bound} bytes (`limits.max_message_bytes`)");
+                surface.omit("the rest of its tools", reason);
+                return Ok(surface);
+            }
+            if surface.tools.len() + surface.omitted.len() >= limits.max_tools {
                 surface.omit(
                     "the rest of its tools",
                     format!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::hostile::{Hostile, calling, failure, failure_of, gateway_of, text, value};
-use crate::support::{LegacySession, StdioClient, within};
+use crate::support::{LegacySession, Request, StdioClient, TestGateway, within};
 
 /// F06, S30.
 #[tokio::test]
@@ -52,7 +52,6 @@ async fn a_malformed_answer_fails_its_call() {
         "deep",
         "no_object",
         "result_and_error",
-        "strange_type",
         "cut_json",
     ];
     for lie in lies {
@@ -73,6 +72,30 @@ async fn a_malformed_answer_fails_its_call() {
     assert_eq!(bystander["structuredContent"]["of"], 2);
     assert_eq!(ledger.count("start"), 1);
     gateway.finish().await;
+}
+
+/// F09: `resultType` means something to modern servers only; to others it is a field like any other.
+#[tokio::test]
+async fn a_kind_of_result_that_the_protocol_does_not_have_is_malformed_in_its_era() {
+    for (era, is_malformed) in [("modern", true), ("legacy", false)] {
+        let plugin = Hostile::new("h", &["--era", era]);
+        let gateway = plugin.build().await;
+        let answer = gateway
+            .send(&legacy_call(&gateway, "h__strange_type").await)
+            .await;
+        let result = &answer.json()["result"];
+        assert_eq!(result["isError"] == true, is_malformed, "{era}: {result}");
+        assert_eq!(
+            result["resultType"] == "banana",
+            !is_malformed,
+            "{era}: {result}"
+        );
+        gateway.finish().await;
+    }
+}
+
+async fn legacy_call(gateway: &TestGateway, tool: &str) -> Request {
+    LegacySession::open(gateway).await.call(1, tool, json!({}))
 }
 
 /// F09: an answer under an id that was never given out is nobody's.

@@ -113,14 +113,13 @@ impl Table {
     fn enter(self: &Arc<Self>, address: IpAddr, front: &HttpFront) -> Option<Place> {
         let mut open = self.0.lock().expect("no holder of this lock panics");
         let (all, by_address) = &mut *open;
-        let of_address = by_address.entry(address).or_default();
-        if *all >= front.config.max_connections
-            || *of_address >= front.config.max_connections_per_ip
+        let of_address = by_address.get(&address).copied().unwrap_or(0);
+        if *all >= front.config.max_connections || of_address >= front.config.max_connections_per_ip
         {
             return None;
         }
         *all += 1;
-        *of_address += 1;
+        *by_address.entry(address).or_default() += 1;
         Some(Place {
             table: Arc::clone(self),
             address,

@@ -200,15 +200,21 @@ impl HttpFront {
                 &RpcError::new(INVALID_REQUEST, text),
             );
         }
-        let answers = batch
-            .into_iter()
-            .map(|message| self.of_batch(&session, message, caller));
-        let answers: Vec<Vec<u8>> = futures::future::join_all(answers)
+        let (front, caller) = (Arc::clone(self), Arc::clone(caller));
+        // As with single requests, a client that goes away has not cancelled.
+        let work = self.desk.supervisor.spawn_request(async move {
+            let _active = active;
+            let answers = batch
+                .into_iter()
+                .map(|message| front.of_batch(&session, message, &caller));
+            futures::future::join_all(answers).await
+        });
+        let answers: Vec<Vec<u8>> = work
             .await
+            .unwrap_or_default()
             .into_iter()
             .flatten()
             .collect();
-        drop(active);
         if answers.is_empty() {
             return accepted();
         }

@@ -31,9 +31,7 @@ impl HttpFront {
         let Request { id, method, params } = request;
         let agrees = |version: &str| {
             let checked = self.check_headers(headers, version, &method, &params, &caller);
-            checked.map_err(|mismatch| {
-                RpcError::new(HEADER_MISMATCH, format!("Header mismatch: {mismatch}"))
-            })
+            checked.map_err(|mismatch| RpcError::new(HEADER_MISMATCH, mismatch.to_string()))
         };
         let profile = match Desk::modern_profile(&params, agrees) {
             Ok(profile) => profile,

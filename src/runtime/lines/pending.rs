@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -9,6 +10,12 @@ use crate::model::client::Client;
 use crate::model::fault::{Fault, FaultKind};
 use crate::wire::json::Json;
 use crate::wire::message::Outcome;
+
+/// How long after its caller gave up a plugin may still say something about a request, if it does not answer it.
+const STILL_AT_WORK: Duration = Duration::from_secs(60);
+
+/// The most such requests that are remembered.
+const MAX_ABANDONED: usize = 1024;
 
 /// The client behind a request.
 #[derive(Clone)]
@@ -30,6 +37,8 @@ pub(crate) struct Pending(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     requests: HashMap<u64, Waiter>,
+    /// Requests whose callers gave up, and since when, while the plugin may still be at work for them.
+    abandoned: HashMap<u64, Instant>,
     /// Why the pipe ended, once it has.
     ended: Option<Fault>,
 }
@@ -52,19 +61,45 @@ impl Pending {
         receiver
     }
 
-    pub(crate) fn remove(&self, id: u64) {
-        self.waiting().requests.remove(&id);
+    /// Forgets a request. `abandoned` when the plugin may still be at work for it.
+    pub(crate) fn remove(&self, id: u64, abandoned: bool) {
+        let mut waiting = self.waiting();
+        waiting.requests.remove(&id);
+        if abandoned {
+            let now = Instant::now();
+            waiting
+                .abandoned
+                .retain(|_, since| now.duration_since(*since) < STILL_AT_WORK);
+            if waiting.abandoned.len() < MAX_ABANDONED {
+                waiting.abandoned.insert(id, now);
+            }
+        }
     }
 
     /// Hands an answer to who waits for it; `false` when nobody does.
     pub(crate) fn complete(&self, id: u64, outcome: Result<Outcome, Fault>) -> bool {
-        let waiter = self.waiting().requests.remove(&id);
+        let waiter = {
+            let mut waiting = self.waiting();
+            waiting.abandoned.remove(&id);
+            waiting.requests.remove(&id)
+        };
         waiter.is_some_and(|waiter| waiter.answer.send(outcome).is_ok())
     }
 
     /// Fails the request that waits longest; `false` when none does. For an answer whose id cannot be read.
     pub(crate) fn fail_oldest(&self, fault: Fault) -> bool {
-        let oldest = self.waiting().requests.keys().min().copied();
+        let oldest = {
+            let waiting = self.waiting();
+            let oldest = |ours: bool| {
+                let of_kind = waiting
+                    .requests
+                    .iter()
+                    .filter(|(_, waiter)| waiter.caller.is_none() == ours);
+                of_kind.map(|(id, _)| *id).min()
+            };
+            // A request of our own may be one that is never answered: a subscription.
+            oldest(false).or_else(|| oldest(true))
+        };
         oldest.is_some_and(|id| self.complete(id, Err(fault)))
     }
 
@@ -116,6 +151,14 @@ impl Pending {
             return callers
                 .max_by_key(|(id, _)| *id)
                 .map(|(_, caller)| caller.clone());
+        }
+        let at_work = waiting
+            .abandoned
+            .values()
+            .any(|since| since.elapsed() < STILL_AT_WORK);
+        if at_work {
+            // It may be about a call that its caller gave up, which is none of the next caller's business.
+            return None;
         }
         let only = callers.next()?.1.clone();
         callers.next().is_none().then_some(only)

@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::background::Supervisor;
 use crate::model::plugin_id::PluginId;
-use crate::wire::line::LineDecoder;
+use crate::wire::line::{LineDecoder, LineError};
 
-/// The longest line that is kept whole.
+/// The longest line that is kept; of longer ones is only said that they were there.
 const MAX_LINE: usize = 4096;
 
 /// The most lines per second that go to the log.
@@ -56,11 +56,16 @@ impl Tail {
             let room = decoder.room();
             room.reserve(16 << 10);
             if !matches!(stderr.read_buf(room).await, Ok(1..)) {
+                if let Some(LineError::Unfinished(rest)) = decoder.finish() {
+                    self.keep(String::from_utf8_lossy(&rest).into_owned());
+                }
                 return;
             }
             while let Some(line) = decoder.next_line() {
-                let Ok(line) = line else { continue };
-                let line = String::from_utf8_lossy(&line).into_owned();
+                let line = match line {
+                    Ok(line) => String::from_utf8_lossy(&line).into_owned(),
+                    Err(err) => format!("({err})"),
+                };
                 if second.elapsed() >= Duration::from_secs(1) {
                     (second, logged) = (Instant::now(), 0);
                 }

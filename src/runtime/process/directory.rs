@@ -31,7 +31,7 @@ fn check(path: &Path) -> io::Result<()> {
     let found = std::fs::symlink_metadata(path)?;
     if !found.is_dir()
         || found.uid() != rustix::process::geteuid().as_raw()
-        || found.mode() & 0o022 != 0
+        || found.mode() & 0o077 != 0
     {
         let message = format!(
             "`{}` is not a directory of this user alone; remove it",
@@ -75,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_others_may_write_to_is_refused() {
+    fn a_directory_that_others_may_look_into_is_refused() {
         use std::os::unix::fs::PermissionsExt;
 
         let base = tempfile::tempdir().expect("a directory");
         let parent = base.path().join("homes");
         std::fs::create_dir(&parent).expect("made");
-        std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o777)).expect("set");
+        std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o755)).expect("set");
         assert!(private_directory(&parent, "p").is_err());
     }
 }
