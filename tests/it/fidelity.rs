@@ -109,6 +109,10 @@ async fn is_faithful(gateway: &TestGateway) {
     assert_eq!(answer.text(), legacy);
     assert_eq!(session.delete(gateway).await.status, 204);
 
+    // Plain HTTP.
+    let answer = gateway.send(&crate::rest::call("odd", ARGUMENTS)).await;
+    assert_eq!((answer.status, answer.text()), (200, result()));
+
     // The standard streams, for a legacy client and for a modern one.
     let mut client = StdioClient::initialized(gateway, "2025-11-25").await;
     client.request(1, "tools/list", serde_json::json!({})).await;
