@@ -7,6 +7,7 @@ use super::upstream::{
 };
 use super::*;
 
+/// S14.
 #[tokio::test]
 async fn a_modern_call_carries_its_headers_and_nothing_of_the_client() {
     let mut upstream = Upstream::start(modern(|seen| {

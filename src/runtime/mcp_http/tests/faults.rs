@@ -30,6 +30,7 @@ async fn check(
     assert!(fault.message.contains(says), "{fault}");
 }
 
+/// F21, F22.
 #[tokio::test]
 async fn a_stream_that_breaks_or_ends_early_is_told_at_once() {
     let progress =
@@ -54,6 +55,7 @@ async fn a_stream_that_breaks_or_ends_early_is_told_at_once() {
     .await;
 }
 
+/// F21.
 #[tokio::test]
 async fn a_connection_that_breaks_before_the_answer_is_not_tried_again() {
     for last in [|| Step::Reset, || Step::Close] {
@@ -68,6 +70,7 @@ async fn a_connection_that_breaks_before_the_answer_is_not_tried_again() {
     }
 }
 
+/// F30.
 #[tokio::test]
 async fn answers_that_are_none_are_refused() {
     use FaultKind::Broken;
@@ -133,6 +136,7 @@ async fn answers_that_are_none_are_refused() {
     .await;
 }
 
+/// S24, F30.
 #[tokio::test]
 async fn answers_are_bounded_however_they_come() {
     let large = (FaultKind::Broken, "too_large", "max_message_bytes");
@@ -234,6 +238,7 @@ async fn every_status_has_its_reason() {
     }
 }
 
+/// S21, F27.
 #[tokio::test]
 async fn redirects_never_leave_the_origin() {
     for status in [
@@ -265,6 +270,7 @@ async fn redirects_never_leave_the_origin() {
     .await;
 }
 
+/// F27.
 #[tokio::test]
 async fn a_redirect_within_the_origin_is_followed_twice_at_most() {
     let server = modern(|seen| match &*seen.path {
@@ -287,6 +293,7 @@ async fn a_redirect_within_the_origin_is_followed_twice_at_most() {
     assert_eq!(upstream.count("tools/call"), 3);
 }
 
+/// F25.
 #[tokio::test]
 async fn a_server_that_drips_holds_nobody_beyond_the_deadline() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -322,6 +329,7 @@ async fn a_server_that_drips_holds_nobody_beyond_the_deadline() {
     );
 }
 
+/// F26.
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_is_told_apart() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -355,6 +363,7 @@ async fn a_server_that_cannot_be_reached_is_told_apart() {
 
 // Other systems take more connections than they were told to.
 #[cfg(target_os = "linux")]
+/// F26.
 #[tokio::test]
 async fn a_server_that_does_not_take_the_connection_is_given_up_on() {
     // A port whose queue of connections is full: the next one gets no answer.

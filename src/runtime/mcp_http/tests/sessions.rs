@@ -68,6 +68,7 @@ async fn a_legacy_server_is_asked_in_its_session() {
     );
 }
 
+/// F29.
 #[tokio::test]
 async fn a_lost_session_is_opened_again_and_the_call_sent_once_more() {
     let mut upstream = Upstream::start(numbering(|call| call == 2)).await;
@@ -106,6 +107,7 @@ async fn a_lost_session_is_opened_again_and_the_call_sent_once_more() {
     assert_eq!(seen, expect);
 }
 
+/// F29.
 #[tokio::test]
 async fn a_session_lost_twice_is_a_fault_and_the_end_of_the_instance() {
     let mut upstream = Upstream::start(numbering(|_| true)).await;

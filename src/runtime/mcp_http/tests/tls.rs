@@ -57,6 +57,7 @@ async fn fault_of(leaf: &[u8], roots: RootCertStore) -> (Fault, usize) {
     (fault, n_taken)
 }
 
+/// S22.
 #[tokio::test]
 async fn bad_certificates_are_told_apart() {
     let table: [(&[u8], RootCertStore, &str); 4] = [
