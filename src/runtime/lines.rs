@@ -31,7 +31,7 @@ use crate::wire::meta;
 use crate::wire::method::Method;
 
 /// How long after its input was found closed a plugin may take to end its output.
-const LAST_OUTPUT: Duration = Duration::from_millis(500);
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
 /// The multiplexer of one pipe.
 pub(crate) struct Lines {
