@@ -20,8 +20,6 @@ pub struct Order {
     /// One after the other: each plugin stands behind all it depends on; where there is a choice, the higher priority
     /// and then the smaller name is first. Members of cycles, and what depends on them, are not in it.
     pub order: Vec<PluginId>,
-    /// The same plugins in groups: everything in a group may start at once, when the groups before it are running.
-    pub waves: Vec<Vec<PluginId>>,
     /// Each set of plugins that depend on each other in a circle, by name, smallest name first.
     pub cycles: Vec<Vec<PluginId>>,
     /// Plugins that depend, at some distance, on a cycle without being in one.
@@ -38,7 +36,6 @@ pub fn order(nodes: &[Node]) -> Order {
         ..Order::default()
     };
     let mut waiting: Vec<usize> = graph.needs.iter().map(BTreeSet::len).collect();
-    let mut wave: Vec<usize> = vec![0; graph.nodes.len()];
     let mut ready: BinaryHeap<Ready<'_>> = (0..graph.nodes.len())
         .filter(|n| waiting[*n] == 0)
         .map(|n| graph.ready(n))
@@ -47,12 +44,7 @@ pub fn order(nodes: &[Node]) -> Order {
     while let Some((_, _, Reverse(n))) = ready.pop() {
         placed[n] = true;
         result.order.push(graph.nodes[n].id.clone());
-        if result.waves.len() <= wave[n] {
-            result.waves.resize(wave[n] + 1, Vec::new());
-        }
-        result.waves[wave[n]].push(graph.nodes[n].id.clone());
         for &next in &graph.needed_by[n] {
-            wave[next] = wave[next].max(wave[n] + 1);
             waiting[next] -= 1;
             if waiting[next] == 0 {
                 ready.push(graph.ready(next));
@@ -243,18 +235,19 @@ mod tests {
                     assert_eq!(in_cycle, expect);
                 }
             }
-            check_waves(&case, &found);
+            check_places(&case, &found);
         }
     }
 
-    fn check_waves(case: &Case, found: &Order) {
-        let wave_of: HashMap<&PluginId, usize> = found
-            .waves
+    /// Each plugin stands behind all it depends on, and none is lost.
+    fn check_places(case: &Case, found: &Order) {
+        let place_of: HashMap<&PluginId, usize> = found
+            .order
             .iter()
             .enumerate()
-            .flat_map(|(n, wave)| wave.iter().map(move |id| (id, n)))
+            .map(|(n, id)| (id, n))
             .collect();
-        assert_eq!(wave_of.len(), found.order.len());
+        assert_eq!(place_of.len(), found.order.len());
         assert_eq!(
             found.order.len() + found.cycles.concat().len() + found.behind_cycles.len(),
             case.plugins.len()
@@ -262,20 +255,20 @@ mod tests {
         for plugin in case
             .plugins
             .iter()
-            .filter(|p| wave_of.contains_key(&p.name))
+            .filter(|p| place_of.contains_key(&p.name))
         {
             for need in plugin
                 .depends_on
                 .iter()
-                .filter(|id| wave_of.contains_key(id))
+                .filter(|id| place_of.contains_key(id))
             {
-                assert!(wave_of[need] < wave_of[&plugin.name]);
+                assert!(place_of[need] < place_of[&plugin.name]);
             }
         }
     }
 
     #[test]
-    fn plugins_that_may_start_together_share_a_wave() {
+    fn of_plugins_that_may_start_the_higher_priority_is_first() {
         let found = order(&plain(&[
             ("a", 0, &["c"]),
             ("b", 5, &[]),
@@ -283,8 +276,6 @@ mod tests {
             ("d", 9, &["a", "b"]),
         ]));
         assert_eq!(names(&found.order), ["b", "c", "a", "d"]);
-        let waves: Vec<_> = found.waves.iter().map(|wave| names(wave)).collect();
-        assert_eq!(waves, [vec!["b", "c"], vec!["a"], vec!["d"]]);
     }
 
     #[test]
