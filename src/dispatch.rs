@@ -109,9 +109,8 @@ impl Dispatcher {
         let deadline = deadline::Deadline::new(
             context.timeout.map_or(own, |asked| asked.min(own)),
             Duration::from_millis(entry.plugin.manifest.limits.max_call_ms),
+            &*context.client,
         );
-        let (deadline, context) = deadline.watching(context, params.progress_token().is_some());
-        let context = &*context;
         let mut lease = None;
         let work = self.ask(&entry, params, context, &mut lease);
         let ended = tokio::select! {

@@ -11,3 +11,5 @@ pub mod answer;
 pub mod fault;
 
 pub mod drawer;
+
+pub mod offer;

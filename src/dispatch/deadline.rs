@@ -1,74 +1,40 @@
-//! How long a call may take. Progress gives a call its time again, up to a bound that nothing moves.
+//! How long a call may take. Progress gives a call its time again, and so does an answer of its client, up to a bound
+//! that nothing moves.
 
-use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::model::client::Client;
 use crate::model::fault::{Fault, FaultKind};
-use crate::runtime::CallContext;
-use crate::wire::error::RpcError;
-use crate::wire::json::Json;
-use crate::wire::message::Params;
-use crate::wire::method::Method;
 
 /// The deadline of one call.
-pub(super) struct Deadline {
+pub(super) struct Deadline<'a> {
     begun: Instant,
-    /// How long the call may go without progress.
+    /// How long the call may go without a sign of life.
     quiet: Duration,
     /// How long it may take in all.
     total: Duration,
-    progress: Option<Arc<Heard>>,
+    client: &'a dyn Client,
 }
 
-/// Passes on what the client is told, and notes when that was.
-struct Heard {
-    client: Arc<dyn Client>,
-    last: Mutex<Instant>,
-}
-
-impl Deadline {
-    pub(super) fn new(quiet: Duration, total: Duration) -> Self {
+impl<'a> Deadline<'a> {
+    pub(super) fn new(quiet: Duration, total: Duration, client: &'a dyn Client) -> Self {
         Self {
             begun: Instant::now(),
             quiet,
             total,
-            progress: None,
+            client,
         }
     }
 
-    /// The deadline and context of a call that reports progress if `reports`.
-    pub(super) fn watching(
-        mut self,
-        context: &CallContext,
-        reports: bool,
-    ) -> (Self, Cow<'_, CallContext>) {
-        if !reports {
-            return (self, Cow::Borrowed(context));
-        }
-        let heard = Arc::new(Heard {
-            client: Arc::clone(&context.client),
-            last: Mutex::new(self.begun),
-        });
-        self.progress = Some(Arc::clone(&heard));
-        (
-            self,
-            Cow::Owned(CallContext {
-                client: heard,
-                ..context.clone()
-            }),
-        )
-    }
-
+    /// When it passes, as far as is known now. While the client is being asked the call is not the one to wait for.
     fn at(&self) -> Instant {
-        let last = self
-            .progress
-            .as_ref()
-            .map_or(self.begun, |heard| heard.last());
+        let last = match self.client.pulse().map(|pulse| pulse.read()) {
+            Some((_, true)) => Instant::now(),
+            Some((Some(last), false)) => Instant::from_std(last),
+            Some((None, false)) | None => self.begun,
+        };
         (last + self.quiet).min(self.begun + self.total)
     }
 
@@ -89,24 +55,5 @@ impl Deadline {
             FaultKind::Timeout,
             format!("Operation timed out after {} ms", after.as_millis()),
         )
-    }
-}
-
-impl Heard {
-    fn last(&self) -> Instant {
-        *self.last.lock().expect("no holder of this lock panics")
-    }
-}
-
-impl Client for Heard {
-    fn notify(&self, method: &Method, params: &Params) {
-        if *method == Method::Progress {
-            *self.last.lock().expect("no holder of this lock panics") = Instant::now();
-        }
-        self.client.notify(method, params);
-    }
-
-    fn ask(&self, method: Method, params: Params) -> BoxFuture<'_, Result<Json, RpcError>> {
-        self.client.ask(method, params)
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::json;
 
-use crate::model::client::Client;
+use crate::model::client::{Client, Pulse};
 use crate::session::outbox::Outbox;
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
@@ -46,6 +46,7 @@ impl Logs {
 pub(crate) struct Outgoing {
     pub(crate) outbox: Outbox,
     logs: Logs,
+    pulse: Pulse,
 }
 
 impl Outgoing {
@@ -53,12 +54,21 @@ impl Outgoing {
         Self {
             outbox: Outbox::default(),
             logs,
+            pulse: Pulse::default(),
         }
     }
 }
 
+/// The time, for a [`Pulse`].
+pub(crate) fn now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 impl Client for Outgoing {
     fn notify(&self, method: &Method, params: &Params) {
+        if *method == Method::Progress {
+            self.pulse.beat(now());
+        }
         if let Some(message) = notification(self.logs, method, params)
             && !self.outbox.push(message)
         {
@@ -69,6 +79,10 @@ impl Client for Outgoing {
     fn ask(&self, method: Method, _: Params) -> BoxFuture<'_, Result<Json, RpcError>> {
         let error = RpcError::new(METHOD_NOT_FOUND, format!("the client offers no `{method}`"));
         Box::pin(std::future::ready(Err(error)))
+    }
+
+    fn pulse(&self) -> Option<&Pulse> {
+        Some(&self.pulse)
     }
 }
 

@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::outgoing::{Logs, notification, subscription_params, subscription_result};
+use crate::front::outgoing::{Logs, notification, now, subscription_params, subscription_result};
 use crate::front::stdio::writer::Writer;
 use crate::model::caller::{Caller, ClientProfile};
-use crate::model::client::Client;
+use crate::model::client::{Client, Pulse};
 use crate::registry::Changes;
 use crate::runtime::CallContext;
 use crate::session::table::new_id;
@@ -293,6 +293,7 @@ impl Pipe {
             client: Arc::new(OfCall {
                 writer: Arc::clone(&self.writer),
                 logs,
+                pulse: Pulse::default(),
             }),
         };
         let reply = self.desk.answer(&method, params, context).await;
@@ -403,10 +404,14 @@ impl Drop for Answering {
 struct OfCall {
     writer: Arc<Writer>,
     logs: Logs,
+    pulse: Pulse,
 }
 
 impl Client for OfCall {
     fn notify(&self, method: &Method, params: &Params) {
+        if *method == Method::Progress {
+            self.pulse.beat(now());
+        }
         if let Some(message) = notification(self.logs, method, params) {
             self.writer.offer(message);
         }
@@ -419,5 +424,9 @@ impl Client for OfCall {
     ) -> futures::future::BoxFuture<'_, Result<Json, RpcError>> {
         let error = RpcError::new(METHOD_NOT_FOUND, format!("the client offers no `{method}`"));
         Box::pin(std::future::ready(Err(error)))
+    }
+
+    fn pulse(&self) -> Option<&Pulse> {
+        Some(&self.pulse)
     }
 }

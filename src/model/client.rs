@@ -1,5 +1,8 @@
 //! The way back from a call to the client that made it.
 
+use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
+
 use futures::future::BoxFuture;
 
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
@@ -13,8 +16,62 @@ pub trait Client: Send + Sync {
     /// is dropped and counted.
     fn notify(&self, method: &Method, params: &Params);
 
-    /// Asks the client: elicitation, sampling, roots. The answer is the result or the client's error.
+    /// Asks the client: elicitation, sampling, roots. The answer is the result or the client's error. A client that did
+    /// not offer this is not asked. Dropping the future takes the question back.
     fn ask(&self, method: Method, params: Params) -> BoxFuture<'_, Result<Json, RpcError>>;
+
+    /// What the call's deadline is moved by; `None` where nothing moves it.
+    fn pulse(&self) -> Option<&Pulse> {
+        None
+    }
+}
+
+/// Signs of life of one call: when it last got on, and whether it waits for its client.
+#[derive(Debug, Default)]
+pub struct Pulse(Mutex<Beats>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Beats {
+    last: Option<Instant>,
+    asking: usize,
+}
+
+/// A question while its answer is waited for. Dropping it ends that.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    pulse: &'a Pulse,
+    now: fn() -> Instant,
+}
+
+impl Pulse {
+    fn beats(&self) -> MutexGuard<'_, Beats> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+
+    /// The call got on: progress was reported, an answer came.
+    pub fn beat(&self, now: Instant) {
+        self.beats().last = Some(now);
+    }
+
+    /// The call waits for its client until the guard is dropped; that counts as a beat, at the time that `now` tells.
+    pub fn asking(&self, now: fn() -> Instant) -> Asking<'_> {
+        self.beats().asking += 1;
+        Asking { pulse: self, now }
+    }
+
+    /// When the last beat was, and whether the call waits for its client.
+    pub fn read(&self) -> (Option<Instant>, bool) {
+        let beats = *self.beats();
+        (beats.last, beats.asking > 0)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut beats = self.pulse.beats();
+        beats.asking -= 1;
+        beats.last = Some((self.now)());
+    }
 }
 
 /// A client that hears nothing and answers nothing: scripts over plain HTTP.
