@@ -14,14 +14,15 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::caller::ClientProfile;
+use crate::model::client::{Client, Hearer};
 use crate::model::drawer::Drawer;
 use crate::model::plugin_id::PluginId;
 use crate::session::outbox::Outbox;
 use crate::wire::level::LogLevel;
-use crate::wire::message::Id;
+use crate::wire::message::{Id, Params, write_notification};
+use crate::wire::method::Method;
 
 /// One session.
-#[derive(Debug)]
 pub struct Session {
     /// Unguessable, visible ASCII.
     pub id: Arc<str>,
@@ -32,6 +33,8 @@ pub struct Session {
     live: Mutex<Live>,
     /// Made when somebody first wants to know that the session ends.
     ended: OnceLock<CancellationToken>,
+    /// The way to the client outside of any call.
+    client: OnceLock<Arc<dyn Client>>,
 }
 
 #[derive(Debug)]
@@ -71,6 +74,7 @@ impl Session {
             profile,
             live: Mutex::new(live),
             ended: OnceLock::new(),
+            client: OnceLock::new(),
         })
     }
 
@@ -101,6 +105,16 @@ impl Session {
         if let Some(cancel) = self.live().in_flight.get(id) {
             cancel.cancel();
         }
+    }
+
+    /// Says how the client is reached outside of any call. The first way given is kept.
+    pub fn reach_by(&self, client: Arc<dyn Client>) {
+        drop(self.client.set(client));
+    }
+
+    /// The way to the client outside of any call, where there is one.
+    pub fn client(&self) -> Option<&Arc<dyn Client>> {
+        self.client.get()
     }
 
     /// Notes that the client was here.
@@ -170,6 +184,27 @@ impl Session {
         if let Some(stream) = live.stream.take() {
             stream.close();
         }
+    }
+}
+
+impl Hearer for Session {
+    fn hear(&self, method: &Method, params: &Params) {
+        if let Some(client) = self.client() {
+            return client.notify(method, params);
+        }
+        if let Some(stream) = self.stream() {
+            let mut text = Vec::with_capacity(256);
+            write_notification(&mut text, method, params);
+            stream.push(text.into());
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
     }
 }
 

@@ -37,6 +37,9 @@ pub struct ServerConfig {
     /// that are ready later.
     #[schemars(range(max = 3_600_000))]
     pub settle_ms: u64,
+    /// Tools, prompts or resources on one page of a list.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_list_page: usize,
     /// Connections open at one time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
@@ -67,6 +70,7 @@ impl Default for ServerConfig {
             body_timeout_ms: 10_000,
             write_timeout_ms: 30_000,
             settle_ms: 1_800,
+            max_list_page: 10_000,
             max_connections: 10_000,
             max_connections_per_ip: 4_096,
             max_header_bytes: 32_768,

@@ -2,15 +2,13 @@
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use serde_json::json;
 
 use crate::model::client::{Client, Pulse};
 use crate::session::outbox::Outbox;
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
-use crate::wire::message::{Id, Params, write_notification};
-use crate::wire::meta;
+use crate::wire::message::{Params, write_notification};
 use crate::wire::method::Method;
 
 /// Which log messages a client gets.
@@ -94,18 +92,6 @@ pub(crate) fn notification(logs: Logs, method: &Method, params: &Params) -> Opti
     let mut text = Vec::with_capacity(256);
     write_notification(&mut text, method, params);
     Some(text.into())
-}
-
-/// Params that every message of a subscription carries (MCP 2026-07-28, subscriptions).
-pub(crate) fn subscription_params(id: &Id) -> Params {
-    let mut params = Params::default();
-    params.meta.set(meta::SUBSCRIPTION_ID, id.json().clone());
-    params
-}
-
-/// The answer that ends a subscription.
-pub(crate) fn subscription_result(id: &Id) -> Json {
-    Json::of(&json!({ "resultType": "complete", "_meta": { meta::SUBSCRIPTION_ID: id.json() } }))
 }
 
 #[cfg(test)]

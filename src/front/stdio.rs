@@ -9,22 +9,24 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::outgoing::{Logs, notification, now, subscription_params, subscription_result};
+use crate::front::outgoing::{Logs, notification, now};
 use crate::front::stdio::writer::Writer;
+use crate::front::subscription::Subscription;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Pulse};
-use crate::registry::Changes;
+use crate::registry::Viewer;
+use crate::registry::changes::Changes;
+use crate::registry::pool::Who;
 use crate::runtime::CallContext;
 use crate::session::table::new_id;
 use crate::session::{InFlight, Session};
 use crate::wire::error::{
-    INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError,
+    INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError,
 };
 use crate::wire::json::Json;
 use crate::wire::line::{LineDecoder, LineError};
@@ -161,13 +163,13 @@ impl Pipe {
     async fn message(self: &Arc<Self>, message: Result<Message, Reject>) {
         match message {
             Ok(Message::Request(request)) => self.request(request).await,
-            Ok(Message::Notification(notification)) => self.told(&notification),
+            Ok(Message::Notification(notification)) => self.told(notification),
             Ok(Message::Response(_)) => tracing::debug!("Dropped an answer to nothing"),
             Err(reject) => self.reject(&reject).await,
         }
     }
 
-    fn told(&self, notification: &Notification) {
+    fn told(&self, notification: Notification) {
         if notification.method == Method::Cancelled
             && let Some(id) = notification
                 .params
@@ -176,6 +178,9 @@ impl Pipe {
                 .and_then(Id::of)
         {
             self.process.cancel(&id);
+        }
+        if let Some(session) = self.session.get() {
+            self.desk.told(session, notification);
         }
     }
 
@@ -194,6 +199,12 @@ impl Pipe {
         let known = if modern || request.method == Method::Discover {
             Desk::modern_profile(&request.params, |_| Ok(()))
                 .map(|profile| (Arc::new(profile), None))
+                .inspect(|(profile, _)| {
+                    self.desk.registry().meet(&Who {
+                        profile: Arc::clone(profile),
+                        session: None,
+                    });
+                })
         } else {
             self.legacy(&request.method)
         };
@@ -240,7 +251,7 @@ impl Pipe {
     }
 
     async fn initialize(self: &Arc<Self>, request: &Request) {
-        match self.desk.initialize(&request.params) {
+        match self.desk.initialize(&request.params, &self.caller).await {
             Err(error) => self.refuse(Some(&request.id), &error).await,
             Ok((profile, result)) => {
                 let session = Session::new(
@@ -248,6 +259,14 @@ impl Pipe {
                     Arc::clone(&self.caller.principal),
                     Arc::new(profile),
                 );
+                let viewer = Viewer {
+                    caller: Arc::clone(&self.caller),
+                    who: Who {
+                        profile: Arc::clone(&session.profile),
+                        session: Some(Arc::clone(&session)),
+                    },
+                };
+                self.desk.registry().meet(&viewer.who);
                 if self.session.set(session).is_err() {
                     let error = RpcError::new(
                         INVALID_REQUEST,
@@ -255,7 +274,7 @@ impl Pipe {
                     );
                     return self.refuse(Some(&request.id), &error).await;
                 }
-                let changes = self.desk.registry().changes();
+                let changes = self.desk.registry().changes(viewer);
                 self.result(&request.id, &result).await;
                 // Nothing stands before the answer that opens the session.
                 self.tell_changes(changes);
@@ -272,7 +291,7 @@ impl Pipe {
     ) {
         let Request { id, method, params } = request;
         if method == Method::Listen && profile.era() == Era::Modern {
-            return self.listen(&id, &params, &in_flight).await;
+            return self.listen(&id, &params, profile, &in_flight).await;
         }
         let logs = match &session {
             Some(session) => Desk::session_logs(session),
@@ -309,38 +328,26 @@ impl Pipe {
     }
 
     /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
-    async fn listen(&self, id: &Id, params: &Params, in_flight: &InFlight) {
-        let filter = params
-            .members
-            .get("notifications")
-            .and_then(|filter| filter.parse::<Map<String, Value>>().ok());
-        let Some(filter) = filter else {
-            let error = RpcError::new(
-                INVALID_PARAMS,
-                "Invalid params: `/params/notifications` must be an object",
-            );
-            return self.refuse(Some(id), &error).await;
+    async fn listen(
+        &self,
+        id: &Id,
+        params: &Params,
+        profile: Arc<ClientProfile>,
+        in_flight: &InFlight,
+    ) {
+        let opened = Subscription::open(&self.desk, id.clone(), params, &self.caller, profile);
+        let mut subscription = match opened.await {
+            Ok(subscription) => subscription,
+            Err(error) => return self.refuse(Some(id), &error).await,
         };
-        let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
-        let about = subscription_params(id);
-        let mut acknowledged = about.clone();
-        let granted = if tools {
-            json!({ "toolsListChanged": true })
-        } else {
-            json!({})
-        };
-        acknowledged
-            .members
-            .set("notifications", Json::of(&granted));
-        self.notify(&Method::ListenAcknowledged, &acknowledged);
-        let mut changes = self.desk.registry().changes();
         loop {
             tokio::select! {
+                biased;
                 () = in_flight.cancel.cancelled() => return,
+                message = subscription.next() => self.writer.offer(message),
                 () = self.stopping.cancelled() => {
-                    return self.result(id, subscription_result(id).bytes()).await;
+                    return self.result(id, subscription.result().bytes()).await;
                 }
-                () = changes.next(), if tools => self.notify(&Method::ToolsListChanged, &about),
             }
         }
     }
@@ -348,15 +355,19 @@ impl Pipe {
     /// Tells a legacy client of changes for as long as it is there.
     fn tell_changes(self: &Arc<Self>, mut changes: Changes) {
         let pipe = Arc::clone(self);
-        self.desk.supervisor.spawn("stdio changes", |stop| async move {
-            loop {
-                tokio::select! {
-                    () = changes.next() => pipe.notify(&Method::ToolsListChanged, &Params::default()),
-                    () = pipe.process.ended().cancelled() => return,
-                    () = stop.cancelled() => return,
+        self.desk
+            .supervisor
+            .spawn("stdio changes", |stop| async move {
+                loop {
+                    tokio::select! {
+                        topics = changes.next() => topics
+                            .into_iter()
+                            .for_each(|topic| pipe.notify(&topic.changed(), &Params::default())),
+                        () = pipe.process.ended().cancelled() => return,
+                        () = stop.cancelled() => return,
+                    }
                 }
-            }
-        });
+            });
     }
 
     fn notify(&self, method: &Method, params: &Params) {

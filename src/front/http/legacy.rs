@@ -17,7 +17,9 @@ use crate::front::http::stream::{Answered, event, events, one_stream};
 use crate::front::http::{Active, HttpFront};
 use crate::front::outgoing::{Logs, Outgoing};
 use crate::model::caller::Caller;
-use crate::registry::Changes;
+use crate::registry::Viewer;
+use crate::registry::changes::Changes;
+use crate::registry::pool::Who;
 use crate::runtime::CallContext;
 use crate::session::outbox::Outbox;
 use crate::session::{InFlight, Session};
@@ -54,7 +56,7 @@ impl HttpFront {
         if let Message::Request(request) = &message
             && request.method == Method::Initialize
         {
-            return self.open_session(request, caller);
+            return self.open_session(request, caller).await;
         }
         let id = match &message {
             Message::Request(request) => Some(&request.id),
@@ -70,6 +72,7 @@ impl HttpFront {
             }
             Message::Notification(notification) => {
                 heard(&session, &notification);
+                self.desk.told(&session, notification);
                 accepted()
             }
             // Nothing was asked, so it answers nothing; a client must not be told off for being late.
@@ -77,8 +80,9 @@ impl HttpFront {
         }
     }
 
-    fn open_session(&self, request: &Request, caller: &Caller) -> Response<Body> {
-        let (profile, result) = match self.desk.initialize(&request.params) {
+    async fn open_session(&self, request: &Request, caller: &Caller) -> Response<Body> {
+        let opened = self.desk.initialize(&request.params, caller).await;
+        let (profile, result) = match opened {
             Ok(opened) => opened,
             Err(error) => return error_response(StatusCode::OK, Some(&request.id), &error),
         };
@@ -233,7 +237,10 @@ impl HttpFront {
         let mut out = Vec::new();
         match message {
             Err(reject) => write_error(&mut out, reject.id.as_ref(), &reject.error),
-            Ok(Message::Notification(notification)) => heard(session, &notification),
+            Ok(Message::Notification(notification)) => {
+                heard(session, &notification);
+                self.desk.told(session, notification);
+            }
             Ok(Message::Response(_)) => {}
             Ok(Message::Request(Request { id, method, params })) => {
                 let Some(in_flight) = session.begin(&id) else {
@@ -260,7 +267,7 @@ impl HttpFront {
     pub(super) fn legacy_get(
         self: &Arc<Self>,
         headers: &HeaderMap,
-        caller: &Caller,
+        caller: &Arc<Caller>,
     ) -> Response<Body> {
         let accepts = headers
             .get_all(http::header::ACCEPT)
@@ -285,10 +292,17 @@ impl HttpFront {
         if self.is_draining() {
             return busy("the gateway is stopping");
         }
+        let viewer = Viewer {
+            caller: Arc::clone(caller),
+            who: Who {
+                profile: Arc::clone(&session.profile),
+                session: Some(Arc::clone(&session)),
+            },
+        };
         let begin = Standalone {
             outbox: session.open_stream(),
             session,
-            changes: self.desk.registry().changes(),
+            changes: self.desk.registry().changes(viewer),
             ended: self.draining.clone(),
         };
         events(stream(unfold(begin, Standalone::step)))
@@ -375,10 +389,14 @@ impl Standalone {
     async fn step(mut self) -> Option<(Bytes, Self)> {
         let message = tokio::select! {
             message = self.outbox.next() => event(&message?),
-            () = self.changes.next() => {
-                let mut out = Vec::new();
-                write_notification(&mut out, &Method::ToolsListChanged, &Params::default());
-                event(&out)
+            topics = self.changes.next() => {
+                let mut events = Vec::new();
+                for topic in topics {
+                    let mut out = Vec::new();
+                    write_notification(&mut out, &topic.changed(), &Params::default());
+                    events.extend_from_slice(&event(&out));
+                }
+                events.into()
             }
             () = self.ended.cancelled() => return None,
             () = tokio::time::sleep(KEEP_ALIVE) => comment(),

@@ -14,9 +14,9 @@ use crate::front::http::{Active, HttpFront};
 use crate::front::outgoing::{Logs, Outgoing};
 use crate::model::caller::Caller;
 use crate::runtime::CallContext;
-use crate::wire::error::{HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError};
+use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
-use crate::wire::message::{Id, Params, Request};
+use crate::wire::message::{Params, Request};
 use crate::wire::method::Method;
 
 impl HttpFront {
@@ -38,7 +38,8 @@ impl HttpFront {
             Err(error) => return error_response(StatusCode::BAD_REQUEST, Some(&id), &error),
         };
         if method == Method::Listen {
-            return self.listen(id, &params, active);
+            drop(active);
+            return self.listen(id, &params, &caller, profile).await;
         }
         let logs = Desk::modern_logs(&params);
         let outgoing = Arc::new(Outgoing::new(logs));
@@ -105,15 +106,6 @@ fn status(error: &RpcError) -> StatusCode {
         _ if error.is_modern() => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     }
-}
-
-/// The error for a listen request without a filter.
-pub(super) fn no_filter(id: &Id) -> Response<Body> {
-    let error = RpcError::new(
-        INVALID_PARAMS,
-        "Invalid params: `/params/notifications` must be an object",
-    );
-    error_response(StatusCode::OK, Some(id), &error)
 }
 
 /// A JSON answer with the right type.
