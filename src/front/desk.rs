@@ -18,7 +18,8 @@ use crate::registry::{Registry, Viewer};
 use crate::runtime::CallContext;
 use crate::session::Session;
 use crate::wire::error::{
-    INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UNSUPPORTED_PROTOCOL_VERSION,
+    INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CLIENT_CAPABILITY, RpcError,
+    UNSUPPORTED_PROTOCOL_VERSION,
 };
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
@@ -234,10 +235,16 @@ impl Desk {
     /// Carries a request to the plugin it is for.
     async fn forward(&self, method: &Method, params: Params, context: CallContext) -> Reply {
         let era = context.era();
-        let subject = match Subject::of(method, &params) {
+        let subject = match Subject::of(method, &params, era) {
             Ok(subject) => subject,
             Err(error) => return Reply::Error(error),
         };
+        if let Some(extension) = subject.extension()
+            && era == Era::Modern
+            && !context.profile.declares(extension)
+        {
+            return Reply::Error(undeclared(extension));
+        }
         let called = self
             .dispatcher
             .request(method.clone(), &subject, params, context);
@@ -251,7 +258,7 @@ impl Desk {
 
     async fn subscribe(&self, method: &Method, params: &Params, context: CallContext) -> Reply {
         let era = context.era();
-        let subject = match Subject::of(method, params) {
+        let subject = match Subject::of(method, params, era) {
             Ok(subject) => subject,
             Err(error) => return Reply::Error(error),
         };
@@ -299,6 +306,14 @@ impl Desk {
             method => tracing::debug!("Dropped a `{method}` of a client"),
         }
     }
+}
+
+/// The error for a request that needs an extension which its client did not declare (MCP 2026-07-28, extensions).
+fn undeclared(extension: &str) -> RpcError {
+    let message =
+        format!("This request needs the extension `{extension}` among the client's capabilities");
+    let data = json!({ "requiredCapabilities": { "extensions": { extension: {} } } });
+    RpcError::new(MISSING_CLIENT_CAPABILITY, message).with_data(&data)
 }
 
 /// The error for a revision that is not served.

@@ -63,6 +63,13 @@ impl ClientProfile {
         self.revision.era()
     }
 
+    /// Whether it declares the extension `name`.
+    pub fn declares(&self, name: &str) -> bool {
+        let known = Members::of(&self.capabilities);
+        let extensions = known.and_then(|known| Members::of(known.get("extensions")?));
+        extensions.is_some_and(|extensions| extensions.get(name).is_some())
+    }
+
     /// Its capabilities as a server of `era` is told them: without the tasks of the other era, which cannot be carried
     /// over. Within an era they are as the client sent them.
     pub fn told_to(&self, era: Era) -> Json {
