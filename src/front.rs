@@ -17,3 +17,5 @@ mod rest;
 pub mod stdio;
 
 mod outgoing;
+
+mod session_client;

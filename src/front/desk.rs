@@ -20,7 +20,7 @@ use crate::wire::error::{
 };
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
-use crate::wire::message::Params;
+use crate::wire::message::{Notification, Params};
 use crate::wire::meta;
 use crate::wire::method::Method;
 use crate::wire::revision::{Era, Revision};
@@ -176,6 +176,17 @@ impl Desk {
                 format!("Method not found: {method}"),
             )),
         }
+    }
+
+    /// Takes note of what a legacy client tells, apart from what it cancels.
+    pub(crate) fn told(
+        &self,
+        session: &Arc<Session>,
+        caller: &Arc<Caller>,
+        notification: Notification,
+    ) {
+        let _ = (session, caller);
+        tracing::debug!(method = %notification.method, "A client told something");
     }
 
     async fn list(&self, params: &Params, caller: &Caller, era: Era) -> Reply {

@@ -157,10 +157,9 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
                 caller.client.notify(&method, &params);
                 true
             }
-            None => match lines.session().and_then(|session| session.stream()) {
-                Some(stream) => stream.push(notification_text(&method, &params)),
-                None => false,
-            },
+            None => lines
+                .session()
+                .is_some_and(|session| session.tell(&method, &params)),
         },
         Method::ToolsListChanged => {
             lines.changed.notify_one();
@@ -171,12 +170,6 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
     if !delivered {
         lines.counts.strays.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-fn notification_text(method: &Method, params: &crate::wire::message::Params) -> Bytes {
-    let mut text = Vec::with_capacity(256);
-    crate::wire::message::write_notification(&mut text, method, params);
-    text.into()
 }
 
 fn asked(lines: &Arc<Lines>, request: Request) {

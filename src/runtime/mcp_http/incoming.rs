@@ -8,7 +8,7 @@ use crate::model::client::Client;
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
-use crate::wire::message::{Notification, Request, write_error, write_notification, write_result};
+use crate::wire::message::{Notification, Request, write_error, write_result};
 use crate::wire::method::Method;
 
 /// The client behind a request.
@@ -86,11 +86,8 @@ impl HttpLink {
             Method::LogMessage => match caller.cloned().or_else(|| self.addressee()) {
                 Some(caller) => caller.client.notify(&method, &params),
                 None => {
-                    let session = self.host.session.as_ref();
-                    if let Some(stream) = session.and_then(|session| session.stream()) {
-                        let mut text = Vec::with_capacity(256);
-                        write_notification(&mut text, &method, &params);
-                        stream.push(text.into());
+                    if let Some(session) = &self.host.session {
+                        session.tell(&method, &params);
                     }
                 }
             },
