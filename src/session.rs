@@ -197,8 +197,9 @@ impl Session {
 
     /// Whether nothing of it is in use.
     pub fn is_idle(&self) -> bool {
-        let is_read = |streams: &Box<Streams>| streams.standalone_is_read();
-        self.live().in_flight.is_empty() && !self.streams.get().is_some_and(is_read)
+        let streams = self.streams.get();
+        let is_read = streams.is_some_and(|streams| streams.standalone_is_read());
+        !is_read && self.live().in_flight.is_empty()
     }
 
     /// Since when it has not been used, and since when it exists.

@@ -221,9 +221,14 @@ impl HttpFront {
 
     /// Counts a call in, unless the gateway is about to stop.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Active> {
-        self.active.fetch_add(1, Ordering::AcqRel);
-        let active = Active(Arc::clone(self));
+        let active = self.enter_anyway();
         (!self.is_draining()).then_some(active)
+    }
+
+    /// Counts in what belongs to a call that runs.
+    pub(super) fn enter_anyway(self: &Arc<Self>) -> Active {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        Active(Arc::clone(self))
     }
 }
 

@@ -32,6 +32,16 @@ pub struct Question {
     pub answer: oneshot::Receiver<Outcome>,
 }
 
+impl Questions {
+    fn take(&mut self, id: u64) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        if self.open.is_empty() {
+            self.open.shrink_to_fit();
+        }
+        Some(open)
+    }
+}
+
 impl Session {
     /// Opens a question of the call `call`. `None` when [`MAX_OPEN`] are open.
     pub fn question(&self, call: u64) -> Option<Question> {
@@ -56,8 +66,11 @@ impl Session {
         let id = response.id.as_ref().and_then(Id::as_number);
         let mut live = self.live();
         live.last_used = std::time::Instant::now();
-        let open = live.questions.as_mut().map(|questions| &mut questions.open);
-        let Some(question) = id.zip(open).and_then(|(id, open)| open.remove(&id)) else {
+        let questions = live.questions.as_mut();
+        let Some(question) = id
+            .zip(questions)
+            .and_then(|(id, questions)| questions.take(id))
+        else {
             return false;
         };
         drop(live);
@@ -67,8 +80,8 @@ impl Session {
     /// Forgets a question; `false` when it was not open any more.
     pub fn forget(&self, id: u64) -> bool {
         let mut live = self.live();
-        let open = live.questions.as_mut().map(|questions| &mut questions.open);
-        open.is_some_and(|open| open.remove(&id).is_some())
+        let questions = live.questions.as_mut();
+        questions.is_some_and(|questions| questions.take(id).is_some())
     }
 
     /// Forgets the questions of a call; says which those were.

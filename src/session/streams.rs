@@ -60,7 +60,8 @@ pub struct Streams {
 #[derive(Debug, Default)]
 struct State {
     last: u64,
-    streams: BTreeMap<u64, Stream>,
+    /// Boxed, because the map takes room for many at once and mostly has one.
+    streams: BTreeMap<u64, Box<Stream>>,
     dropped: u64,
 }
 
@@ -117,7 +118,7 @@ impl Streams {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.streams.insert(number, Stream::default());
+        state.streams.insert(number, Box::default());
         number
     }
 
@@ -232,6 +233,9 @@ impl Streams {
             while stream.events.front().is_some_and(is_old) && stream.can_spare() {
                 lost += u64::from(stream.forget_oldest());
             }
+            if stream.events.is_empty() {
+                stream.events = VecDeque::new();
+            }
         }
         state.dropped += lost;
         state.tidy();
@@ -267,7 +271,7 @@ impl State {
     }
 
     fn exceeds(&self, replay: &Replay) -> bool {
-        let kept = self.streams.values().map(Stream::kept);
+        let kept = self.streams.values().map(|stream| stream.kept());
         let (messages, bytes) = kept.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         messages > replay.messages || (bytes > replay.bytes && messages > 1)
     }

@@ -292,6 +292,30 @@ async fn the_end_of_a_session_ends_its_questions() {
     gateway.finish().await;
 }
 
+#[tokio::test]
+async fn a_gateway_that_stops_still_takes_the_answers_that_its_calls_wait_for() {
+    let gateway = asking().await;
+    let session = LegacySession::open_able(&gateway, "2025-11-25").await;
+    let mut connection = gateway.connect().await;
+    let call = session.call(1, "ask__ask", question("roots/list", json!({})));
+    connection.begin(&call).await;
+    let asked = event(&mut connection).await;
+    let answering = async {
+        until("the gateway is about to stop", || {
+            gateway.front.is_draining()
+        })
+        .await;
+        let refused = gateway.send(&session.request(2, "ping", json!({}))).await;
+        assert_eq!(refused.status, 503);
+        let answer = session.answer(&asked["id"], json!({ "roots": [] }));
+        assert_eq!(gateway.send(&answer).await.status, 202);
+        event(&mut connection).await
+    };
+    let (left, answer) = tokio::join!(gateway.front.drain(), answering);
+    assert_eq!((left, text(&answer)), (0, r#"{"roots":[]}"#));
+    gateway.finish().await;
+}
+
 /// The time of a call does not run while its client thinks, up to a bound that nothing moves.
 #[tokio::test(start_paused = true)]
 async fn the_deadline_stands_still_while_the_client_is_asked() {

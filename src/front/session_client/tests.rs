@@ -1,3 +1,5 @@
+//! What a client is asked, and how that ends.
+
 use std::sync::Mutex;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What streams keep, for whom, and what they drop.
+
 use std::task::Poll;
 
 use super::*;
