@@ -19,3 +19,5 @@ pub mod stdio;
 mod outgoing;
 
 mod subscription;
+
+mod session_client;

@@ -117,6 +117,13 @@ fn check_sessions(sessions: &SessionsConfig, report: &mut Report<'_>) {
     ] {
         in_range(report, &path(["server", "sessions", key]), value, 1, high);
     }
+    for (key, value, high) in [
+        ("replay_messages", sessions.replay_messages as u64, 10_000),
+        ("replay_bytes", sessions.replay_bytes as u64, 1_073_741_824),
+        ("replay_ms", sessions.replay_ms, 86_400_000),
+    ] {
+        in_range(report, &path(["server", "sessions", key]), value, 0, high);
+    }
 }
 
 fn check_names(server: &ServerConfig, report: &mut Report<'_>) {

@@ -97,6 +97,16 @@ pub struct SessionsConfig {
     /// Milliseconds after which a session ends, used or not.
     #[schemars(range(min = 1, max = 2_592_000_000_u64))]
     pub total_ms: u64,
+    /// Messages that one session keeps for a client that lost its connection and comes back with `Last-Event-ID`; 0
+    /// keeps none.
+    #[schemars(range(max = 10_000))]
+    pub replay_messages: usize,
+    /// Bytes of these messages, unless a single one is larger.
+    #[schemars(range(max = 1_073_741_824))]
+    pub replay_bytes: usize,
+    /// Milliseconds for which they are kept.
+    #[schemars(range(max = 86_400_000))]
+    pub replay_ms: u64,
 }
 
 impl Default for SessionsConfig {
@@ -106,6 +116,9 @@ impl Default for SessionsConfig {
             max_per_principal: 2_500,
             idle_ms: 300_000,
             total_ms: 86_400_000,
+            replay_messages: 256,
+            replay_bytes: 1_048_576,
+            replay_ms: 60_000,
         }
     }
 }

@@ -40,6 +40,7 @@ use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::guard::{Guard, Origin, only};
 use crate::model::caller::Caller;
+use crate::session::streams::Replay;
 use crate::session::table::{Bounds, Sessions};
 use crate::wire::header::MCP_PARAM_PREFIX;
 
@@ -98,6 +99,11 @@ impl HttpFront {
             },
             idle: Duration::from_millis(sessions.idle_ms),
             total: Duration::from_millis(sessions.total_ms),
+            replay: Replay {
+                messages: sessions.replay_messages,
+                bytes: sessions.replay_bytes,
+                keep: Duration::from_millis(sessions.replay_ms),
+            },
         };
         Arc::new_cyclic(|front| Self {
             routes: routes::table(front.clone()),
@@ -215,9 +221,14 @@ impl HttpFront {
 
     /// Counts a call in, unless the gateway is about to stop.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Active> {
-        self.active.fetch_add(1, Ordering::AcqRel);
-        let active = Active(Arc::clone(self));
+        let active = self.enter_anyway();
         (!self.is_draining()).then_some(active)
+    }
+
+    /// Counts in what belongs to a call that runs.
+    pub(super) fn enter_anyway(self: &Arc<Self>) -> Active {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        Active(Arc::clone(self))
     }
 }
 

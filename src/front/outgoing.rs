@@ -28,13 +28,7 @@ impl Logs {
         match self {
             Self::None => false,
             Self::All => true,
-            Self::From(least) => {
-                let level = params
-                    .members
-                    .string("level")
-                    .and_then(|name| LogLevel::of(&name));
-                level.is_none_or(|level| level >= least)
-            }
+            Self::From(least) => least.lets(params),
         }
     }
 }

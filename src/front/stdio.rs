@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
 use crate::front::outgoing::{Logs, notification, now};
+use crate::front::session_client::{AtEnd, SessionClient, Way};
 use crate::front::stdio::writer::Writer;
 use crate::front::subscription::Subscription;
 use crate::model::caller::{Caller, ClientProfile};
@@ -164,23 +165,26 @@ impl Pipe {
         match message {
             Ok(Message::Request(request)) => self.request(request).await,
             Ok(Message::Notification(notification)) => self.told(notification),
-            Ok(Message::Response(_)) => tracing::debug!("Dropped an answer to nothing"),
+            Ok(Message::Response(response)) => {
+                let session = self.session.get();
+                if !session.is_some_and(|session| session.answered(response)) {
+                    tracing::debug!("Dropped an answer to nothing");
+                }
+            }
             Err(reject) => self.reject(&reject).await,
         }
     }
 
     fn told(&self, notification: Notification) {
-        if notification.method == Method::Cancelled
-            && let Some(id) = notification
-                .params
-                .members
-                .get("requestId")
-                .and_then(Id::of)
-        {
-            self.process.cancel(&id);
+        if notification.method != Method::Cancelled {
+            if let Some(session) = self.session.get() {
+                self.desk.told(session, notification);
+            }
+            return;
         }
-        if let Some(session) = self.session.get() {
-            self.desk.told(session, notification);
+        let id = notification.params.members.get("requestId");
+        if let Some(id) = id.and_then(Id::of) {
+            self.process.cancel(&id);
         }
     }
 
@@ -259,14 +263,12 @@ impl Pipe {
                     Arc::clone(&self.caller.principal),
                     Arc::new(profile),
                 );
-                let viewer = Viewer {
-                    caller: Arc::clone(&self.caller),
-                    who: Who {
-                        profile: Arc::clone(&session.profile),
-                        session: Some(Arc::clone(&session)),
-                    },
-                };
+                let viewer = Viewer::of_session(&self.caller, &session);
                 self.desk.registry().meet(&viewer.who);
+                let writer = Arc::clone(&self.writer);
+                session.reach_by(move |message| writer.offer(message));
+                let writer = Arc::clone(&self.writer);
+                session.ask_by(move |session| SessionClient::outside(session, Arc::clone(&writer)));
                 if self.session.set(session).is_err() {
                     let error = RpcError::new(
                         INVALID_REQUEST,
@@ -301,23 +303,21 @@ impl Pipe {
             Logs::From(level) => Some(level),
             Logs::None | Logs::All => None,
         };
+        let call = self.desk.dispatcher.next_call();
+        let (client, at_end) = self.client(call, session.as_ref(), logs);
         let context = CallContext {
-            id: self.desk.dispatcher.next_call(),
+            id: call,
             caller: Arc::clone(&self.caller),
             profile,
             session,
             log_level,
             timeout: None,
             cancel: in_flight.cancel.clone(),
-            client: Arc::new(OfCall {
-                writer: Arc::clone(&self.writer),
-                logs,
-                pulse: Pulse::default(),
-            }),
+            client,
         };
         let reply = self.desk.answer(&method, params, context).await;
         let cancelled = in_flight.cancel.is_cancelled();
-        drop(in_flight);
+        drop((at_end, in_flight));
         match reply {
             // What was cancelled gets no answer (MCP, cancellation).
             _ if cancelled => {}
@@ -325,6 +325,28 @@ impl Pipe {
             Reply::Result(result) => self.result(&id, &result).await,
             Reply::Error(error) => self.refuse(Some(&id), &error).await,
         }
+    }
+
+    /// The way back to the client of a call, and what ends it.
+    fn client(
+        &self,
+        call: u64,
+        session: Option<&Arc<Session>>,
+        logs: Logs,
+    ) -> (Arc<dyn Client>, Option<AtEnd<Arc<Writer>>>) {
+        let writer = Arc::clone(&self.writer);
+        let Some(session) = session else {
+            let pulse = Pulse::default();
+            let client = OfCall {
+                writer,
+                logs,
+                pulse,
+            };
+            return (Arc::new(client), None);
+        };
+        let client = SessionClient::new(session, call, logs, writer);
+        let at_end = client.at_end();
+        (client, Some(at_end))
     }
 
     /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
@@ -411,7 +433,18 @@ impl Drop for Answering {
     }
 }
 
-/// The way back to the client of one call.
+impl Way for Arc<Writer> {
+    fn offer(&self, message: Bytes) {
+        Writer::offer(self, message);
+    }
+
+    async fn send(&self, message: Bytes) -> bool {
+        Writer::send(self, message).await;
+        true
+    }
+}
+
+/// The way back to the modern client of one call.
 struct OfCall {
     writer: Arc<Writer>,
     logs: Logs,

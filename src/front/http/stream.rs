@@ -67,17 +67,22 @@ impl Answered {
         }
     }
 
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         self.head.is_empty()
     }
 
-    fn event(mut self) -> Option<Bytes> {
+    /// The message in one piece, if one is owed.
+    pub(super) fn message(mut self) -> Option<Bytes> {
         if self.is_nothing() {
             return None;
         }
         self.head.extend_from_slice(&self.result);
         self.head.extend_from_slice(self.tail);
-        Some(event(&self.head))
+        Some(self.head.into())
+    }
+
+    fn event(self) -> Option<Bytes> {
+        self.message().map(|message| event(&message))
     }
 }
 
