@@ -25,6 +25,14 @@ pub(crate) enum Logs {
 }
 
 impl Logs {
+    /// The level that was named, if one was.
+    pub(crate) fn level(self) -> Option<LogLevel> {
+        match self {
+            Self::From(level) => Some(level),
+            Self::None | Self::All => None,
+        }
+    }
+
     /// Whether a message of these params goes through.
     fn lets(self, params: &Params) -> bool {
         match self {

@@ -3,6 +3,8 @@
 //! Standard output belongs to the protocol. The end of the input ends everything: calls are cancelled, the gateway
 //! stops.
 
+mod modern;
+
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
 use crate::front::outgoing::{Logs, notification, now, subscription_params, subscription_result};
+use crate::front::rounds::Rounds;
 use crate::front::stdio::writer::Writer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Pulse};
@@ -50,6 +53,8 @@ struct Pipe {
     desk: Arc<Desk>,
     caller: Arc<Caller>,
     writer: Arc<Writer>,
+    /// The calls that wait for its client.
+    rounds: Arc<Rounds>,
     /// How many requests are being answered.
     answering: watch::Sender<usize>,
     /// Cancelled when the gateway is told to stop while the client is still there.
@@ -78,6 +83,7 @@ pub async fn serve<R, W>(
         Arc::new(ClientProfile::bare()),
     );
     let pipe = Arc::new(Pipe {
+        rounds: desk.rounds.alike(),
         desk,
         caller,
         writer,
@@ -91,6 +97,7 @@ pub async fn serve<R, W>(
         () = stop.cancelled() => pipe.say_goodbye().await,
         () = pipe.writer.broken() => {}
     }
+    pipe.rounds.close();
     pipe.process.end();
     if let Some(session) = pipe.session.get() {
         session.end();
@@ -125,6 +132,7 @@ impl Pipe {
     /// Ends what runs, each with an answer.
     async fn say_goodbye(&self) {
         self.stopping.cancel();
+        self.rounds.close();
         self.desk.dispatcher.close();
         let mut answering = self.answering.subscribe();
         let quiet = answering.wait_for(|count| *count == 0);
@@ -212,7 +220,8 @@ impl Pipe {
         let answering = Answering::begin(self);
         self.desk.supervisor.spawn_request(async move {
             let pipe = Arc::clone(&answering.0);
-            pipe.answer(request, profile, session, in_flight).await;
+            pipe.answer(request, (profile, session), in_flight, answering)
+                .await;
         });
     }
 
@@ -266,28 +275,29 @@ impl Pipe {
     async fn answer(
         self: Arc<Self>,
         request: Request,
-        profile: Arc<ClientProfile>,
-        session: Option<Arc<Session>>,
+        (profile, session): (Arc<ClientProfile>, Option<Arc<Session>>),
         in_flight: InFlight,
+        answering: Answering,
     ) {
         let Request { id, method, params } = request;
         if method == Method::Listen && profile.era() == Era::Modern {
             return self.listen(&id, &params, &in_flight).await;
         }
+        if profile.era() == Era::Modern {
+            return self
+                .modern((id, method, params), profile, in_flight, answering)
+                .await;
+        }
         let logs = match &session {
             Some(session) => Desk::session_logs(session),
-            None => Desk::modern_logs(&params),
-        };
-        let log_level = match logs {
-            Logs::From(level) => Some(level),
-            Logs::None | Logs::All => None,
+            None => Logs::None,
         };
         let context = CallContext {
             id: self.desk.dispatcher.next_call(),
             caller: Arc::clone(&self.caller),
             profile,
             session,
-            log_level,
+            log_level: logs.level(),
             timeout: None,
             cancel: in_flight.cancel.clone(),
             client: Arc::new(OfCall {
@@ -297,14 +307,19 @@ impl Pipe {
             }),
         };
         let reply = self.desk.answer(&method, params, context).await;
+        self.end(&id, in_flight, reply).await;
+    }
+
+    /// Answers a request. What was cancelled gets no answer (MCP, cancellation).
+    async fn end(&self, id: &Id, in_flight: InFlight, reply: Reply) {
         let cancelled = in_flight.cancel.is_cancelled();
         drop(in_flight);
         match reply {
-            // What was cancelled gets no answer (MCP, cancellation).
             _ if cancelled => {}
             Reply::Nothing => {}
-            Reply::Result(result) => self.result(&id, &result).await,
-            Reply::Error(error) => self.refuse(Some(&id), &error).await,
+            Reply::Result(result) => self.result(id, &result).await,
+            Reply::Asks(result) => self.result(id, result.bytes()).await,
+            Reply::Error(error) => self.refuse(Some(id), &error).await,
         }
     }
 

@@ -249,7 +249,7 @@ impl HttpFront {
                         out.push(b'}');
                     }
                     Reply::Error(error) => write_error(&mut out, Some(&id), &error),
-                    Reply::Nothing => {}
+                    Reply::Asks(_) | Reply::Nothing => {}
                 }
             }
         }

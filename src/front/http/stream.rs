@@ -31,6 +31,7 @@ impl Answered {
     /// The message that answers the request `id` with a reply; `status` says what an error is told with.
     pub(super) fn of(id: &Id, reply: Reply, status: impl FnOnce(&RpcError) -> StatusCode) -> Self {
         match reply {
+            Reply::Asks(result) => Self::of(id, Reply::Result(result.bytes().clone()), status),
             Reply::Result(result) => {
                 let mut head = Body::head_for(&result);
                 write_result_head(&mut head, id);
@@ -67,11 +68,11 @@ impl Answered {
         }
     }
 
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         self.head.is_empty()
     }
 
-    fn event(mut self) -> Option<Bytes> {
+    pub(super) fn event(mut self) -> Option<Bytes> {
         if self.is_nothing() {
             return None;
         }
