@@ -20,6 +20,7 @@ mod openapi;
 mod overload;
 mod pipe;
 mod rest;
+mod rounds;
 mod runtimes;
 mod sessions;
 mod smoke;

@@ -167,9 +167,10 @@ impl Dialogue {
         };
         let mut work = pin!(work);
         tokio::select! {
+            // Who asked is told when a call is given up, but what it makes of that is not the call's answer.
             biased;
-            reply = &mut work => driven.reply = reply,
             () = self.given_up() => {}
+            reply = &mut work => driven.reply = reply,
         }
         drop(driven);
         // A client that was asked in vain has still to come for the answer.
