@@ -141,7 +141,7 @@ impl Rounds {
     pub(crate) fn receive(
         &self,
         caller: &Arc<Caller>,
-        profile: &Arc<ClientProfile>,
+        profile: &ClientProfile,
         method: &Method,
         params: &mut Params,
     ) -> Result<Option<Round>, RpcError> {
@@ -168,8 +168,7 @@ impl Rounds {
                 let responses = responses(params)?;
                 let wanted = wanted(params);
                 let parked = self.table().waiting.get(&id).and_then(Weak::upgrade);
-                let next = parked
-                    .and_then(|call| call.resume(round, Arc::clone(profile), wanted, &responses));
+                let next = parked.and_then(|call| call.resume(round, profile, wanted, &responses));
                 match next {
                     Some(next) => Ok(Some(next)),
                     None => Err(invalid(

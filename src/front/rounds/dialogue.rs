@@ -75,6 +75,14 @@ pub(crate) enum Next {
     Answered(Reply),
 }
 
+/// What there is for a round.
+enum Taken {
+    Next(Next),
+    /// The client is to be asked.
+    Questions,
+    Nothing,
+}
+
 /// A round while a front serves it. Dropping it before its end cancels the call: its client has gone away.
 pub(crate) struct Round {
     dialogue: Arc<Dialogue>,
@@ -138,7 +146,7 @@ impl Dialogue {
     pub(super) fn resume(
         self: &Arc<Self>,
         round: u32,
-        profile: Arc<ClientProfile>,
+        profile: &ClientProfile,
         wanted: Wanted,
         responses: &Members,
     ) -> Option<Round> {
@@ -153,7 +161,7 @@ impl Dialogue {
         asking.questions.answer(responses);
         asking.leave_if_idle();
         state.queue.open(&wanted);
-        state.profile = profile;
+        state.profile = profile.detached().into();
         state.wanted = wanted;
         self.turned.notify_one();
         Some(self.first())
@@ -237,30 +245,43 @@ impl Dialogue {
         }
     }
 
-    /// Takes what there is for the round that is open. Questions end it: from then on the call is parked.
-    fn take(&self) -> Option<Next> {
+    /// Takes what there is for the round that is open. Questions are left until they are `gathered`.
+    fn take(&self, gathered: bool) -> Taken {
         let mut state = self.state();
         if let Some(message) = state.queue.pop() {
-            return Some(Next::Message(message));
+            return Taken::Next(Next::Message(message));
         }
         if let Some(reply) = state.reply.take() {
             state.end();
             self.turned.notify_one();
-            return Some(Next::Answered(reply));
+            return Taken::Next(Next::Answered(reply));
         }
         let state = &mut *state;
-        let asking = state.asking.as_mut()?;
+        let Some(asking) = &mut state.asking else {
+            return Taken::Nothing;
+        };
         asking.questions.refuse_what_is_not_offered(&state.profile);
         asking.leave_if_idle();
-        let id = asking.slot.as_ref()?.id;
+        match &asking.slot {
+            None => Taken::Nothing,
+            Some(_) if !gathered => Taken::Questions,
+            Some(slot) => {
+                let id = slot.id;
+                Taken::Next(Next::Asked(self.park(asking, id)))
+            }
+        }
+    }
+
+    /// Ends the round that is open with the result that asks the client. From here on the call is parked.
+    fn park(&self, asking: &mut Asking, id: u128) -> Bytes {
         let until = Instant::now() + self.rounds.wait();
         asking.round += 1;
         asking.until = Some(until);
+        self.turned.notify_one();
         let parked = Sealed::Parked {
             id,
             round: asking.round,
         };
-        self.turned.notify_one();
         let sealed = self.rounds.seal(&parked, &self.subject, until);
         let mut result = Vec::with_capacity(512);
         result.extend_from_slice(br#"{"resultType":"input_required","inputRequests":"#);
@@ -268,7 +289,7 @@ impl Dialogue {
         result.extend_from_slice(br#","requestState":""#);
         result.extend_from_slice(sealed.as_bytes());
         result.extend_from_slice(b"\"}");
-        Some(Next::Asked(Json::assembled(result).bytes().clone()))
+        Json::assembled(result).bytes().clone()
     }
 
     /// The reply as its client may see it: the state of a modern plugin is sealed (MCP 2026-07-28, multi round-trip
@@ -373,15 +394,23 @@ impl Client for Dialogue {
 }
 
 impl Round {
-    /// Waits for what comes next. After an end nothing does.
+    /// Waits for what comes next. After an end nothing does. Loses nothing when it is dropped.
     pub(crate) async fn next(&mut self) -> Next {
+        let mut gathered = false;
         loop {
             let ready = self.dialogue.ready.notified();
-            if let Some(next) = self.dialogue.take() {
-                self.ended = !matches!(next, Next::Message(_));
-                return next;
+            match self.dialogue.take(gathered) {
+                Taken::Next(next) => {
+                    self.ended = !matches!(next, Next::Message(_));
+                    return next;
+                }
+                // What is asked in the same breath belongs in the same answer.
+                Taken::Questions => {
+                    gathered = true;
+                    tokio::task::yield_now().await;
+                }
+                Taken::Nothing => ready.await,
             }
-            ready.await;
         }
     }
 
