@@ -13,6 +13,8 @@ mod questions;
 
 mod queue;
 
+mod round;
+
 mod seal;
 
 mod subject;
@@ -38,7 +40,8 @@ use crate::wire::members::Members;
 use crate::wire::message::Params;
 use crate::wire::method::Method;
 
-pub(crate) use dialogue::{Dialogue, Next, Round};
+pub(crate) use dialogue::Dialogue;
+pub(crate) use round::{Next, Round};
 
 /// The calls of one front that wait for their clients.
 pub struct Rounds {

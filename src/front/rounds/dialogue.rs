@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use crate::front::desk::Reply;
 use crate::front::outgoing::now;
 use crate::front::rounds::questions::{Answer, Questions};
 use crate::front::rounds::queue::{Queue, Wanted};
+use crate::front::rounds::round::{Next, Round};
 use crate::front::rounds::seal::State as Sealed;
 use crate::front::rounds::subject::Subject;
 use crate::front::rounds::{Rounds, Slot};
@@ -65,28 +67,13 @@ struct Asking {
     until: Option<Instant>,
 }
 
-/// What comes next in a round.
-pub(crate) enum Next {
-    /// A notification.
-    Message(Bytes),
-    /// The client is asked: the result that ends the round. The call is parked.
-    Asked(Bytes),
-    /// What the call came to.
-    Answered(Reply),
-}
-
 /// What there is for a round.
-enum Taken {
+pub(super) enum Taken {
+    /// This.
     Next(Next),
     /// The client is to be asked.
     Questions,
     Nothing,
-}
-
-/// A round while a front serves it. Dropping it before its end cancels the call: its client has gone away.
-pub(crate) struct Round {
-    dialogue: Arc<Dialogue>,
-    ended: bool,
 }
 
 /// The work of a call, driven apart from its rounds. Whatever becomes of it, the round that waits gets an answer.
@@ -136,10 +123,7 @@ impl Dialogue {
 
     /// The first round.
     pub(crate) fn first(self: &Arc<Self>) -> Round {
-        Round {
-            dialogue: Arc::clone(self),
-            ended: false,
-        }
+        Round::of(self)
     }
 
     /// Opens the round after `round`, if the call is parked since then: hands in the answers of the client.
@@ -227,7 +211,7 @@ impl Dialogue {
     }
 
     /// Ends the call for its client, which wants nothing more of it.
-    fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         self.state().end();
         self.cancel.cancel();
         self.turned.notify_one();
@@ -245,8 +229,21 @@ impl Dialogue {
         }
     }
 
+    /// Waits until there may be something for the round that is open.
+    pub(super) fn ready(&self) -> Notified<'_> {
+        self.ready.notified()
+    }
+
+    /// The call is over. Gives what its client is still to be told.
+    pub(super) fn end(&self) -> Vec<Bytes> {
+        let mut state = self.state();
+        let left = std::iter::from_fn(|| state.queue.pop()).collect();
+        state.end();
+        left
+    }
+
     /// Takes what there is for the round that is open. Questions are left until they are `gathered`.
-    fn take(&self, gathered: bool) -> Taken {
+    pub(super) fn take(&self, gathered: bool) -> Taken {
         let mut state = self.state();
         if let Some(message) = state.queue.pop() {
             return Taken::Next(Next::Message(message));
@@ -390,50 +387,6 @@ impl Client for Dialogue {
 
     fn pulse(&self) -> Option<&Pulse> {
         Some(&self.pulse)
-    }
-}
-
-impl Round {
-    /// Waits for what comes next. After an end nothing does. Loses nothing when it is dropped.
-    pub(crate) async fn next(&mut self) -> Next {
-        let mut gathered = false;
-        loop {
-            let ready = self.dialogue.ready.notified();
-            match self.dialogue.take(gathered) {
-                Taken::Next(next) => {
-                    self.ended = !matches!(next, Next::Message(_));
-                    return next;
-                }
-                // What is asked in the same breath belongs in the same answer.
-                Taken::Questions => {
-                    gathered = true;
-                    tokio::task::yield_now().await;
-                }
-                Taken::Nothing => ready.await,
-            }
-        }
-    }
-
-    /// The call is over, and the front has its answer: what is still to be told before that, if anything is.
-    pub(crate) fn end(&mut self) -> Vec<Bytes> {
-        self.ended = true;
-        let mut state = self.dialogue.state();
-        let left = std::iter::from_fn(|| state.queue.pop()).collect();
-        state.end();
-        left
-    }
-
-    /// The call that it is a round of.
-    pub(crate) fn dialogue(&self) -> &Arc<Dialogue> {
-        &self.dialogue
-    }
-}
-
-impl Drop for Round {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.dialogue.abandon();
-        }
     }
 }
 
