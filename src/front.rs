@@ -14,6 +14,8 @@ mod openapi;
 
 mod rest;
 
+pub mod rounds;
+
 pub mod stdio;
 
 mod outgoing;

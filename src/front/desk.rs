@@ -11,6 +11,8 @@ use crate::background::Supervisor;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
+use crate::front::rounds::Rounds;
+use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
 use crate::registry::catalog::page::UnknownCursor;
@@ -38,6 +40,8 @@ pub struct Desk {
     pub dispatcher: Arc<Dispatcher>,
     /// Owns the tasks of requests.
     pub supervisor: Supervisor,
+    /// The calls that wait for modern clients.
+    pub rounds: Arc<Rounds>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -47,6 +51,8 @@ pub struct Desk {
 pub(crate) enum Reply {
     /// The text of the result.
     Result(Bytes),
+    /// A result by which a modern plugin asks a modern client to answer and to call again.
+    Asks(Json),
     /// An error.
     Error(RpcError),
     /// Nothing: the client no longer wants an answer.
@@ -249,6 +255,11 @@ impl Desk {
             .dispatcher
             .request(method.clone(), &subject, params, context);
         match called.await {
+            Ok(reply)
+                if era == Era::Modern && kind_of(&reply) == Some(ResultKind::InputRequired) =>
+            {
+                Reply::Asks(reply.result)
+            }
             Ok(reply) => Reply::Result(reply.result.bytes().clone()),
             Err(CallError::Plugin(error)) => Reply::Error(error),
             Err(CallError::Fault(fault)) if fault.kind == FaultKind::Cancelled => Reply::Nothing,

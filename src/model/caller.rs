@@ -58,6 +58,16 @@ impl ClientProfile {
         }
     }
 
+    /// The same in memory of its own: it does not keep the message alive that it came in.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self {
+            revision: self.revision,
+            capabilities: self.capabilities.detached(),
+            info: self.info.as_ref().map(Json::detached),
+        }
+    }
+
     /// The era it speaks.
     pub fn era(&self) -> Era {
         self.revision.era()
