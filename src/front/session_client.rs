@@ -90,6 +90,10 @@ impl<W: Way> SessionClient<W> {
             open.was_put = false;
             return Err(RpcError::new(INTERNAL_ERROR, "the client has gone away"));
         }
+        // A call that ended just before has told the client so before it was asked. Twice does no harm.
+        if self.is_over.load(Ordering::SeqCst) {
+            self.take_back(id);
+        }
         match answer.await {
             Ok(Outcome::Result(reply)) => Ok(reply.result),
             Ok(Outcome::Error(error)) => Err(error),
