@@ -20,14 +20,15 @@ use crate::dispatch::audit::Sink;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
+use crate::front::rounds::Rounds;
 use crate::manifest::Grant;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::plugin_id::PluginId;
-use crate::registry::Registry;
 use crate::registry::naming::Alphabet;
 use crate::registry::order::{Node, order};
 use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
+use crate::registry::{Registry, Settings};
 use crate::runtime::Runtime;
 use crate::runtime::in_process::InProcess;
 use crate::runtime::mcp_http::McpHttp;
@@ -112,17 +113,34 @@ impl App {
             deny: config.policy.deny.clone(),
             read_only: config.policy.read_only,
         };
-        let settle = Duration::from_millis(config.server.settle_ms);
-        let registry = Registry::new(plugins, alphabet, rules, settle, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(registry, config.policy.clone(), audit));
+        let settings = Settings {
+            alphabet,
+            rules,
+            settle: Duration::from_millis(config.server.settle_ms),
+            page: config.server.max_list_page,
+            same_for_all: config
+                .auth
+                .tokens
+                .iter()
+                .all(|token| token.plugins.is_none()),
+        };
+        let registry = Registry::new(plugins, settings, supervisor.clone());
+        let dispatcher = Arc::new(Dispatcher::new(
+            registry,
+            config.policy.clone(),
+            audit,
+            supervisor.clone(),
+        ));
+        let callers = Callers::new(&config.auth);
         let desk = Desk {
             dispatcher,
             supervisor: supervisor.clone(),
+            rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
             desk: Arc::new(desk),
-            callers: Callers::new(&config.auth),
+            callers,
             config,
             supervisor,
         }
@@ -131,6 +149,11 @@ impl App {
     /// Starts the plugins.
     pub fn start(&self) {
         self.desk.registry().start();
+    }
+
+    /// Starts the plugins as soon as it is known who the only client is.
+    pub fn start_for_client(&self) {
+        self.desk.registry().start_for_client();
     }
 
     /// Opens the HTTP front. Says on which address it listens.
@@ -163,6 +186,7 @@ impl App {
 
     /// Stops the plugins and all tasks. Says which tasks did not end.
     pub async fn stop(&self) -> Vec<String> {
+        self.desk.rounds.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.supervisor.stop(LAST_TASKS).await

@@ -1,9 +1,13 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool, if the caller may have it → arguments against the schema → permit → deadline → the
-//! instance answers → the bridge between eras → record closes.
+//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → arguments against the
+//! schema → permit → deadline → the instance answers → the bridge between eras → record closes.
 
 pub mod config;
+
+pub mod subject;
+
+mod address;
 
 mod arguments;
 
@@ -13,22 +17,35 @@ mod bridge;
 
 mod deadline;
 
+mod rounds;
+
+mod tasks;
+
+mod telling;
+
+pub mod watching;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::background::Supervisor;
+use crate::dispatch::address::Address;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
+use crate::dispatch::subject::Subject;
+use crate::dispatch::tasks::Tasks;
+use crate::dispatch::watching::Watching;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
-use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
-use crate::registry::catalog::{Catalog, Entry};
+use crate::registry::plugin::Plugin;
 use crate::registry::pool::Lease;
 use crate::runtime::{CallContext, Request};
+use crate::wire::error::{INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND};
 use crate::wire::message::{Outcome, Params, Reply};
 use crate::wire::method::Method;
 
@@ -40,19 +57,30 @@ pub struct Dispatcher {
     registry: Arc<Registry>,
     policy: PolicyConfig,
     audit: Arc<dyn Sink>,
+    supervisor: Supervisor,
     calls: AtomicU64,
+    tasks: Tasks,
+    watching: Watching,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
 
 impl Dispatcher {
     /// A dispatcher to these plugins; records go to `audit`.
-    pub fn new(registry: Arc<Registry>, policy: PolicyConfig, audit: Arc<dyn Sink>) -> Self {
+    pub fn new(
+        registry: Arc<Registry>,
+        policy: PolicyConfig,
+        audit: Arc<dyn Sink>,
+        supervisor: Supervisor,
+    ) -> Self {
         Self {
             registry,
             policy,
             audit,
+            supervisor,
             calls: AtomicU64::new(0),
+            tasks: Tasks::default(),
+            watching: Watching::default(),
             closing: CancellationToken::new(),
         }
     }
@@ -72,17 +100,20 @@ impl Dispatcher {
         self.closing.cancel();
     }
 
-    /// Calls the tool `name`. One answer or one fault; one audit record, whatever happens, also when the future is
-    /// dropped. The answer is in words of the caller's era.
-    pub async fn call_tool(
+    /// Carries a request to the plugin that it is for. One answer or one fault; one audit record, whatever happens, also
+    /// when the future is dropped. The answer is in words of the caller's era.
+    pub async fn request(
         &self,
-        name: &str,
+        method: Method,
+        subject: &Subject,
         params: Params,
         context: CallContext,
     ) -> Result<Reply, CallError> {
-        let mut record = Record::open(&*self.audit, name, &context);
-        let called = self.walk(name, params, &context, &mut record).await;
-        let outcome = called.and_then(|answer| bridge::to_client(answer, context.era()));
+        let name = subject.name();
+        let mut record = Record::open(&*self.audit, &method, name, &context);
+        let request = Request { method, params };
+        let called = self.walk(subject, request, &context, &mut record).await;
+        let outcome = called.and_then(|answer| bridge::to_client(answer, subject, context.era()));
         record.close(&outcome);
         match outcome? {
             Outcome::Result(reply) => Ok(reply),
@@ -92,27 +123,56 @@ impl Dispatcher {
 
     async fn walk(
         &self,
-        name: &str,
-        mut params: Params,
+        subject: &Subject,
+        mut request: Request,
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
-        let entry = self.find(name, context).await?;
-        record.found(&entry);
-        if entry.plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments {
-            arguments::check(&entry, &params)?;
+        let mut addresses = self.find(subject, context).await?;
+        let last = addresses.pop();
+        for address in addresses {
+            // Nobody lists it: whoever does not know it has done nothing.
+            let again = request.clone();
+            let answer = self.go(&address, subject, again, context, record).await;
+            if !answer
+                .as_ref()
+                .is_ok_and(|answer| is_unknown(answer, subject))
+            {
+                return answer;
+            }
         }
-        if entry.name != entry.tool {
-            params.members.set("name", entry.tool_json.clone());
+        let Some(address) = last else {
+            return Err(self.unknown(subject, &context.caller));
+        };
+        if let Some(own) = &address.own {
+            subject.rename(&mut request.params, own.clone());
         }
-        let own = Duration::from_millis(entry.timeout_ms);
+        self.go(&address, subject, request, context, record).await
+    }
+
+    async fn go(
+        &self,
+        address: &Address,
+        subject: &Subject,
+        request: Request,
+        context: &CallContext,
+        record: &mut Record<'_>,
+    ) -> Result<Answer, Fault> {
+        let plugin = &address.plugin;
+        record.found(plugin);
+        if let Some(entry) = &address.tool
+            && (plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments)
+        {
+            arguments::check(entry, &request.params)?;
+        }
+        let own = Duration::from_millis(address.timeout_ms());
         let deadline = deadline::Deadline::new(
             context.timeout.map_or(own, |asked| asked.min(own)),
-            Duration::from_millis(entry.plugin.manifest.limits.max_call_ms),
+            Duration::from_millis(plugin.manifest.limits.max_call_ms),
             &*context.client,
         );
         let mut lease = None;
-        let work = self.ask(&entry, params, context, &mut lease);
+        let work = self.ask(plugin, request, context, &mut lease);
         let ended = tokio::select! {
             biased;
             answer = work => answer,
@@ -123,6 +183,19 @@ impl Dispatcher {
         if let Some(lease) = &lease {
             note(lease, &ended);
         }
+        if let (Ok(answer), Some(own)) = (&ended, &address.own)
+            && let Subject::Resource(listed) = subject
+        {
+            return Ok(bridge::read_under(answer.clone(), own, listed));
+        }
+        if let Ok(answer) = &ended
+            && let Outcome::Result(reply) = &answer.outcome
+            && is_task(reply, subject)
+        {
+            let id = &plugin.manifest.id;
+            self.tasks
+                .note(&reply.result, id, &context.caller.principal);
+        }
         ended
     }
 
@@ -130,12 +203,11 @@ impl Dispatcher {
     /// known to be over.
     async fn ask(
         &self,
-        entry: &Entry,
-        params: Params,
+        plugin: &Plugin,
+        request: Request,
         context: &CallContext,
         lease: &mut Option<Lease>,
     ) -> Result<Answer, Fault> {
-        let plugin = &entry.plugin;
         if let Some(why) = &plugin.refused {
             return Err(Fault::new(
                 FaultKind::Unavailable,
@@ -147,42 +219,13 @@ impl Dispatcher {
             Some(permit) => permit,
             None => Box::pin(plugin.gate.enter())
                 .await
-                .map_err(|_| full(entry))?,
+                .map_err(|_| full(plugin))?,
         };
         let lease = lease.insert(match plugin.pool.try_lease(context) {
             Some(lease) => lease,
             None => Box::pin(plugin.pool.lease(context)).await?,
         });
-        lease
-            .instance()
-            .request(
-                Request {
-                    method: Method::ToolsCall,
-                    params,
-                },
-                context,
-            )
-            .await
-    }
-
-    async fn find(&self, name: &str, context: &CallContext) -> Result<Arc<Entry>, Fault> {
-        let found = |catalog: &Catalog| catalog.find(name, &context.caller).cloned();
-        if let Some(entry) = self.registry.with_catalog(found) {
-            return Ok(entry);
-        }
-        // A plugin that has just started is known a moment before its tools are listed.
-        if self.registry.catch_up()
-            && let Some(entry) = self.registry.with_catalog(found)
-        {
-            return Ok(entry);
-        }
-        if let Some(woken) = Box::pin(self.wake(name, context)).await {
-            woken?;
-            if let Some(entry) = self.registry.with_catalog(found) {
-                return Ok(entry);
-            }
-        }
-        Err(self.unknown(name, &context.caller))
+        rounds::request(&**lease.instance(), request, context).await
     }
 
     /// Wakes the plugin that may have the tool, for as long as the caller would wait for the call.
@@ -198,13 +241,6 @@ impl Dispatcher {
                 Some(Err(Fault::new(FaultKind::Timeout, message)))
             }
         }
-    }
-
-    /// The fault of a call to a tool that `caller` cannot see, with the reason if it may know it.
-    pub fn unknown(&self, name: &str, caller: &Caller) -> Fault {
-        let why = self.registry.why(name, caller);
-        let why = why.unwrap_or_else(|| "`tools/list` names those there are".to_owned());
-        Fault::new(FaultKind::NotFound, format!("Unknown tool `{name}`: {why}"))
     }
 }
 
@@ -234,8 +270,31 @@ fn note(lease: &Lease, ended: &Result<Answer, Fault>) {
     }
 }
 
-fn full(entry: &Entry) -> Fault {
-    let manifest = &entry.plugin.manifest;
+/// Whether a plugin that was asked on the off chance does not know what it was asked about.
+fn is_unknown(answer: &Answer, subject: &Subject) -> bool {
+    let Outcome::Error(error) = &answer.outcome else {
+        return false;
+    };
+    match subject {
+        Subject::Resource(_) | Subject::Template(_) => {
+            matches!(
+                error.code,
+                RESOURCE_NOT_FOUND | INVALID_PARAMS | METHOD_NOT_FOUND
+            )
+        }
+        _ => error.code == METHOD_NOT_FOUND,
+    }
+}
+
+/// Whether a call's answer is the beginning of a task: of the extension, or of revision 2025-11-25.
+fn is_task(reply: &Reply, subject: &Subject) -> bool {
+    matches!(subject, Subject::Tool(_))
+        && (reply.result_type.as_deref() == Some("task")
+            || (reply.result_type.is_none() && reply.result.bytes().starts_with(b"{\"task\":")))
+}
+
+fn full(plugin: &Plugin) -> Fault {
+    let manifest = &plugin.manifest;
     let message = format!(
         "plugin `{}` is at its limit of {} calls with {} waiting",
         manifest.id, manifest.limits.max_concurrent_calls, manifest.limits.max_queue

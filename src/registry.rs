@@ -2,6 +2,8 @@
 
 pub mod catalog;
 
+pub mod changes;
+
 pub mod gate;
 
 pub mod naming;
@@ -21,25 +23,30 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
 
 use crate::background::Supervisor;
 use crate::manifest::Load;
 use crate::model::caller::Caller;
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
-use crate::registry::catalog::Catalog;
+use crate::registry::catalog::page::{UnknownCursor, Wanted};
+use crate::registry::catalog::{Catalog, Surfaces};
+use crate::registry::changes::Changes;
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
-use crate::registry::pool::Standing;
+use crate::registry::pool::{Standing, Who};
 use crate::registry::rules::Rules;
+use crate::runtime::CallContext;
+use crate::session::Session;
+use crate::wire::list::ListKind;
 
 /// How many plugins are started at the same time.
 const STARTS_AT_ONCE: usize = 8;
 
-/// Clients are told of changes at most this often.
-const CHANGES_PAUSE: Duration = Duration::from_secs(1);
+/// The most catalogs that are kept for clients to whom something else is offered than in general.
+const MAX_VIEWS: usize = 32;
 
 /// How often instances are looked through for idle ones.
 const IDLE_SWEEP: Duration = Duration::from_secs(5);
@@ -47,61 +54,124 @@ const IDLE_SWEEP: Duration = Duration::from_secs(5);
 /// All plugins and what they offer.
 pub struct Registry {
     plugins: Vec<Arc<Plugin>>,
-    alphabet: Alphabet,
-    rules: Rules,
-    /// How long a list waits for plugins that are being started with the gateway.
-    settle: Duration,
+    settings: Settings,
     catalog: ArcSwap<Catalog>,
+    /// Catalogs of clients to whom plugins offer something else than in general, the latest last.
+    views: Mutex<Vec<Arc<Catalog>>>,
     /// Held while a catalog is made and stored, so that an older one never takes the place of a newer one.
     rebuilding: Mutex<()>,
-    /// Counts the changes of the catalog that clients are told of.
+    /// Counts the changes of what anyone is offered.
     changes: watch::Sender<u64>,
     /// Whether every plugin that starts with the gateway has started or failed.
     settled: watch::Sender<bool>,
+    /// The client that plugins are started for, where there is but one.
+    client: watch::Sender<Option<Who>>,
     supervisor: Supervisor,
+}
+
+/// How lists are made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which characters a listed name may have.
+    pub alphabet: Alphabet,
+    /// What the operator does not let through.
+    pub rules: Rules,
+    /// How long a list waits for plugins that are being started.
+    pub settle: Duration,
+    /// The most entries of one page of a list.
+    pub page: usize,
+    /// Whether all callers see the same plugins.
+    pub same_for_all: bool,
+}
+
+/// Who looks at the lists.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// Decides which plugins are seen.
+    pub caller: Arc<Caller>,
+    /// Decides what they offer.
+    pub who: Who,
+}
+
+impl Viewer {
+    /// Who makes this call.
+    pub fn of(context: &CallContext) -> Self {
+        Self {
+            caller: Arc::clone(&context.caller),
+            who: Who::of(context),
+        }
+    }
+
+    /// A session, as its client sees things.
+    pub fn of_session(caller: &Arc<Caller>, session: &Arc<Session>) -> Self {
+        Self {
+            caller: Arc::clone(caller),
+            who: Who {
+                profile: Arc::clone(&session.profile),
+                session: Some(Arc::clone(session)),
+            },
+        }
+    }
+
+    /// A caller without a session whose client says nothing of itself.
+    pub fn bare(caller: Arc<Caller>) -> Self {
+        let who = Who::nobody();
+        Self { caller, who }
+    }
 }
 
 impl Registry {
     /// A registry of these plugins, the first one first in lists. Nothing is started.
-    pub fn new(
-        plugins: Vec<Arc<Plugin>>,
-        alphabet: Alphabet,
-        rules: Rules,
-        settle: Duration,
-        supervisor: Supervisor,
-    ) -> Arc<Self> {
-        let catalog = ArcSwap::from_pointee(Catalog::of(&plugins, alphabet, &rules));
-        let (changes, settled) = (watch::Sender::new(0), watch::Sender::new(false));
-        Arc::new(Self {
+    pub fn new(plugins: Vec<Arc<Plugin>>, settings: Settings, supervisor: Supervisor) -> Arc<Self> {
+        let registry = Self {
+            catalog: ArcSwap::from_pointee(Catalog::default()),
             plugins,
-            alphabet,
-            rules,
-            settle,
-            catalog,
+            settings,
+            views: Mutex::default(),
             rebuilding: Mutex::new(()),
-            changes,
-            settled,
+            changes: watch::Sender::new(0),
+            settled: watch::Sender::new(false),
+            client: watch::Sender::new(None),
             supervisor,
-        })
+        };
+        registry.rebuild();
+        Arc::new(registry)
+    }
+
+    /// Like [`Registry::start`], for a gateway with a single client: waits for it, so that each plugin is told of this
+    /// client from the beginning.
+    pub fn start_for_client(self: &Arc<Self>) {
+        self.begin(true);
+    }
+
+    /// Says who the single client is. The first one counts.
+    pub fn meet(&self, who: &Who) {
+        self.client.send_if_modified(|client| {
+            let first = client.is_none();
+            client.get_or_insert_with(|| who.clone());
+            first
+        });
     }
 
     /// Starts what starts with the gateway, each plugin after those it depends on, and keeps the catalog up to date.
     pub fn start(self: &Arc<Self>) {
+        self.begin(false);
+    }
+
+    fn begin(self: &Arc<Self>, wait: bool) {
         for plugin in &self.plugins {
             let (registry, plugin) = (Arc::clone(self), Arc::clone(plugin));
             self.supervisor.spawn(
                 format!("{} surface", plugin.manifest.id),
                 |stop| async move {
-                    let mut surface = plugin.pool.surface();
+                    let mut changes = plugin.pool.changes();
                     loop {
                         tokio::select! {
-                            changed = surface.changed() => if changed.is_err() { return },
+                            changed = changes.changed() => if changed.is_err() { return },
                             () = stop.cancelled() => return,
                         }
-                        if !registry.rebuild() {
-                            // The plugin says that something changed, which our lists do not show.
-                            registry.tell();
-                        }
+                        registry.rebuild();
+                        registry.changes.send_modify(|count| *count += 1);
                     }
                 },
             );
@@ -109,8 +179,9 @@ impl Registry {
         let registry = Arc::clone(self);
         self.supervisor
             .spawn("start of plugins", |stop| async move {
+                let client = registry.client.subscribe();
                 tokio::select! {
-                    () = registry.start_eager() => {}
+                    () = registry.start_eager(wait.then_some(client)) => {}
                     () = stop.cancelled() => {}
                 }
                 // Whoever waits for this sees all of them, whether or not their changes were taken in one by one yet.
@@ -136,7 +207,16 @@ impl Registry {
         });
     }
 
-    async fn start_eager(&self) {
+    async fn start_eager(&self, client: Option<watch::Receiver<Option<Who>>>) {
+        let who = match client {
+            None => None,
+            // The sender lives as long as this.
+            Some(mut client) => client
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|who| who.clone()),
+        };
         let done: HashMap<&PluginId, watch::Sender<bool>> = self
             .plugins
             .iter()
@@ -158,7 +238,10 @@ impl Registry {
             if plugin.manifest.load == Load::Eager && plugin.refused.is_none() {
                 let _place = places.acquire().await;
                 // A failure is logged where it happens, and told to whoever calls.
-                plugin.warm().await.ok();
+                match &who {
+                    None => plugin.warm().await.ok(),
+                    Some(who) => plugin.pool.warm_for(who).await.ok(),
+                };
             }
             if let Some(done) = done.get(&plugin.manifest.id) {
                 done.send_replace(true);
@@ -167,27 +250,37 @@ impl Registry {
         futures::future::join_all(starts).await;
     }
 
-    /// Makes a new catalog from what the plugins offer now. Says whether clients were told of a change.
-    fn rebuild(&self) -> bool {
+    /// Makes a new catalog from what the plugins offer in general, if that has changed.
+    fn rebuild(&self) {
         let _alone = self
             .rebuilding
             .lock()
             .expect("no holder of this lock panics");
-        let now = Catalog::of(&self.plugins, self.alphabet, &self.rules);
-        let before = self.catalog.load();
-        let lists_same = now.same_as(&before);
-        self.catalog.store(Arc::new(now));
-        if !lists_same {
-            self.tell();
+        let surfaces = self.surfaces();
+        if self.catalog.load().is_made_of(&surfaces) {
+            return;
         }
-        !lists_same
+        self.catalog.store(Arc::new(self.catalog_of(surfaces)));
     }
 
-    fn tell(&self) {
-        self.changes.send_modify(|count| *count += 1);
+    fn catalog_of(&self, surfaces: Surfaces) -> Catalog {
+        let Settings {
+            alphabet, rules, ..
+        } = &self.settings;
+        Catalog::of(&self.plugins, surfaces, *alphabet, rules)
     }
 
-    /// The current catalog. A reader keeps the snapshot it took.
+    fn surfaces(&self) -> Surfaces {
+        let plugins = self.plugins.iter();
+        plugins.map(|plugin| plugin.pool.surface()).collect()
+    }
+
+    fn surfaces_for(&self, who: &Who) -> Surfaces {
+        let plugins = self.plugins.iter();
+        plugins.map(|plugin| plugin.pool.surface_for(who)).collect()
+    }
+
+    /// The current catalog, as it is for clients in general. A reader keeps the snapshot it took.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
     }
@@ -197,16 +290,80 @@ impl Registry {
         read(&self.catalog.load())
     }
 
-    /// The current catalog, after the plugins that start with the gateway had a moment to start.
-    pub async fn settled_catalog(&self) -> Arc<Catalog> {
+    /// The current catalog as it is for `who`: servers may offer other things to other clients.
+    pub fn view(&self, who: &Who) -> Arc<Catalog> {
+        let surfaces = self.surfaces_for(who);
+        self.rebuild();
+        let general = self.catalog.load();
+        if general.is_made_of(&surfaces) {
+            return Arc::clone(&general);
+        }
+        let views = || self.views.lock().expect("no holder of this lock panics");
+        let known = |views: &[Arc<Catalog>]| {
+            let mut views = views.iter();
+            views.find(|view| view.is_made_of(&surfaces)).cloned()
+        };
+        if let Some(view) = known(&views()) {
+            return view;
+        }
+        let view = Arc::new(self.catalog_of(surfaces));
+        let mut views = views();
+        if views.len() >= MAX_VIEWS {
+            views.remove(0);
+        }
+        views.push(Arc::clone(&view));
+        view
+    }
+
+    /// The current catalog as it is for `viewer`, after the plugins that are being started had a moment. Those that may
+    /// offer something else to such a client are started for it.
+    pub async fn settled_view(&self, viewer: &Viewer) -> Arc<Catalog> {
+        let ready = async {
+            self.settled_within_reason().await;
+            let asked = self.plugins.iter().filter(|plugin| {
+                let seen = viewer.caller.sees(&plugin.manifest.id) && plugin.refused.is_none();
+                seen && plugin.is_known() && !plugin.pool.is_known_to(&viewer.who)
+            });
+            // A failure is logged where it happens; the list is then the one for clients in general.
+            let starts = asked.map(|plugin| plugin.pool.warm_for(&viewer.who));
+            futures::future::join_all(starts).await;
+        };
+        // Whoever is not there by then is told of by a change.
+        tokio::time::timeout(self.settings.settle, ready).await.ok();
+        self.view(&viewer.who)
+    }
+
+    /// Waits until the plugins that start with the gateway have started or failed, for as long as a list would.
+    pub async fn settle(&self) {
+        tokio::time::timeout(self.settings.settle, self.settled_within_reason())
+            .await
+            .ok();
+    }
+
+    async fn settled_within_reason(&self) {
         if !*self.settled.borrow() {
             let mut settled = self.settled.subscribe();
-            // Whoever is not there by then is told of by a change.
-            tokio::time::timeout(self.settle, settled.wait_for(|settled| *settled))
-                .await
-                .ok();
+            // The sender lives as long as this.
+            settled.wait_for(|settled| *settled).await.ok();
         }
-        self.catalog()
+    }
+
+    /// One page of a list for `viewer`.
+    pub async fn page(
+        &self,
+        viewer: &Viewer,
+        kind: ListKind,
+        cursor: Option<&str>,
+    ) -> Result<Bytes, UnknownCursor> {
+        let catalog = self.settled_view(viewer).await;
+        catalog.page(Wanted {
+            kind,
+            caller: &viewer.caller,
+            era: viewer.who.profile.era(),
+            cursor,
+            page: self.settings.page,
+            same_for_all: self.settings.same_for_all,
+        })
     }
 
     /// Whether every plugin that starts with the gateway has started or failed.
@@ -214,11 +371,13 @@ impl Registry {
         *self.settled.borrow()
     }
 
-    /// The changes of the catalog.
-    pub fn changes(&self) -> Changes {
+    /// The changes of what `viewer` is offered, from now on.
+    pub fn changes(self: &Arc<Self>, viewer: Viewer) -> Changes {
         Changes {
-            changes: self.changes.subscribe(),
-            owed: false,
+            counted: self.changes.subscribe(),
+            told_of: self.surfaces_for(&viewer.who),
+            registry: Arc::clone(self),
+            viewer,
             told: None,
         }
     }
@@ -229,6 +388,11 @@ impl Registry {
         self.catalog()
     }
 
+    /// Whether all callers see the same plugins.
+    pub fn is_same_for_all(&self) -> bool {
+        self.settings.same_for_all
+    }
+
     /// All plugins, in order.
     pub fn plugins(&self) -> &[Arc<Plugin>] {
         &self.plugins
@@ -236,7 +400,7 @@ impl Registry {
 
     /// Takes in what plugins have said since the catalog was made; whether there was anything.
     pub fn catch_up(&self) -> bool {
-        let behind = !self.catalog.load().is_current(&self.plugins);
+        let behind = !self.catalog.load().is_made_of(&self.surfaces());
         if behind {
             self.rebuild();
         }
@@ -312,34 +476,5 @@ impl Registry {
                 }
             });
         futures::future::join_all(stops).await;
-    }
-}
-
-/// Waits for changes of the catalog, for one client.
-#[derive(Debug)]
-pub struct Changes {
-    changes: watch::Receiver<u64>,
-    /// A change was seen that the client is not told of yet.
-    owed: bool,
-    /// When it was last told of one.
-    told: Option<Instant>,
-}
-
-impl Changes {
-    /// Waits until the client is to be told of a change: at once, but at most once a second. Changes that come closer
-    /// together are told as one; none is lost when the wait is given up.
-    pub async fn next(&mut self) {
-        if !self.owed {
-            if self.changes.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            self.owed = true;
-        }
-        if let Some(told) = self.told {
-            tokio::time::sleep_until(told + CHANGES_PAUSE).await;
-        }
-        self.changes.mark_unchanged();
-        self.owed = false;
-        self.told = Some(Instant::now());
     }
 }

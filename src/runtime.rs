@@ -17,7 +17,15 @@ pub mod mcp_stdio;
 
 pub mod process;
 
+pub mod updates;
+
 pub(crate) mod client;
+
+pub(crate) mod changed;
+
+pub(crate) mod subscribed;
+
+pub(crate) mod questions;
 
 pub(crate) mod lines;
 
@@ -34,13 +42,18 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
-use crate::manifest::Manifest;
+use crate::manifest::{Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Client;
 use crate::model::fault::Fault;
+use crate::model::plugin_id::PluginId;
+use crate::runtime::updates::Updates;
 use crate::session::Session;
+use crate::wire::cache::CacheHints;
+use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
+use crate::wire::list::{ListKind, Topic};
 use crate::wire::members::Members;
 use crate::wire::message::Params;
 use crate::wire::method::Method;
@@ -52,15 +65,27 @@ pub trait Runtime: Send + Sync {
     /// Brings one instance of `plugin` to life: it answers requests and its surface is known. Bounded by the plugin's
     /// start deadline; when it fails nothing of the attempt is left behind.
     async fn start(&self, plugin: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault>;
+
+    /// How instances of `plugin` belong to client sessions where its manifest does not say.
+    fn isolation(&self, plugin: &Manifest) -> Isolation {
+        let _ = plugin;
+        Isolation::Session
+    }
 }
 
 /// What the gateway gives an instance.
 #[derive(Clone)]
 pub struct Host {
+    /// Whose instance it is.
+    pub plugin: PluginId,
     /// Owns the instance's tasks. Stopped with the instance.
     pub supervisor: Supervisor,
-    /// The client that the instance is told of: the one it serves, or a bare one.
+    /// The client that the instance is told of at its start: the one it serves, or a bare one.
     pub profile: Arc<ClientProfile>,
+    /// The era that a plugin which speaks both is to speak.
+    pub prefer: Era,
+    /// Who hears of updates of its resources.
+    pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
     /// The version of the gateway, for handshakes.
@@ -78,6 +103,13 @@ pub trait Instance: Send + Sync {
         request: Request,
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
+
+    /// Passes on what the client that it serves alone tells: that its roots are others now, and the like. Bounded by
+    /// what it takes to send it.
+    fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
+        let _ = (method, params);
+        Box::pin(std::future::ready(()))
+    }
 
     /// Asks whether it is there: a ping, or what serves for one. Bounded by `deadline`.
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>>;
@@ -139,20 +171,31 @@ pub struct CallContext {
 /// What a plugin offers, as raw definitions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surface {
-    /// Its tools, in its own order.
-    pub tools: Vec<Definition>,
+    /// Its lists, each in its own order.
+    lists: [Arc<Listing>; 4],
+    /// What it says it can do, an object; `None` where nobody said anything.
+    pub capabilities: Option<Json>,
     /// What it says about its use.
     pub instructions: Option<String>,
-    /// What was left out of the lists above, and why: bounds, malformed definitions.
-    pub omitted: Vec<Omitted>,
 }
 
-/// One tool (prompt, resource) as its plugin defines it.
+/// One list of a plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// What is listed, in the plugin's order.
+    pub definitions: Vec<Definition>,
+    /// What was left out, and why: bounds, malformed definitions.
+    pub omitted: Vec<Omitted>,
+    /// How long and by whom the plugin lets the list be kept; `None` where it does not say.
+    pub hints: Option<CacheHints>,
+}
+
+/// One tool, prompt, resource or template as its plugin defines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
-    /// Its name in the plugin.
+    /// What tells it from others: its name, URI or URI template in the plugin.
     pub name: Arc<str>,
-    /// All members of the definition, `name` included.
+    /// All members of the definition.
     pub members: Members,
 }
 
@@ -163,6 +206,59 @@ pub struct Omitted {
     pub name: String,
     /// Why, in a sentence.
     pub reason: String,
+}
+
+impl Host {
+    /// A host that starts an instance of `plugin` for nobody in particular.
+    pub fn of(plugin: PluginId, supervisor: Supervisor, version: &'static str) -> Self {
+        Self {
+            plugin,
+            supervisor,
+            profile: Arc::new(ClientProfile::bare()),
+            prefer: Era::Modern,
+            updates: Arc::default(),
+            session: None,
+            version,
+        }
+    }
+}
+
+impl Surface {
+    /// One of its lists.
+    pub fn list(&self, kind: ListKind) -> &Arc<Listing> {
+        &self.lists[kind as usize]
+    }
+
+    /// Puts another list in its place.
+    pub fn set(&mut self, kind: ListKind, list: Arc<Listing>) {
+        self.lists[kind as usize] = list;
+    }
+
+    /// Whether both have the same lists about `topic`: not only equal ones.
+    pub fn shares(&self, other: &Self, topic: Topic) -> bool {
+        let same = |kind: &ListKind| Arc::ptr_eq(self.list(*kind), other.list(*kind));
+        topic.lists().iter().all(same)
+    }
+
+    /// Whether it declares an extension that `method` must belong to: their names end alike, as `example.com/charts` and
+    /// `charts/draw` do.
+    pub fn declares_for(&self, method: &str) -> bool {
+        let family = method.split('/').next().unwrap_or(method);
+        let known = self.capabilities.as_ref().and_then(Members::of);
+        let known = known.unwrap_or_default();
+        let groups = ["extensions", "experimental"].into_iter();
+        let groups = groups.filter_map(|group| known.get(group).and_then(Members::of));
+        groups.into_iter().any(|group| {
+            let mut names = group.iter().map(|(name, _)| name);
+            names.any(|name| name.rsplit(|byte| *byte == b'/').next() == Some(family.as_bytes()))
+        })
+    }
+
+    /// Whether the plugin says that it has the capability `name`.
+    pub fn has(&self, name: &str) -> bool {
+        let known = self.capabilities.as_ref().and_then(Members::of);
+        known.is_some_and(|known| known.get(name).is_some())
+    }
 }
 
 impl CallContext {

@@ -22,6 +22,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::caller::ClientProfile;
+use crate::model::client::{Client, Hearer};
 use crate::model::drawer::Drawer;
 use crate::model::plugin_id::PluginId;
 use crate::session::questions::Questions;
@@ -47,7 +48,12 @@ pub struct Session {
     streams: OnceLock<Box<Streams>>,
     /// The one way to a client that has no event streams.
     pipe: OnceLock<Pipe>,
+    /// How the client is asked outside of any call.
+    outside: OnceLock<Outside>,
 }
+
+/// Makes the client of a session, as it is reached outside of any call.
+struct Outside(Box<dyn Fn(&Arc<Session>) -> Arc<dyn Client> + Send + Sync>);
 
 /// Takes a message for the client, or drops it; never waits.
 struct Pipe(Box<dyn Fn(Bytes) + Send + Sync>);
@@ -103,6 +109,7 @@ impl Session {
             replay,
             streams: OnceLock::new(),
             pipe: OnceLock::new(),
+            outside: OnceLock::new(),
         })
     }
 
@@ -169,6 +176,18 @@ impl Session {
         }
     }
 
+    /// Says how the client is asked outside of any call. For the one front that has the session; said once.
+    pub fn ask_by(&self, outside: impl Fn(&Arc<Self>) -> Arc<dyn Client> + Send + Sync + 'static) {
+        if self.outside.set(Outside(Box::new(outside))).is_err() {
+            tracing::debug!("A session is asked in one way, the first");
+        }
+    }
+
+    /// The client, as it is reached outside of any call; `None` where it is not.
+    pub fn client(self: &Arc<Self>) -> Option<Arc<dyn Client>> {
+        self.outside.get().map(|Outside(outside)| outside(self))
+    }
+
     /// Tells the client something that belongs to no request. Where nobody listens it waits, within bounds, for who
     /// comes. `false` when it was dropped: too much waits, or the client does not want log messages of this level.
     pub fn tell(&self, method: &Method, params: &Params) -> bool {
@@ -229,6 +248,20 @@ impl Session {
         if let Some(streams) = self.streams.get() {
             streams.finish(STANDALONE, []);
         }
+    }
+}
+
+impl Hearer for Session {
+    fn hear(&self, method: &Method, params: &Params) {
+        if !self.tell(method, params) {
+            tracing::debug!("Dropped a `{method}` for a session");
+        }
+    }
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outside")
     }
 }
 

@@ -94,8 +94,14 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
     timestamp(line);
     line.extend_from_slice(b"  INFO Called call=");
     number(line, record.call);
-    line.extend_from_slice(b" tool.name=");
-    quoted(line, record.tool);
+    if record.method == "tools/call" {
+        line.extend_from_slice(b" tool.name=");
+    } else {
+        line.extend_from_slice(b" method=");
+        quoted(line, record.method);
+        line.extend_from_slice(b" subject=");
+    }
+    quoted(line, record.subject);
     for (name, value) in [
         (" plugin.id=", record.plugin),
         (" session=", record.session),
@@ -121,8 +127,13 @@ fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
     timestamp(line);
     line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":");
     number(line, record.call);
+    let (method, key) = match record.method {
+        "tools/call" => (None, "tool.name"),
+        method => (Some(method), "subject"),
+    };
     let texts = [
-        ("tool.name", Some(record.tool)),
+        ("method", method),
+        (key, Some(record.subject)),
         ("plugin.id", record.plugin),
         ("session", record.session),
         ("principal", Some(record.principal)),
@@ -205,7 +216,8 @@ mod tests {
     fn a_record_is_one_line_whatever_it_is_called() {
         let record = Audited {
             call: 7,
-            tool: "\u{1b}]0;x\u{7}\n{\"level\":\"error\"}é",
+            method: "tools/call",
+            subject: "\u{1b}]0;x\u{7}\n{\"level\":\"error\"}é",
             plugin: None,
             principal: "ann",
             session: Some("0123"),
@@ -224,7 +236,7 @@ mod tests {
                 .all(|byte| (b' '..=b'~').contains(byte))
         );
         let object: serde_json::Value = serde_json::from_slice(&object).expect("JSON");
-        assert_eq!(object["tool.name"], record.tool);
+        assert_eq!(object["tool.name"], record.subject);
         assert_eq!(object["duration_us"], 12);
     }
 }

@@ -11,6 +11,10 @@ pub mod message;
 
 pub mod method;
 
+pub mod list;
+
+pub mod cache;
+
 pub mod revision;
 
 pub mod meta;

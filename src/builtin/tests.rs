@@ -45,12 +45,7 @@ async fn start(id: &str) -> Arc<dyn Instance> {
     let builtin = builtin.expect("there is such a plugin");
     let manifest = parse_toml(builtin.manifest_toml).expect("the manifest is sound");
     let runtime = InProcess::new().with(builtin.entry(), builtin.factory);
-    let host = Host {
-        supervisor: Supervisor::new(),
-        profile: Arc::new(ClientProfile::bare()),
-        session: None,
-        version: "0.0.0",
-    };
+    let host = Host::of(manifest.id.clone(), Supervisor::new(), "0.0.0");
     let started = runtime.start(Arc::new(manifest), host).await;
     started.expect("the plugin starts")
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Begun, Context, failure, output};
 use crate::registry::pool::Standing;
+use crate::wire::list::ListKind;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -83,7 +84,7 @@ impl Row {
             version: plugin.manifest.version.clone(),
             runtime: plugin.runtime.as_str(),
             state,
-            tools: plugin.surface().tools.len(),
+            tools: plugin.surface().list(ListKind::Tools).definitions.len(),
             source: plugin.source.clone(),
             trouble,
         }

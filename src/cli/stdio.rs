@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
             Ok(signals) => signals,
             Err(err) => return failure(&format!("could not catch signals: {err}")),
         };
-        app.start();
+        app.start_for_client();
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         let serve = app.serve_stdio((tokio::io::stdin(), tokio::io::stdout()), stop);

@@ -9,12 +9,14 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::cli::{Begun, Context, failure, output};
 use crate::dispatch::CallError;
+use crate::dispatch::subject::Subject;
 use crate::model::caller::ClientProfile;
 use crate::model::client::Deaf;
 use crate::runtime::CallContext;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::Params;
+use crate::wire::method::Method;
 use crate::wire::revision::Revision;
 
 /// How much of a description is shown on a line.
@@ -137,7 +139,10 @@ async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
         cancel: CancellationToken::new(),
         client: Arc::new(Deaf),
     };
-    match app.desk.dispatcher.call_tool(name, params, context).await {
+    let subject = Subject::Tool(name.to_owned());
+    let dispatcher = &app.desk.dispatcher;
+    let called = dispatcher.request(Method::ToolsCall, &subject, params, context);
+    match called.await {
         Ok(reply) => {
             let value: serde_json::Result<Box<serde_json::value::RawValue>> = reply.result.parse();
             output::say(value.as_ref().map_or("", |value| value.get()));

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::model::fault::{Fault, FaultKind};
-use crate::registry::catalog::Entry;
+use crate::registry::plugin::Plugin;
 use crate::runtime::CallContext;
 use crate::wire::message::Outcome;
+use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
 /// How much of a session's id stands in a record: enough to tell sessions apart, too little to use one.
@@ -18,9 +19,11 @@ const SESSION_DIGITS: usize = 8;
 pub struct Audited<'a> {
     /// The number of the call in this process.
     pub call: u64,
-    /// The name it was called by, as the caller wrote it.
-    pub tool: &'a str,
-    /// Whose tool that is; `None` when there is no such tool for this caller.
+    /// What was asked for.
+    pub method: &'a str,
+    /// The name of the tool or prompt, or the URI of the resource, as the caller wrote it.
+    pub subject: &'a str,
+    /// Whose that is; `None` when there is no such thing for this caller.
     pub plugin: Option<&'a str>,
     /// Who called.
     pub principal: &'a str,
@@ -53,29 +56,36 @@ impl Sink for NoSink {
 /// The record of one call. It is written when it is closed; one that is dropped open was abandoned.
 pub(super) struct Record<'a> {
     sink: &'a dyn Sink,
-    tool: &'a str,
+    method: Method,
+    subject: &'a str,
     context: &'a CallContext,
     begun: Instant,
-    entry: Option<Arc<Entry>>,
+    plugin: Option<Arc<Plugin>>,
     written: bool,
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn open(sink: &'a dyn Sink, tool: &'a str, context: &'a CallContext) -> Self {
+    pub(super) fn open(
+        sink: &'a dyn Sink,
+        method: &Method,
+        subject: &'a str,
+        context: &'a CallContext,
+    ) -> Self {
         Self {
             sink,
-            tool,
+            method: method.clone(),
+            subject,
             context,
             begun: Instant::now(),
-            entry: None,
+            plugin: None,
             written: false,
         }
     }
 
-    /// The call has found its tool.
-    pub(super) fn found(&mut self, entry: &Arc<Entry>) {
-        entry.plugin.counts.calls.fetch_add(1, Ordering::Relaxed);
-        self.entry = Some(Arc::clone(entry));
+    /// The call has found its plugin.
+    pub(super) fn found(&mut self, plugin: &Arc<Plugin>) {
+        plugin.counts.calls.fetch_add(1, Ordering::Relaxed);
+        self.plugin = Some(Arc::clone(plugin));
     }
 
     /// Closes the record with what the call came to.
@@ -90,8 +100,8 @@ impl<'a> Record<'a> {
     fn write(&mut self, outcome: &'static str, fault: Option<&Fault>) {
         self.written = true;
         let taken_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        if let Some(entry) = &self.entry {
-            let counts = &entry.plugin.counts;
+        if let Some(plugin) = &self.plugin {
+            let counts = &plugin.counts;
             counts.busy_us.fetch_add(taken_us, Ordering::Relaxed);
             if fault.is_some() {
                 counts.faults.fetch_add(1, Ordering::Relaxed);
@@ -99,11 +109,12 @@ impl<'a> Record<'a> {
         }
         self.sink.write(&Audited {
             call: self.context.id,
-            tool: self.tool,
+            method: self.method.as_str(),
+            subject: self.subject,
             plugin: self
-                .entry
+                .plugin
                 .as_ref()
-                .map(|entry| entry.plugin.manifest.id.as_str()),
+                .map(|plugin| plugin.manifest.id.as_str()),
             principal: &self.context.caller.principal,
             session: self
                 .context

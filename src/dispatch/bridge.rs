@@ -1,8 +1,9 @@
 //! From the words of a plugin's era to those of its caller's.
 
+use crate::dispatch::subject::Subject;
 use crate::model::answer::{Answer, ResultKind, kind_of};
 use crate::model::fault::{Fault, FaultKind};
-use crate::wire::error::{INVALID_PARAMS, RpcError};
+use crate::wire::error::{INVALID_PARAMS, RESOURCE_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::{Outcome, Reply};
@@ -11,32 +12,69 @@ use crate::wire::revision::Era;
 /// What a modern result has and a legacy one does not.
 const MODERN_MEMBERS: [&[u8]; 3] = [b"resultType", b"ttlMs", b"cacheScope"];
 
-/// The code for a missing resource that legacy servers use and modern ones must not (MCP 2026-07-28, resources).
-const RESOURCE_NOT_FOUND: i64 = -32002;
+/// What a modern client is told of the contents of a resource whose server knows no cache hints: to ask again.
+const UNKEPT: &[u8] = br#","ttlMs":0,"cacheScope":"private""#;
 
-/// The answer in words of `era`. Within one era nothing is touched.
-pub(super) fn to_client(answer: Answer, era: Era) -> Result<Outcome, Fault> {
+/// The answer about `subject` in words of `era`. Within one era nothing is touched.
+pub(super) fn to_client(answer: Answer, subject: &Subject, era: Era) -> Result<Outcome, Fault> {
+    let is_resource = matches!(subject, Subject::Resource(_));
     match (answer.outcome, era) {
-        (Outcome::Result(reply), Era::Modern) => Ok(Outcome::Result(modern(reply))),
+        (Outcome::Result(reply), Era::Modern) => Ok(Outcome::Result(modern(reply, is_resource))),
         (Outcome::Result(reply), Era::Legacy) if answer.era == Era::Modern => {
             legacy(reply).map(Outcome::Result)
         }
         (Outcome::Error(error), Era::Modern) if answer.era == Era::Legacy => {
             Ok(Outcome::Error(modern_error(error)))
         }
+        (Outcome::Error(error), Era::Legacy) if answer.era == Era::Modern && is_resource => {
+            Ok(Outcome::Error(legacy_resource_error(error)))
+        }
         (error, _) => Ok(error),
     }
 }
 
-/// Every modern result says what kind it is (MCP 2026-07-28).
-fn modern(reply: Reply) -> Reply {
+/// The contents of a resource that the client knows by another URI than the plugin does: each part that is the resource
+/// itself is named as the client names it.
+pub(super) fn read_under(answer: Answer, own: &Json, listed: &str) -> Answer {
+    let Outcome::Result(reply) = &answer.outcome else {
+        return answer;
+    };
+    let Some(mut members) = Members::of(&reply.result) else {
+        return answer;
+    };
+    let contents = members.get("contents").map(Json::parse::<Vec<Json>>);
+    let Some(Ok(contents)) = contents else {
+        return answer;
+    };
+    let renamed = contents.into_iter().map(|part| match Members::of(&part) {
+        Some(mut known) if known.string("uri") == own.string() => {
+            known.set("uri", Json::of(listed));
+            known.to_json()
+        }
+        _ => part,
+    });
+    members.set("contents", Json::of(&renamed.collect::<Vec<_>>()));
+    Answer {
+        outcome: Outcome::Result(Reply {
+            result: members.to_json(),
+            result_type: reply.result_type.clone(),
+        }),
+        era: answer.era,
+    }
+}
+
+/// Every modern result says what kind it is, and that of a resource how long it may be kept (MCP 2026-07-28).
+fn modern(reply: Reply, is_resource: bool) -> Reply {
     if reply.result_type.is_some() {
         return reply;
     }
     let text = reply.result.bytes();
     let rest = text[1..].trim_ascii_start();
-    let mut out = Vec::with_capacity(text.len() + 26);
+    let mut out = Vec::with_capacity(text.len() + 64);
     out.extend_from_slice(br#"{"resultType":"complete""#);
+    if is_resource && memchr::memmem::find(text, b"\"ttlMs\"").is_none() {
+        out.extend_from_slice(UNKEPT);
+    }
     if rest != b"}" {
         out.push(b',');
     }
@@ -51,7 +89,7 @@ fn legacy(reply: Reply) -> Result<Reply, Fault> {
     match kind_of(&reply) {
         Some(ResultKind::Complete) => {}
         Some(ResultKind::InputRequired) => {
-            let message = "the plugin asks for input in the middle of the call, which this client did not offer";
+            let message = "the plugin asks for input in the middle of the call, and this client cannot be asked";
             return Err(Fault::new(FaultKind::Unavailable, message).because("input_required"));
         }
         Some(ResultKind::Task) | None => {
@@ -70,6 +108,15 @@ fn legacy(reply: Reply) -> Result<Reply, Fault> {
         result: members.to_json(),
         result_type: None,
     })
+}
+
+/// A legacy client knows a resource that is not there by a code of its own (MCP 2025-11-25, resources).
+fn legacy_resource_error(mut error: RpcError) -> RpcError {
+    let names_it = error.data.as_ref().and_then(Members::of);
+    if error.code == INVALID_PARAMS && names_it.is_some_and(|data| data.get("uri").is_some()) {
+        error.code = RESOURCE_NOT_FOUND;
+    }
+    error
 }
 
 fn modern_error(mut error: RpcError) -> RpcError {
@@ -92,7 +139,7 @@ mod tests {
             outcome: Outcome::Result(reply),
             era: eras.0,
         };
-        match to_client(answer, eras.1) {
+        match to_client(answer, &Subject::Tool("t".into()), eras.1) {
             Ok(Outcome::Result(reply)) => assert_eq!(reply.result.as_str(), expect),
             other => panic!("{result}: {other:?}"),
         }
@@ -137,7 +184,8 @@ mod tests {
             outcome: Outcome::Result(reply),
             era: Era::Modern,
         };
-        let fault = to_client(answer, Era::Legacy).expect_err("a fault");
+        let subject = Subject::Tool("t".into());
+        let fault = to_client(answer, &subject, Era::Legacy).expect_err("a fault");
         assert_eq!(fault.reason, "input_required");
     }
 }

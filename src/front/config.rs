@@ -37,6 +37,9 @@ pub struct ServerConfig {
     /// that are ready later.
     #[schemars(range(max = 3_600_000))]
     pub settle_ms: u64,
+    /// Tools, prompts or resources on one page of a list.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_list_page: usize,
     /// Connections open at one time.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
@@ -54,6 +57,8 @@ pub struct ServerConfig {
     pub worker_threads: Option<usize>,
     /// Client sessions.
     pub sessions: SessionsConfig,
+    /// Calls that wait for answers of their clients.
+    pub rounds: RoundsConfig,
 }
 
 impl Default for ServerConfig {
@@ -67,12 +72,14 @@ impl Default for ServerConfig {
             body_timeout_ms: 10_000,
             write_timeout_ms: 30_000,
             settle_ms: 1_800,
+            max_list_page: 10_000,
             max_connections: 10_000,
             max_connections_per_ip: 4_096,
             max_header_bytes: 32_768,
             drain_ms: 25_000,
             worker_threads: None,
             sessions: SessionsConfig::default(),
+            rounds: RoundsConfig::default(),
         }
     }
 }
@@ -115,6 +122,32 @@ impl Default for SessionsConfig {
             replay_messages: 256,
             replay_bytes: 1_048_576,
             replay_ms: 60_000,
+        }
+    }
+}
+
+/// Bounds of calls that wait for an answer of a client of revision 2026-07-28 (multi round-trip requests).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoundsConfig {
+    /// Calls that wait at one time. A plugin that asks in another one is refused.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max: usize,
+    /// Calls of one principal that wait at one time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_per_principal: usize,
+    /// Milliseconds a client may take to come back with its answers. After that the call is cancelled. A `requestState`
+    /// of a plugin is accepted for as long.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub wait_ms: u64,
+}
+
+impl Default for RoundsConfig {
+    fn default() -> Self {
+        Self {
+            max: 4_096,
+            max_per_principal: 1_024,
+            wait_ms: 300_000,
         }
     }
 }

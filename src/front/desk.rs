@@ -8,18 +8,24 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::background::Supervisor;
+use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
+use crate::front::rounds::Rounds;
+use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
-use crate::registry::Registry;
+use crate::registry::catalog::page::UnknownCursor;
+use crate::registry::{Registry, Viewer};
 use crate::runtime::CallContext;
 use crate::session::Session;
 use crate::wire::error::{
-    INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UNSUPPORTED_PROTOCOL_VERSION,
+    INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CLIENT_CAPABILITY, RpcError,
+    UNSUPPORTED_PROTOCOL_VERSION,
 };
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
+use crate::wire::list::ListKind;
 use crate::wire::message::{Notification, Params};
 use crate::wire::meta;
 use crate::wire::method::Method;
@@ -34,6 +40,8 @@ pub struct Desk {
     pub dispatcher: Arc<Dispatcher>,
     /// Owns the tasks of requests.
     pub supervisor: Supervisor,
+    /// The calls that wait for modern clients.
+    pub rounds: Arc<Rounds>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -43,6 +51,8 @@ pub struct Desk {
 pub(crate) enum Reply {
     /// The text of the result.
     Result(Bytes),
+    /// A result by which a modern plugin asks a modern client to answer and to call again.
+    Asks(Json),
     /// An error.
     Error(RpcError),
     /// Nothing: the client no longer wants an answer.
@@ -59,8 +69,13 @@ impl Desk {
         json!({ "name": "toolgate", "title": "toolgate", "version": self.version })
     }
 
-    /// Answers `initialize` (MCP 2025-11-25, lifecycle): the client's profile for its session, and the result.
-    pub(crate) fn initialize(&self, params: &Params) -> Result<(ClientProfile, Bytes), RpcError> {
+    /// Answers `initialize` (MCP 2025-11-25, lifecycle): the client's profile for its session, and the result. Waits for
+    /// plugins that are being started as a list would, because the result says what all of them can do.
+    pub(crate) async fn initialize(
+        &self,
+        params: &Params,
+        caller: &Caller,
+    ) -> Result<(ClientProfile, Bytes), RpcError> {
         let Some(asked) = params.members.string("protocolVersion") else {
             return Err(RpcError::new(
                 INVALID_PARAMS,
@@ -85,12 +100,17 @@ impl Desk {
             capabilities: capabilities.detached(),
             info: params.members.get("clientInfo").map(Json::detached),
         };
-        let result = Json::of(&json!({
+        self.registry().settle().await;
+        let catalog = self.registry().catalog();
+        let mut result = json!({
             "protocolVersion": revision.as_str(),
-            "capabilities": { "tools": { "listChanged": true }, "logging": {} },
+            "capabilities": catalog.capabilities(caller, Era::Legacy),
             "serverInfo": self.server_info(),
-        }));
-        Ok((profile, result.bytes().clone()))
+        });
+        if let Some(instructions) = catalog.instructions(caller) {
+            result["instructions"] = instructions.into();
+        }
+        Ok((profile, Json::of(&result).bytes().clone()))
     }
 
     /// Reads what a modern request says of its client (MCP 2026-07-28, `_meta`). `agrees` checks the revision that is
@@ -145,16 +165,24 @@ impl Desk {
         session.log_level().map_or(Logs::All, Logs::From)
     }
 
-    fn discover(&self) -> Bytes {
-        let result = Json::of(&json!({
+    async fn discover(&self, caller: &Caller) -> Bytes {
+        self.registry().settle().await;
+        let catalog = self.registry().catalog();
+        let mut result = json!({
             "resultType": "complete",
             "supportedVersions": Revision::names(),
-            "capabilities": { "tools": { "listChanged": true }, "logging": {} },
-            "ttlMs": DISCOVER_TTL_MS,
-            "cacheScope": "public",
-            "_meta": { meta::SERVER_INFO: self.server_info() },
-        }));
-        result.bytes().clone()
+            "capabilities": catalog.capabilities(caller, Era::Modern),
+        });
+        if let Some(instructions) = catalog.instructions(caller) {
+            result["instructions"] = instructions.into();
+        }
+        // What all plugins can do is known when all have started; until then it is soon another thing.
+        let settled = self.registry().is_settled();
+        let same_for_all = self.registry().is_same_for_all();
+        result["ttlMs"] = if settled { DISCOVER_TTL_MS } else { 0 }.into();
+        result["cacheScope"] = if same_for_all { "public" } else { "private" }.into();
+        result["_meta"] = json!({ meta::SERVER_INFO: self.server_info() });
+        Json::of(&result).bytes().clone()
     }
 
     /// Answers a request that is neither the beginning of a session nor a stream.
@@ -165,86 +193,138 @@ impl Desk {
         context: CallContext,
     ) -> Reply {
         let era = context.era();
+        if let Some(kind) = ListKind::of(method) {
+            return Box::pin(self.list(kind, &params, &context)).await;
+        }
         match (method, era) {
-            (Method::ToolsCall, _) => self.call(params, context).await,
-            (Method::ToolsList, _) => Box::pin(self.list(&params, &context.caller, era)).await,
-            (Method::Discover, Era::Modern) => Reply::Result(self.discover()),
+            (Method::Discover, Era::Modern) => {
+                Reply::Result(Box::pin(self.discover(&context.caller)).await)
+            }
             (Method::Ping, Era::Legacy) => Reply::Result(Bytes::from_static(b"{}")),
-            (Method::SetLevel, Era::Legacy) => set_level(&params, &context),
-            _ => Reply::Error(RpcError::new(
+            (Method::SetLevel, Era::Legacy) => Box::pin(self.set_level(&params, context)).await,
+            (Method::ResourcesSubscribe | Method::ResourcesUnsubscribe, Era::Legacy) => {
+                Box::pin(self.subscribe(method, &params, context)).await
+            }
+            (
+                Method::SetLevel
+                | Method::Ping
+                | Method::Discover
+                | Method::ResourcesSubscribe
+                | Method::ResourcesUnsubscribe,
+                _,
+            ) => Reply::Error(RpcError::new(
                 METHOD_NOT_FOUND,
                 format!("Method not found: {method}"),
             )),
+            _ => self.forward(method, params, context).await,
         }
     }
 
-    /// Takes note of what a legacy client tells, apart from what it cancels.
-    pub(crate) fn told(
-        &self,
-        session: &Arc<Session>,
-        caller: &Arc<Caller>,
-        notification: Notification,
-    ) {
-        let _ = (session, caller);
-        tracing::debug!(method = %notification.method, "A client told something");
-    }
-
-    async fn list(&self, params: &Params, caller: &Caller, era: Era) -> Reply {
-        if params
-            .members
-            .get("cursor")
-            .is_some_and(|cursor| !cursor.is_null())
-        {
-            // Lists are whole: there is no cursor that we could have given out.
-            return Reply::Error(RpcError::new(
-                INVALID_PARAMS,
-                "Invalid params: `/params/cursor` is not known",
-            ));
-        }
-        Reply::Result(self.registry().settled_catalog().await.list(caller, era))
-    }
-
-    async fn call(&self, params: Params, context: CallContext) -> Reply {
-        let era = context.era();
-        let Some(name) = params.members.string("name").map(|name| name.into_owned()) else {
-            return Reply::Error(RpcError::new(
-                INVALID_PARAMS,
-                "Invalid params: `/params/name` must be a string",
-            ));
+    async fn list(&self, kind: ListKind, params: &Params, context: &CallContext) -> Reply {
+        let unknown = || {
+            let message = "Invalid params: `/params/cursor` is not known";
+            Reply::Error(RpcError::new(INVALID_PARAMS, message))
         };
-        if params
-            .members
-            .get("arguments")
-            .is_some_and(|arguments| !arguments.is_object())
-        {
-            let error = RpcError::new(
-                INVALID_PARAMS,
-                "Invalid params: `/params/arguments` must be an object",
-            );
-            return Reply::Error(error);
+        let cursor = params.members.get("cursor");
+        let cursor = match cursor.filter(|cursor| !cursor.is_null()).map(Json::string) {
+            None => None,
+            Some(Some(cursor)) => Some(cursor),
+            Some(None) => return unknown(),
+        };
+        let viewer = Viewer::of(context);
+        match self.registry().page(&viewer, kind, cursor.as_deref()).await {
+            Ok(page) => Reply::Result(page),
+            Err(UnknownCursor) => unknown(),
         }
-        match self.dispatcher.call_tool(&name, params, context).await {
+    }
+
+    /// Carries a request to the plugin it is for.
+    async fn forward(&self, method: &Method, params: Params, context: CallContext) -> Reply {
+        let era = context.era();
+        let subject = match Subject::of(method, &params, era) {
+            Ok(subject) => subject,
+            Err(error) => return Reply::Error(error),
+        };
+        if let Some(extension) = subject.extension()
+            && era == Era::Modern
+            && !context.profile.declares(extension)
+        {
+            return Reply::Error(undeclared(extension));
+        }
+        let called = self
+            .dispatcher
+            .request(method.clone(), &subject, params, context);
+        match called.await {
+            Ok(reply)
+                if era == Era::Modern && kind_of(&reply) == Some(ResultKind::InputRequired) =>
+            {
+                Reply::Asks(reply.result)
+            }
             Ok(reply) => Reply::Result(reply.result.bytes().clone()),
             Err(CallError::Plugin(error)) => Reply::Error(error),
             Err(CallError::Fault(fault)) if fault.kind == FaultKind::Cancelled => Reply::Nothing,
-            Err(CallError::Fault(fault)) => fault::told(&fault, era),
+            Err(CallError::Fault(fault)) => fault::told(&fault, &subject, era),
+        }
+    }
+
+    async fn subscribe(&self, method: &Method, params: &Params, context: CallContext) -> Reply {
+        let era = context.era();
+        let subject = match Subject::of(method, params, era) {
+            Ok(subject) => subject,
+            Err(error) => return Reply::Error(error),
+        };
+        let uri = subject.name();
+        if *method == Method::ResourcesUnsubscribe {
+            let reply = self.dispatcher.unsubscribe(uri, &context);
+            return Reply::Result(reply.result.bytes().clone());
+        }
+        match self.dispatcher.subscribe(uri, context).await {
+            Ok(reply) => Reply::Result(reply.result.bytes().clone()),
+            Err(CallError::Plugin(error)) => Reply::Error(error),
+            Err(CallError::Fault(fault)) => fault::told(&fault, &subject, era),
+        }
+    }
+
+    async fn set_level(&self, params: &Params, mut context: CallContext) -> Reply {
+        let level = params
+            .members
+            .string("level")
+            .and_then(|name| LogLevel::of(&name));
+        let Some(level) = level else {
+            let message = "Invalid params: `/params/level` must be one of debug, info, notice, warning, error, critical, alert, emergency";
+            return Reply::Error(RpcError::new(INVALID_PARAMS, message));
+        };
+        if let Some(session) = &context.session {
+            session.set_log_level(level);
+        }
+        context.log_level = Some(level);
+        self.dispatcher.set_level(params, &context).await;
+        Reply::Result(Bytes::from_static(b"{}"))
+    }
+
+    /// Takes note of what the client of a session tells besides its requests.
+    pub(crate) fn told(&self, session: &Arc<Session>, notification: Notification) {
+        let Notification { method, params } = notification;
+        match method {
+            // Known here, and not for plugins: they were told when they started.
+            Method::Initialized | Method::Cancelled => {}
+            Method::RootsListChanged | Method::Other(_) => {
+                let (dispatcher, session) = (Arc::clone(&self.dispatcher), Arc::clone(session));
+                drop(self.supervisor.spawn_request(async move {
+                    dispatcher.tell(&session, &method, &params).await;
+                }));
+            }
+            method => tracing::debug!("Dropped a `{method}` of a client"),
         }
     }
 }
 
-fn set_level(params: &Params, context: &CallContext) -> Reply {
-    let level = params
-        .members
-        .string("level")
-        .and_then(|name| LogLevel::of(&name));
-    let Some(level) = level else {
-        let message = "Invalid params: `/params/level` must be one of debug, info, notice, warning, error, critical, alert, emergency";
-        return Reply::Error(RpcError::new(INVALID_PARAMS, message));
-    };
-    if let Some(session) = &context.session {
-        session.set_log_level(level);
-    }
-    Reply::Result(Bytes::from_static(b"{}"))
+/// The error for a request that needs an extension which its client did not declare (MCP 2026-07-28, extensions).
+fn undeclared(extension: &str) -> RpcError {
+    let message =
+        format!("This request needs the extension `{extension}` among the client's capabilities");
+    let data = json!({ "requiredCapabilities": { "extensions": { extension: {} } } });
+    RpcError::new(MISSING_CLIENT_CAPABILITY, message).with_data(&data)
 }
 
 /// The error for a revision that is not served.

@@ -16,6 +16,8 @@ pub(super) mod mcp;
 
 mod modern;
 
+mod round;
+
 pub(super) mod routes;
 
 mod stream;
@@ -137,6 +139,7 @@ impl HttpFront {
     /// configured time are ended. Says how many those were.
     pub async fn drain(&self) -> usize {
         self.draining.cancel();
+        self.desk.rounds.close();
         let bound = Duration::from_millis(self.config.drain_ms);
         tokio::time::timeout(bound, self.quiet()).await.ok();
         let left = self.active();

@@ -42,7 +42,11 @@ pub(super) async fn document(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
 ) -> Response<Body> {
-    let catalog = front.desk.registry().settled_catalog().await;
+    let catalog = front
+        .desk
+        .registry()
+        .settled_view(&crate::front::rest::viewer(&caller))
+        .await;
     let document = catalog.kept("openapi", &caller, || {
         let secured = front.callers.are_named();
         write(&catalog, &caller, front.desk.version, secured)

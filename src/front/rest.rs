@@ -19,6 +19,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::CallError;
+use crate::dispatch::subject::Subject;
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response, problem, read};
 use crate::front::http::mcp::{busy, is_json};
@@ -26,9 +27,12 @@ use crate::front::http::routes::Door;
 use crate::front::rest::refusal::Refusal;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Deaf;
+use crate::model::fault::Fault;
+use crate::registry::Viewer;
 use crate::runtime::CallContext;
 use crate::wire::json::Json;
 use crate::wire::message::Params;
+use crate::wire::method::Method;
 use crate::wire::revision::Revision;
 
 #[derive(Deserialize)]
@@ -47,7 +51,7 @@ pub(super) async fn list(
     let Ok(Query(ListQuery { all })) = query else {
         return bad_request("the parameter `all` is `true` or `false`");
     };
-    let catalog = front.desk.registry().settled_catalog().await;
+    let catalog = front.desk.registry().settled_view(&viewer(&caller)).await;
     let what = if all { "all tools" } else { "tools" };
     let list = catalog.kept(what, &caller, || listing::list(&catalog, &caller, all));
     json_response(StatusCode::OK, Body::of(list))
@@ -62,10 +66,10 @@ pub(super) async fn show(
     let Ok(Path(name)) = name else {
         return not_a_name();
     };
-    let catalog = front.desk.registry().settled_catalog().await;
+    let catalog = front.desk.registry().settled_view(&viewer(&caller)).await;
     match catalog.find(&name, &caller) {
         Some(entry) => json_response(StatusCode::OK, Body::of(listing::one(entry))),
-        None => Refusal::of_fault(&front.desk.dispatcher.unknown(&name, &caller)).response(),
+        None => Refusal::of_fault(&unknown(&front, name, &caller)).response(),
     }
 }
 
@@ -100,11 +104,23 @@ pub(super) async fn call(
     params.members.set("arguments", arguments);
     let dispatcher = &front.desk.dispatcher;
     let context = context(dispatcher.next_call(), caller);
-    match dispatcher.call_tool(&name, params, context).await {
+    let subject = Subject::Tool(name);
+    let called = dispatcher.request(Method::ToolsCall, &subject, params, context);
+    match called.await {
         Ok(reply) => json_response(StatusCode::OK, Body::of(reply.result.bytes().clone())),
         Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),
         Err(CallError::Fault(fault)) => Refusal::of_fault(&fault).response(),
     }
+}
+
+/// Scripts see what the gateway offers in general.
+pub(super) fn viewer(caller: &Arc<Caller>) -> Viewer {
+    Viewer::bare(Arc::clone(caller))
+}
+
+fn unknown(front: &HttpFront, name: String, caller: &Caller) -> Fault {
+    let dispatcher = &front.desk.dispatcher;
+    dispatcher.unknown(&Subject::Tool(name), caller)
 }
 
 /// What surrounds the call: there is no session, and nobody who could be told or asked anything while it runs. Legacy

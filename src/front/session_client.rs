@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -12,10 +13,33 @@ use crate::model::client::{Client, Pulse};
 use crate::model::offer;
 use crate::session::Session;
 use crate::session::questions::{MAX_OPEN, Question};
+use crate::session::streams::STANDALONE;
 use crate::wire::error::{INTERNAL_ERROR, RpcError};
 use crate::wire::json::Json;
 use crate::wire::message::{Outcome, Params, write_notification, write_request};
 use crate::wire::method::Method;
+
+/// The call of questions that belong to none.
+const OUTSIDE: u64 = u64::MAX;
+
+/// How long such a question waits for its answer.
+const OUTSIDE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The standalone stream of a session, as a way to its client.
+#[derive(Debug)]
+pub(crate) struct StandaloneWay(pub(crate) Arc<Session>);
+
+impl Way for StandaloneWay {
+    fn offer(&self, message: Bytes) {
+        if !self.0.streams().offer(STANDALONE, message) {
+            tracing::debug!("Dropped a message for a client that does not read");
+        }
+    }
+
+    async fn send(&self, message: Bytes) -> bool {
+        self.0.streams().send(STANDALONE, message)
+    }
+}
 
 /// Carries messages of one call to its client, in order.
 pub(crate) trait Way: Send + Sync + 'static {
@@ -54,6 +78,11 @@ impl<W: Way> SessionClient<W> {
         })
     }
 
+    /// The client outside of any call.
+    pub(crate) fn outside(session: &Arc<Session>, way: W) -> Arc<dyn Client> {
+        Self::new(session, OUTSIDE, Logs::All, way)
+    }
+
     pub(crate) fn at_end(self: &Arc<Self>) -> AtEnd<W> {
         AtEnd(Arc::clone(self))
     }
@@ -88,13 +117,22 @@ impl<W: Way> SessionClient<W> {
         open.was_put = true;
         if !self.way.send(text.into()).await {
             open.was_put = false;
-            return Err(RpcError::new(INTERNAL_ERROR, "the client has gone away"));
+            let text = "the client has gone away, or does not read";
+            return Err(RpcError::new(INTERNAL_ERROR, text));
         }
         // A call that ended just before has told the client so before it was asked. Twice does no harm.
         if self.is_over.load(Ordering::SeqCst) {
             self.take_back(id);
         }
-        match answer.await {
+        let answer = match self.call {
+            // No call's deadline bounds it, and perhaps nobody reads.
+            OUTSIDE => match tokio::time::timeout(OUTSIDE_DEADLINE, answer).await {
+                Ok(answer) => answer,
+                Err(_) => return Err(RpcError::new(INTERNAL_ERROR, "the client did not answer")),
+            },
+            _ => answer.await,
+        };
+        match answer {
             Ok(Outcome::Result(reply)) => Ok(reply.result),
             Ok(Outcome::Error(error)) => Err(error),
             Err(_) => Err(over()),

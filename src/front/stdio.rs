@@ -3,31 +3,33 @@
 //! Standard output belongs to the protocol. The end of the input ends everything: calls are cancelled, the gateway
 //! stops.
 
+mod modern;
+
 mod writer;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::outgoing::{Logs, notification, now, subscription_params, subscription_result};
+use crate::front::outgoing::Logs;
+use crate::front::rounds::Rounds;
 use crate::front::session_client::{AtEnd, SessionClient, Way};
 use crate::front::stdio::writer::Writer;
+use crate::front::subscription::Subscription;
 use crate::model::caller::{Caller, ClientProfile};
-use crate::model::client::{Client, Pulse};
-use crate::registry::Changes;
+use crate::model::client::{Client, Deaf};
+use crate::registry::Viewer;
+use crate::registry::changes::Changes;
+use crate::registry::pool::Who;
 use crate::runtime::CallContext;
 use crate::session::table::new_id;
 use crate::session::{InFlight, Session};
-use crate::wire::error::{
-    INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError,
-};
-use crate::wire::json::Json;
+use crate::wire::error::{INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, RpcError};
 use crate::wire::line::{LineDecoder, LineError};
 use crate::wire::message::{
     Id, Message, Notification, Params, Reject, Request, write_error, write_notification,
@@ -51,6 +53,8 @@ struct Pipe {
     desk: Arc<Desk>,
     caller: Arc<Caller>,
     writer: Arc<Writer>,
+    /// The calls that wait for its client.
+    rounds: Arc<Rounds>,
     /// How many requests are being answered.
     answering: watch::Sender<usize>,
     /// Cancelled when the gateway is told to stop while the client is still there.
@@ -79,6 +83,7 @@ pub async fn serve<R, W>(
         Arc::new(ClientProfile::bare()),
     );
     let pipe = Arc::new(Pipe {
+        rounds: desk.rounds.alike(),
         desk,
         caller,
         writer,
@@ -92,6 +97,7 @@ pub async fn serve<R, W>(
         () = stop.cancelled() => pipe.say_goodbye().await,
         () = pipe.writer.broken() => {}
     }
+    pipe.rounds.close();
     pipe.process.end();
     if let Some(session) = pipe.session.get() {
         session.end();
@@ -126,6 +132,7 @@ impl Pipe {
     /// Ends what runs, each with an answer.
     async fn say_goodbye(&self) {
         self.stopping.cancel();
+        self.rounds.close();
         self.desk.dispatcher.close();
         let mut answering = self.answering.subscribe();
         let quiet = answering.wait_for(|count| *count == 0);
@@ -176,7 +183,7 @@ impl Pipe {
     fn told(&self, notification: Notification) {
         if notification.method != Method::Cancelled {
             if let Some(session) = self.session.get() {
-                self.desk.told(session, &self.caller, notification);
+                self.desk.told(session, notification);
             }
             return;
         }
@@ -201,6 +208,12 @@ impl Pipe {
         let known = if modern || request.method == Method::Discover {
             Desk::modern_profile(&request.params, |_| Ok(()))
                 .map(|profile| (Arc::new(profile), None))
+                .inspect(|(profile, _)| {
+                    self.desk.registry().meet(&Who {
+                        profile: Arc::clone(profile),
+                        session: None,
+                    });
+                })
         } else {
             self.legacy(&request.method)
         };
@@ -219,7 +232,8 @@ impl Pipe {
         let answering = Answering::begin(self);
         self.desk.supervisor.spawn_request(async move {
             let pipe = Arc::clone(&answering.0);
-            pipe.answer(request, profile, session, in_flight).await;
+            pipe.answer(request, (profile, session), in_flight, answering)
+                .await;
         });
     }
 
@@ -247,7 +261,7 @@ impl Pipe {
     }
 
     async fn initialize(self: &Arc<Self>, request: &Request) {
-        match self.desk.initialize(&request.params) {
+        match self.desk.initialize(&request.params, &self.caller).await {
             Err(error) => self.refuse(Some(&request.id), &error).await,
             Ok((profile, result)) => {
                 let session = Session::new(
@@ -255,8 +269,12 @@ impl Pipe {
                     Arc::clone(&self.caller.principal),
                     Arc::new(profile),
                 );
+                let viewer = Viewer::of_session(&self.caller, &session);
+                self.desk.registry().meet(&viewer.who);
                 let writer = Arc::clone(&self.writer);
                 session.reach_by(move |message| writer.offer(message));
+                let writer = Arc::clone(&self.writer);
+                session.ask_by(move |session| SessionClient::outside(session, Arc::clone(&writer)));
                 if self.session.set(session).is_err() {
                     let error = RpcError::new(
                         INVALID_REQUEST,
@@ -264,7 +282,7 @@ impl Pipe {
                     );
                     return self.refuse(Some(&request.id), &error).await;
                 }
-                let changes = self.desk.registry().changes();
+                let changes = self.desk.registry().changes(viewer);
                 self.result(&request.id, &result).await;
                 // Nothing stands before the answer that opens the session.
                 self.tell_changes(changes);
@@ -275,21 +293,22 @@ impl Pipe {
     async fn answer(
         self: Arc<Self>,
         request: Request,
-        profile: Arc<ClientProfile>,
-        session: Option<Arc<Session>>,
+        (profile, session): (Arc<ClientProfile>, Option<Arc<Session>>),
         in_flight: InFlight,
+        answering: Answering,
     ) {
         let Request { id, method, params } = request;
         if method == Method::Listen && profile.era() == Era::Modern {
-            return self.listen(&id, &params, &in_flight).await;
+            return self.listen(&id, &params, profile, &in_flight).await;
+        }
+        if profile.era() == Era::Modern {
+            return self
+                .modern((id, method, params), profile, in_flight, answering)
+                .await;
         }
         let logs = match &session {
             Some(session) => Desk::session_logs(session),
-            None => Desk::modern_logs(&params),
-        };
-        let log_level = match logs {
-            Logs::From(level) => Some(level),
-            Logs::None | Logs::All => None,
+            None => Logs::None,
         };
         let call = self.desk.dispatcher.next_call();
         let (client, at_end) = self.client(call, session.as_ref(), logs);
@@ -298,20 +317,26 @@ impl Pipe {
             caller: Arc::clone(&self.caller),
             profile,
             session,
-            log_level,
+            log_level: logs.level(),
             timeout: None,
             cancel: in_flight.cancel.clone(),
             client,
         };
         let reply = self.desk.answer(&method, params, context).await;
+        drop(at_end);
+        self.end(&id, in_flight, reply).await;
+    }
+
+    /// Answers a request. What was cancelled gets no answer (MCP, cancellation).
+    async fn end(&self, id: &Id, in_flight: InFlight, reply: Reply) {
         let cancelled = in_flight.cancel.is_cancelled();
-        drop((at_end, in_flight));
+        drop(in_flight);
         match reply {
-            // What was cancelled gets no answer (MCP, cancellation).
             _ if cancelled => {}
             Reply::Nothing => {}
-            Reply::Result(result) => self.result(&id, &result).await,
-            Reply::Error(error) => self.refuse(Some(&id), &error).await,
+            Reply::Result(result) => self.result(id, &result).await,
+            Reply::Asks(result) => self.result(id, result.bytes()).await,
+            Reply::Error(error) => self.refuse(Some(id), &error).await,
         }
     }
 
@@ -324,13 +349,8 @@ impl Pipe {
     ) -> (Arc<dyn Client>, Option<AtEnd<Arc<Writer>>>) {
         let writer = Arc::clone(&self.writer);
         let Some(session) = session else {
-            let pulse = Pulse::default();
-            let client = OfCall {
-                writer,
-                logs,
-                pulse,
-            };
-            return (Arc::new(client), None);
+            // Before `initialize` there is only `ping`.
+            return (Arc::new(Deaf), None);
         };
         let client = SessionClient::new(session, call, logs, writer);
         let at_end = client.at_end();
@@ -338,38 +358,26 @@ impl Pipe {
     }
 
     /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
-    async fn listen(&self, id: &Id, params: &Params, in_flight: &InFlight) {
-        let filter = params
-            .members
-            .get("notifications")
-            .and_then(|filter| filter.parse::<Map<String, Value>>().ok());
-        let Some(filter) = filter else {
-            let error = RpcError::new(
-                INVALID_PARAMS,
-                "Invalid params: `/params/notifications` must be an object",
-            );
-            return self.refuse(Some(id), &error).await;
+    async fn listen(
+        &self,
+        id: &Id,
+        params: &Params,
+        profile: Arc<ClientProfile>,
+        in_flight: &InFlight,
+    ) {
+        let opened = Subscription::open(&self.desk, id.clone(), params, &self.caller, profile);
+        let mut subscription = match opened.await {
+            Ok(subscription) => subscription,
+            Err(error) => return self.refuse(Some(id), &error).await,
         };
-        let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
-        let about = subscription_params(id);
-        let mut acknowledged = about.clone();
-        let granted = if tools {
-            json!({ "toolsListChanged": true })
-        } else {
-            json!({})
-        };
-        acknowledged
-            .members
-            .set("notifications", Json::of(&granted));
-        self.notify(&Method::ListenAcknowledged, &acknowledged);
-        let mut changes = self.desk.registry().changes();
         loop {
             tokio::select! {
+                biased;
                 () = in_flight.cancel.cancelled() => return,
+                message = subscription.next() => self.writer.offer(message),
                 () = self.stopping.cancelled() => {
-                    return self.result(id, subscription_result(id).bytes()).await;
+                    return self.result(id, subscription.result().bytes()).await;
                 }
-                () = changes.next(), if tools => self.notify(&Method::ToolsListChanged, &about),
             }
         }
     }
@@ -377,15 +385,19 @@ impl Pipe {
     /// Tells a legacy client of changes for as long as it is there.
     fn tell_changes(self: &Arc<Self>, mut changes: Changes) {
         let pipe = Arc::clone(self);
-        self.desk.supervisor.spawn("stdio changes", |stop| async move {
-            loop {
-                tokio::select! {
-                    () = changes.next() => pipe.notify(&Method::ToolsListChanged, &Params::default()),
-                    () = pipe.process.ended().cancelled() => return,
-                    () = stop.cancelled() => return,
+        self.desk
+            .supervisor
+            .spawn("stdio changes", |stop| async move {
+                loop {
+                    tokio::select! {
+                        topics = changes.next() => topics
+                            .into_iter()
+                            .for_each(|topic| pipe.notify(&topic.changed(), &Params::default())),
+                        () = pipe.process.ended().cancelled() => return,
+                        () = stop.cancelled() => return,
+                    }
                 }
-            }
-        });
+            });
     }
 
     fn notify(&self, method: &Method, params: &Params) {
@@ -437,36 +449,5 @@ impl Way for Arc<Writer> {
     async fn send(&self, message: Bytes) -> bool {
         Writer::send(self, message).await;
         true
-    }
-}
-
-/// The way back to the modern client of one call.
-struct OfCall {
-    writer: Arc<Writer>,
-    logs: Logs,
-    pulse: Pulse,
-}
-
-impl Client for OfCall {
-    fn notify(&self, method: &Method, params: &Params) {
-        if *method == Method::Progress {
-            self.pulse.beat(now());
-        }
-        if let Some(message) = notification(self.logs, method, params) {
-            self.writer.offer(message);
-        }
-    }
-
-    fn ask(
-        &self,
-        method: Method,
-        _: Params,
-    ) -> futures::future::BoxFuture<'_, Result<Json, RpcError>> {
-        let error = RpcError::new(METHOD_NOT_FOUND, format!("the client offers no `{method}`"));
-        Box::pin(std::future::ready(Err(error)))
-    }
-
-    fn pulse(&self) -> Option<&Pulse> {
-        Some(&self.pulse)
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::model::plugin_id::PluginId;
 use crate::wire::json::Json;
+use crate::wire::members::Members;
+use crate::wire::meta::TASKS;
 use crate::wire::revision::{Era, Revision};
 
 /// Who a request comes from, as its credential says. Made once per credential.
@@ -56,8 +58,84 @@ impl ClientProfile {
         }
     }
 
+    /// The same in memory of its own: it does not keep the message alive that it came in.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self {
+            revision: self.revision,
+            capabilities: self.capabilities.detached(),
+            info: self.info.as_ref().map(Json::detached),
+        }
+    }
+
     /// The era it speaks.
     pub fn era(&self) -> Era {
         self.revision.era()
+    }
+
+    /// Whether it declares the extension `name`.
+    pub fn declares(&self, name: &str) -> bool {
+        let known = Members::of(&self.capabilities);
+        let extensions = known.and_then(|known| Members::of(known.get("extensions")?));
+        extensions.is_some_and(|extensions| extensions.get(name).is_some())
+    }
+
+    /// Its capabilities as a server of `era` is told them: without the tasks of the other era, which cannot be carried
+    /// over. Within an era they are as the client sent them.
+    pub fn told_to(&self, era: Era) -> Json {
+        if era == self.era() {
+            return self.capabilities.clone();
+        }
+        let Some(mut told) = Members::of(&self.capabilities) else {
+            return Json::literal("{}");
+        };
+        match era {
+            Era::Modern => drop(told.remove("tasks")),
+            Era::Legacy => {
+                let extensions = told.get("extensions").and_then(Members::of);
+                if let Some(mut extensions) = extensions.filter(|known| known.get(TASKS).is_some())
+                {
+                    extensions.remove(TASKS);
+                    match extensions.is_empty() {
+                        true => drop(told.remove("extensions")),
+                        false => told.set("extensions", extensions.to_json()),
+                    }
+                }
+            }
+        }
+        told.to_json()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_era_has_alone_is_not_told_to_the_other() {
+        let told = |revision, capabilities: &'static str, era| {
+            let profile = ClientProfile {
+                revision,
+                capabilities: Json::literal(capabilities),
+                info: None,
+            };
+            profile.told_to(era).as_str().to_owned()
+        };
+        let legacy = r#"{"tasks":{"list":{}},"roots":{ "listChanged":true}}"#;
+        let newest = Revision::NEWEST_LEGACY;
+        assert_eq!(told(newest, legacy, Era::Legacy), legacy);
+        assert_eq!(
+            told(newest, legacy, Era::Modern),
+            r#"{"roots":{ "listChanged":true}}"#
+        );
+        let modern =
+            r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"x/ui":{}},"sampling":{}}"#;
+        assert_eq!(told(Revision::NEWEST, modern, Era::Modern), modern);
+        assert_eq!(
+            told(Revision::NEWEST, modern, Era::Legacy),
+            r#"{"extensions":{"x/ui":{}},"sampling":{}}"#
+        );
+        let only = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+        assert_eq!(told(Revision::NEWEST, only, Era::Legacy), "{}");
     }
 }

@@ -26,6 +26,12 @@ pub trait Client: Send + Sync {
     }
 }
 
+/// Hears what plugins tell outside of any call: a session, an open subscription.
+pub trait Hearer: Send + Sync {
+    /// Is told something. Never waits; what a full buffer cannot take is dropped and counted.
+    fn hear(&self, method: &Method, params: &Params);
+}
+
 /// Signs of life of one call: when it last got on, and whether it waits for its client.
 #[derive(Debug, Default)]
 pub struct Pulse(Mutex<Beats>);

@@ -2,6 +2,14 @@
 
 mod definition;
 
+mod merged;
+
+pub mod page;
+
+pub mod shelf;
+
+mod template;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -11,6 +19,7 @@ use serde::Serialize;
 use crate::manifest::expose::Category;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
+use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::naming::{Alphabet, listed_name};
 use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
@@ -18,10 +27,7 @@ use crate::runtime::Surface;
 use crate::schema::Schema;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
-use crate::wire::revision::Era;
-
-/// How long a modern client may take a list for fresh, in milliseconds; changes are told to those that listen.
-const LIST_TTL_MS: u64 = 5_000;
+use crate::wire::list::ListKind;
 
 /// The most texts about a catalog that are kept ready.
 const MAX_KEPT: usize = 64;
@@ -49,7 +55,7 @@ pub struct Entry {
     compiled: OnceLock<Result<Schema, String>>,
 }
 
-/// A tool that is not listed, and why.
+/// A tool, prompt or resource that is not listed, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hidden {
     /// The name it would be listed under, or the plugin's own where it has none.
@@ -60,13 +66,17 @@ pub struct Hidden {
     pub reason: String,
 }
 
-/// All tools at one moment.
+/// All that is listed at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
+    plugins: Vec<Arc<Plugin>>,
     /// What each plugin offered, in order, as far as that was known.
     surfaces: Vec<Option<Arc<Surface>>>,
     by_name: HashMap<Arc<str>, Arc<Entry>>,
     in_order: Vec<Arc<Entry>>,
+    prompts: Shelf,
+    resources: Shelf,
+    templates: Shelf,
     hidden: Vec<Hidden>,
     kept: Mutex<HashMap<KeptKey, Bytes>>,
 }
@@ -74,38 +84,64 @@ pub struct Catalog {
 /// What was made, and for the callers of which plugins.
 type KeptKey = (&'static str, Option<Arc<[PluginId]>>);
 
+/// What each plugin offers, in the order of the plugins.
+pub type Surfaces = Vec<Option<Arc<Surface>>>;
+
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
-    pub fn of(plugins: &[Arc<Plugin>], alphabet: Alphabet, rules: &Rules) -> Self {
-        let mut catalog = Self::default();
+    pub fn of(
+        plugins: &[Arc<Plugin>],
+        surfaces: Surfaces,
+        alphabet: Alphabet,
+        rules: &Rules,
+    ) -> Self {
+        let mut catalog = Self {
+            plugins: plugins.to_vec(),
+            ..Self::default()
+        };
         let mut taken = HashMap::new();
-        for plugin in plugins {
-            catalog.surfaces.push(plugin.known_surface());
-            catalog.take_in(plugin, (alphabet, rules), &mut taken);
+        for (plugin, known) in plugins.iter().zip(&surfaces) {
+            let surface = known.clone().unwrap_or_else(|| plugin.declared());
+            catalog.shelve(plugin, &surface);
+            catalog.take_tools(plugin, &surface, (alphabet, rules), &mut taken);
         }
+        catalog.surfaces = surfaces;
         catalog
     }
 
-    fn take_in(
+    /// Takes in prompts, resources and templates.
+    fn shelve(&mut self, plugin: &Arc<Plugin>, surface: &Surface) {
+        let shelves = [
+            (ListKind::Prompts, &mut self.prompts),
+            (ListKind::Resources, &mut self.resources),
+            (ListKind::ResourceTemplates, &mut self.templates),
+        ];
+        for (kind, shelf) in shelves {
+            let hidden = shelf.take_in(kind, plugin, surface.list(kind));
+            for hidden in &hidden {
+                let (id, name) = (&hidden.plugin, &hidden.name);
+                tracing::info!(plugin.id = %id, name = ?name, "Does not list a {}: {}", kind.noun(), hidden.reason);
+            }
+            self.hidden.extend(hidden);
+        }
+    }
+
+    fn take_tools(
         &mut self,
         plugin: &Arc<Plugin>,
+        surface: &Surface,
         (alphabet, rules): (Alphabet, &Rules),
         taken: &mut HashMap<String, PluginId>,
     ) {
-        let surface = plugin.surface();
         let id = &plugin.manifest.id;
-        let hide = |name: &str, reason: String| Hidden {
-            name: name.to_owned(),
-            plugin: id.clone(),
-            reason,
-        };
-        self.hidden.extend(
-            surface
-                .omitted
-                .iter()
-                .map(|omitted| hide(&omitted.name, omitted.reason.clone())),
-        );
-        for tool in &surface.tools {
+        let listing = surface.list(ListKind::Tools);
+        self.hidden
+            .extend(listing.omitted.iter().map(|omitted| Hidden {
+                name: omitted.name.clone(),
+                plugin: id.clone(),
+                reason: omitted.reason.clone(),
+            }));
+        for tool in &listing.definitions {
             let entry = match listed_name(&plugin.manifest, &tool.name, alphabet) {
                 Err(why) => Err((tool.name.to_string(), why)),
                 Ok(name) => match taken.get(&name.to_lowercase()) {
@@ -113,7 +149,8 @@ impl Catalog {
                     Some(first) => {
                         Err((name, format!("plugin `{first}` lists a tool of this name")))
                     }
-                    None => definition::entry(plugin, tool, &name).map_err(|why| (name, why)),
+                    None => definition::entry(plugin, tool, &name, &self.resources)
+                        .map_err(|why| (name, why)),
                 },
             };
             let entry = entry.and_then(|entry| match rules.refuse(&entry.name, entry.category) {
@@ -130,22 +167,25 @@ impl Catalog {
                 }
                 Err((name, reason)) => {
                     tracing::info!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
-                    self.hidden.push(hide(&name, reason));
+                    let plugin = id.clone();
+                    self.hidden.push(Hidden {
+                        name,
+                        plugin,
+                        reason,
+                    });
                 }
             }
         }
     }
 
-    /// Whether the plugins offer what they did when it was made.
-    pub fn is_current(&self, plugins: &[Arc<Plugin>]) -> bool {
-        let same = |(then, plugin): (&Option<Arc<Surface>>, &Arc<Plugin>)| match (
-            then,
-            plugin.known_surface(),
-        ) {
-            (Some(then), Some(now)) => Arc::ptr_eq(then, &now),
-            (then, now) => then.is_none() && now.is_none(),
+    /// Whether it was made from just these surfaces: the same ones, not only equal ones.
+    pub fn is_made_of(&self, surfaces: &Surfaces) -> bool {
+        let same = |(one, other): (&Option<Arc<Surface>>, &Option<Arc<Surface>>)| match (one, other)
+        {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
         };
-        self.surfaces.len() == plugins.len() && self.surfaces.iter().zip(plugins).all(same)
+        self.surfaces.len() == surfaces.len() && self.surfaces.iter().zip(surfaces).all(same)
     }
 
     /// The tool of that name, if `caller` may see it.
@@ -155,6 +195,27 @@ impl Catalog {
             .filter(|entry| caller.sees(&entry.plugin.manifest.id))
     }
 
+    /// The prompt of that name, if `caller` may see it.
+    pub fn find_prompt(&self, name: &str, caller: &Caller) -> Option<&Arc<Item>> {
+        self.prompts.find(name, caller)
+    }
+
+    /// The resource of that URI that is listed, if `caller` may see it.
+    pub fn find_resource(&self, uri: &str, caller: &Caller) -> Option<&Arc<Item>> {
+        self.resources.find(uri, caller)
+    }
+
+    /// The template that is written like this, if `caller` may see it.
+    pub fn find_template(&self, template: &str, caller: &Caller) -> Option<&Arc<Item>> {
+        self.templates.find(template, caller)
+    }
+
+    /// The first template that `uri` fits and `caller` may see.
+    pub fn fitting_template<'a>(&'a self, uri: &str, caller: &'a Caller) -> Option<&'a Arc<Item>> {
+        let mut seen = self.templates.items(caller);
+        seen.find(|item| item.fits(uri))
+    }
+
     /// The tools that `caller` may see, in their stable order.
     pub fn entries<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
         self.in_order
@@ -162,16 +223,21 @@ impl Catalog {
             .filter(|entry| caller.sees(&entry.plugin.manifest.id))
     }
 
-    /// The tools that are not listed, of plugins that `caller` may see.
+    /// What is not listed, of plugins that `caller` may see.
     pub fn hidden<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Hidden> {
         self.hidden
             .iter()
             .filter(|hidden| caller.sees(&hidden.plugin))
     }
 
-    /// The result of `tools/list`. Made once per era and group of callers.
-    pub fn list(&self, caller: &Caller, era: Era) -> Bytes {
-        self.kept(era.as_str(), caller, || self.write_list(caller, era))
+    /// The plugins that `caller` may see, with what they offer as far as that is known.
+    pub fn offers<'a>(
+        &'a self,
+        caller: &'a Caller,
+    ) -> impl Iterator<Item = (&'a Arc<Plugin>, Option<&'a Arc<Surface>>)> {
+        let all = self.plugins.iter().zip(&self.surfaces);
+        all.filter(|(plugin, _)| caller.sees(&plugin.manifest.id))
+            .map(|(plugin, surface)| (plugin, surface.as_ref()))
     }
 
     /// The text `what` about this catalog for callers that see the same plugins as `caller`; made at first use. The lock
@@ -196,44 +262,12 @@ impl Catalog {
         text
     }
 
-    fn write_list(&self, caller: &Caller, era: Era) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1024);
-        out.extend_from_slice(br#"{"tools":["#);
-        for (at, entry) in self.entries(caller).enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(entry.definition.bytes());
-        }
-        out.push(b']');
-        if era == Era::Modern {
-            // Who may see what depends on the credential, so no one may keep a list for others.
-            let hints =
-                format!(r#","resultType":"complete","ttlMs":{LIST_TTL_MS},"cacheScope":"private""#);
-            out.extend_from_slice(hints.as_bytes());
-        }
-        out.push(b'}');
-        out
-    }
-
-    /// Whether both list the same to everyone.
-    pub fn same_as(&self, other: &Self) -> bool {
-        let definitions = |catalog: &Self| {
-            catalog
-                .in_order
-                .iter()
-                .map(|entry| entry.definition.clone())
-                .collect::<Vec<_>>()
-        };
-        definitions(self) == definitions(other)
-    }
-
     /// How many tools are listed.
     pub fn len(&self) -> usize {
         self.in_order.len()
     }
 
-    /// Whether nothing is listed.
+    /// Whether no tool is listed.
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::manifest::Manifest;
 use crate::manifest::runtime::RuntimeKind;
-use crate::manifest::{Isolation, Manifest};
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::gate::Gate;
 use crate::registry::pool::{Pool, Standing};
-use crate::runtime::{Runtime, Surface};
+use crate::runtime::{Listing, Runtime, Surface};
 use crate::wire::json::Json;
+use crate::wire::list::ListKind;
 
 /// A plugin.
 #[derive(Debug)]
@@ -50,10 +51,8 @@ impl Plugin {
         supervisor: crate::background::Supervisor,
         refused: Option<String>,
     ) -> Arc<Self> {
-        let isolation = manifest.isolation.unwrap_or(match kind {
-            RuntimeKind::InProcess => Isolation::Shared,
-            RuntimeKind::McpStdio | RuntimeKind::McpHttp => Isolation::Session,
-        });
+        let isolation = manifest.isolation;
+        let isolation = isolation.unwrap_or_else(|| runtime.isolation(&manifest));
         let limits = &manifest.limits;
         let gate = Gate::new(
             limits.max_concurrent_calls as usize,
@@ -79,34 +78,27 @@ impl Plugin {
 
     /// What it offers, as far as is known: from an instance, or else what the manifest declares.
     pub fn surface(&self) -> Arc<Surface> {
-        self.known_surface()
-            .unwrap_or_else(|| Arc::new(self.declared()))
+        self.pool.surface().unwrap_or_else(|| self.declared())
     }
 
-    /// What its instances offer, once one has started.
-    pub fn known_surface(&self) -> Option<Arc<Surface>> {
-        self.pool.surface().borrow().clone()
-    }
-
-    /// Whether its surface comes from an instance.
+    /// Whether what it offers comes from an instance.
     pub fn is_known(&self) -> bool {
-        self.pool.surface().borrow().is_some()
+        self.pool.surface().is_some()
     }
 
-    fn declared(&self) -> Surface {
-        let mut surface = Surface::default();
-        for tool in self
-            .manifest
-            .tools
-            .iter()
-            .filter(|tool| tool.input_schema.is_some())
-        {
+    /// What the manifest declares.
+    pub fn declared(&self) -> Arc<Surface> {
+        let mut listing = Listing::default();
+        let tools = self.manifest.tools.iter();
+        for tool in tools.filter(|tool| tool.input_schema.is_some()) {
             let definition = Json::of(
                 &serde_json::json!({ "name": tool.name, "inputSchema": tool.input_schema }),
             );
-            surface.add(&definition, &self.manifest.limits);
+            listing.add(ListKind::Tools, &definition, &self.manifest.limits);
         }
-        surface
+        let mut surface = Surface::default();
+        surface.set(ListKind::Tools, Arc::new(listing));
+        Arc::new(surface)
     }
 
     /// Where it stands, for people.

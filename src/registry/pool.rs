@@ -3,7 +3,11 @@
 //! A lease is held for one call. Starting runs in a task of its own, so a caller that gives up does not end what others
 //! wait for. All that must agree sits behind one lock, which is never held across an await.
 
+mod offered;
+
 mod slot;
+
+mod speech;
 
 mod start;
 
@@ -16,11 +20,14 @@ use tokio::sync::watch;
 
 use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
+use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
-use crate::registry::pool::slot::{Holder, Slot, Started};
+use crate::registry::pool::offered::Offered;
+use crate::registry::pool::slot::{Holder, Slot, Started, Wanted};
+use crate::registry::pool::speech::Speech;
+use crate::runtime::updates::Updates;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
-use crate::wire::revision::Era;
 
 /// After so many calls in a row that were not answered in time an instance is asked whether it is there.
 const SUSPICIOUS: u32 = 3;
@@ -34,7 +41,7 @@ pub struct Pool {
     runtime: Arc<dyn Runtime>,
     supervisor: Supervisor,
     isolation: Isolation,
-    surface: watch::Sender<Option<Arc<Surface>>>,
+    offered: Offered,
     state: Mutex<State>,
     version: &'static str,
 }
@@ -44,8 +51,8 @@ struct State {
     slots: Vec<Arc<Slot>>,
     /// Instances that have left their slots and are being stopped.
     leaving: Vec<Arc<dyn Instance>>,
-    /// The era the plugin was last heard to speak.
-    era: Option<Era>,
+    /// Which eras the plugin speaks.
+    speech: Speech,
     /// When starts failed or instances ended by themselves, within the time that counts.
     failures: VecDeque<Failure>,
     last_failure: Option<Fault>,
@@ -69,6 +76,15 @@ pub struct Lease {
     pool: Arc<Pool>,
     slot: Arc<Slot>,
     instance: Arc<dyn Instance>,
+}
+
+/// Who wants something of a plugin: a kind of client, and its session if it has one.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// What the client said of itself.
+    pub profile: Arc<ClientProfile>,
+    /// Its session.
+    pub session: Option<Arc<Session>>,
 }
 
 /// Where a plugin stands, for people.
@@ -95,14 +111,17 @@ impl Pool {
         supervisor: Supervisor,
         version: &'static str,
     ) -> Arc<Self> {
-        let surface = watch::Sender::new(None);
+        let state = State {
+            speech: Speech::of(manifest.era),
+            ..State::default()
+        };
         Arc::new(Self {
             manifest,
             runtime,
             supervisor,
             isolation,
-            surface,
-            state: Mutex::default(),
+            offered: Offered::default(),
+            state: Mutex::new(state),
             version,
         })
     }
@@ -111,15 +130,45 @@ impl Pool {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    /// What the plugin offers, as far as is known, and every change of that. Outlives the instances.
-    pub fn surface(&self) -> watch::Receiver<Option<Arc<Surface>>> {
-        self.surface.subscribe()
+    /// Counts the changes of what the plugin offers to anyone.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.offered.changes()
+    }
+
+    /// What the plugin offers, as far as is known: to clients in general. Outlives the instances.
+    pub fn surface(&self) -> Option<Arc<Surface>> {
+        self.offered.general()
+    }
+
+    /// What it offers to `who`: from the instance that serves this session alone, else from one that was told of such a
+    /// client, else in general.
+    pub fn surface_for(&self, who: &Who) -> Option<Arc<Surface>> {
+        self.known_to(who).or_else(|| self.surface())
+    }
+
+    /// Whether it is known what it offers to `who`, as opposed to clients in general.
+    pub fn is_known_to(&self, who: &Who) -> bool {
+        self.known_to(who).is_some()
+    }
+
+    fn known_to(&self, who: &Who) -> Option<Arc<Surface>> {
+        let state = self.state();
+        let wanted = self.wanted(&state, who);
+        if matches!(wanted.holder, Holder::Session(_)) {
+            let mut slots = state.slots.iter();
+            let own = slots.find(|slot| slot.serves(&wanted));
+            if let Some(surface) = own.and_then(|slot| slot.surface()) {
+                return Some(surface);
+            }
+        }
+        drop(state);
+        self.offered.to(&wanted.told)
     }
 
     /// Like [`Pool::lease`], where an instance is there for this caller already.
     pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
         let state = self.state();
-        let wanted = self.holder(&state, context.session.as_ref());
+        let wanted = self.wanted_by(&state, context.session.as_ref(), &context.profile);
         let slot = Arc::clone(state.slots.iter().find(|slot| slot.serves(&wanted))?);
         let instance = slot.instance()?;
         slot.enter(&wanted);
@@ -134,21 +183,29 @@ impl Pool {
 
     /// An instance for one call: the shared one, the session's own, or one that nobody else uses meanwhile.
     pub async fn lease(self: &Arc<Self>, context: &CallContext) -> Result<Lease, Fault> {
-        let lease = self.lease_for(context.session.as_ref()).await?;
+        let lease = self.lease_for(&Who::of(context)).await?;
         lease.slot.mark_used();
         Ok(lease)
     }
 
-    /// Starts an instance if there is none, so that the plugin's surface is known. Whoever comes first may have it.
+    /// The instance that serves `session` alone, if one runs.
+    pub fn own(&self, session: &Arc<Session>) -> Option<Arc<dyn Instance>> {
+        let state = self.state();
+        let mine = Holder::Session(Arc::clone(&session.id));
+        let mut slots = state.slots.iter();
+        slots.find(|slot| slot.is_held_by(&mine))?.instance()
+    }
+
+    /// Starts an instance if there is none, so that it is known what the plugin offers. Whoever comes first may have it.
     pub async fn warm(self: &Arc<Self>) -> Result<(), Fault> {
+        let nobody = Who::nobody();
         let mut again = false;
         loop {
             let slot = {
                 let mut state = self.state();
-                let wanted = self.holder(&state, None);
                 match state.slots.iter().find(|slot| !slot.is_over()) {
                     Some(slot) => Arc::clone(slot),
-                    None => self.make(&mut state, &wanted, None, again)?,
+                    None => self.make(&mut state, &nobody, again)?,
                 }
             };
             match slot.outcome().await {
@@ -160,10 +217,15 @@ impl Pool {
         }
     }
 
-    async fn lease_for(self: &Arc<Self>, session: Option<&Arc<Session>>) -> Result<Lease, Fault> {
+    /// Starts the instance that would serve `who`, so that it is known what the plugin offers to such a client.
+    pub async fn warm_for(self: &Arc<Self>, who: &Who) -> Result<(), Fault> {
+        self.lease_for(who).await.map(drop)
+    }
+
+    async fn lease_for(self: &Arc<Self>, who: &Who) -> Result<Lease, Fault> {
         let mut again = false;
         loop {
-            let slot = self.reserve(session, again)?;
+            let (slot, wanted) = self.reserve(who, again)?;
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -179,6 +241,11 @@ impl Pool {
             };
             match slot.outcome().await {
                 Some(Started::Ready(instance)) => {
+                    let learned = self.wanted(&self.state(), who);
+                    if wanted != learned || !slot.still_serves(&learned) {
+                        // The start has shown which era the plugin speaks, and that others have to be served apart.
+                        continue;
+                    }
                     std::mem::forget(reserved);
                     return Ok(lease(instance));
                 }
@@ -190,23 +257,22 @@ impl Pool {
     }
 
     /// Finds a slot for a caller or makes one, and counts the caller in.
-    fn reserve(
-        self: &Arc<Self>,
-        session: Option<&Arc<Session>>,
-        again: bool,
-    ) -> Result<Arc<Slot>, Fault> {
+    fn reserve(self: &Arc<Self>, who: &Who, again: bool) -> Result<(Arc<Slot>, Wanted), Fault> {
         let mut state = self.state();
-        let wanted = self.holder(&state, session);
-        let own = session.filter(|_| matches!(wanted, Holder::Session(_)));
+        let wanted = self.wanted(&state, who);
+        let own = who
+            .session
+            .as_ref()
+            .filter(|_| matches!(wanted.holder, Holder::Session(_)));
         let slot = match state.find(&wanted) {
             Some(slot) => slot,
-            None => self.make(&mut state, &wanted, own, again)?,
+            None => self.make(&mut state, who, again)?,
         };
         slot.enter(&wanted);
         if let Some(session) = own {
             slot.belong_to(session);
         }
-        Ok(slot)
+        Ok((slot, wanted))
     }
 
     /// Makes a slot and starts its instance. `again` is for a start that the one before asked for: the budget does not
@@ -214,8 +280,7 @@ impl Pool {
     fn make(
         self: &Arc<Self>,
         state: &mut State,
-        wanted: &Holder,
-        own: Option<&Arc<Session>>,
+        who: &Who,
         again: bool,
     ) -> Result<Arc<Slot>, Fault> {
         if state.stopped {
@@ -236,23 +301,19 @@ impl Pool {
             None
         };
         state.starts += 1;
-        let slot = Slot::new(wanted.clone(), own.cloned());
+        let prefer = self.preferred(state, who.session.as_ref(), &who.profile);
+        let wanted = self.wanted(state, who);
+        let owner = match wanted.holder {
+            Holder::Session(_) => who.session.clone(),
+            Holder::Shared | Holder::OneCall => None,
+        };
+        let slot = Slot::new(wanted, owner, self.told_profile(&who.profile));
         state.slots.push(Arc::clone(&slot));
         if let Some(evicted) = evicted {
             self.retire(state, evicted);
         }
-        self.start(Arc::clone(&slot));
+        self.start(Arc::clone(&slot), prefer);
         Ok(slot)
-    }
-
-    /// How this caller may use an instance.
-    fn holder(&self, state: &State, session: Option<&Arc<Session>>) -> Holder {
-        match (self.isolation, session) {
-            _ if state.era == Some(Era::Modern) => Holder::Shared,
-            (Isolation::Shared, _) => Holder::Shared,
-            (Isolation::Session, Some(session)) => Holder::Session(Arc::clone(&session.id)),
-            (Isolation::Session | Isolation::Call, _) => Holder::OneCall,
-        }
     }
 
     /// Refuses to start a plugin that failed too often, or just now.
@@ -319,6 +380,11 @@ impl Pool {
             format!("plugin `{}` is stopping", self.manifest.id),
         )
         .because("shutting_down")
+    }
+
+    /// The runtime's choice of how instances belong to sessions, or the manifest's.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
     }
 
     /// Where the plugin stands.
@@ -418,7 +484,7 @@ impl Pool {
 
 impl State {
     /// A slot that `wanted` may use: its own, or a free one that was nobody's yet.
-    fn find(&mut self, wanted: &Holder) -> Option<Arc<Slot>> {
+    fn find(&self, wanted: &Wanted) -> Option<Arc<Slot>> {
         let mine = self.slots.iter().find(|slot| slot.serves(wanted));
         mine.or_else(|| self.slots.iter().find(|slot| slot.can_become(wanted)))
             .cloned()
@@ -442,6 +508,11 @@ impl Lease {
     /// The instance.
     pub fn instance(&self) -> &Arc<dyn Instance> {
         &self.instance
+    }
+
+    /// Who hears of updates of its resources.
+    pub fn updates(&self) -> &Arc<Updates> {
+        &self.slot.updates
     }
 
     /// The plugin answered, whatever it said.

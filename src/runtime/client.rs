@@ -10,9 +10,14 @@ use crate::model::answer::{Answer, kind_of};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::link::{Link, ask};
-use crate::runtime::{CallContext, Host};
-use crate::wire::error::{RpcError, UNSUPPORTED_PROTOCOL_VERSION};
+use crate::runtime::subscribed::Subscribed;
+use crate::runtime::{CallContext, Host, Request};
+use crate::wire::error::{
+    INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError, UNSUPPORTED_PROTOCOL_VERSION,
+};
 use crate::wire::json::Json;
+use crate::wire::list::Topic;
+use crate::wire::members::Members;
 use crate::wire::message::{Outcome, Params};
 use crate::wire::meta;
 use crate::wire::method::Method;
@@ -55,6 +60,9 @@ struct UnsupportedVersion {
 /// The reason of a fault that the question for the era may have caused.
 pub(crate) const PROBE_FAILED: &str = "probe_failed";
 
+/// The reason of a fault of a server that answers `initialize` with an error: it may speak the other era.
+pub(crate) const REFUSED: &str = "handshake_refused";
+
 /// What became of a probe for the modern era.
 pub(crate) enum Probe {
     /// The server is modern.
@@ -73,16 +81,23 @@ impl Peer {
 
     /// Whether it declares the capability `name`.
     pub(crate) fn has(&self, name: &str) -> bool {
-        crate::wire::members::Members::of(&self.capabilities)
-            .is_some_and(|found| found.get(name).is_some())
+        Members::of(&self.capabilities).is_some_and(|found| found.get(name).is_some())
     }
 
-    /// Whether it says that it tells of changes of its tools.
-    pub(crate) fn tells_of_tools(&self) -> bool {
-        let tools = crate::wire::members::Members::of(&self.capabilities)
-            .and_then(|found| found.get("tools").cloned());
-        let tools = tools.as_ref().and_then(crate::wire::members::Members::of);
-        tools.is_some_and(|tools| tools.get("listChanged").is_some_and(Json::is_true))
+    /// Whether it says that it tells of changes of these lists.
+    pub(crate) fn tells_of(&self, topic: Topic) -> bool {
+        self.says(topic.capability(), "listChanged")
+    }
+
+    /// Whether its resources can be watched.
+    pub(crate) fn can_be_watched(&self) -> bool {
+        self.says("resources", "subscribe")
+    }
+
+    fn says(&self, capability: &str, part: &str) -> bool {
+        let known = Members::of(&self.capabilities);
+        let parts = known.and_then(|known| Members::of(known.get(capability)?));
+        parts.is_some_and(|parts| parts.get(part).is_some_and(Json::is_true))
     }
 
     /// The params of a request to this server: what belongs to the client's own hop is written anew for this one.
@@ -109,6 +124,41 @@ impl Peer {
         params
     }
 
+    /// Watches a resource of a modern server, or ends that: it has no such requests, but one subscription for
+    /// everything. `None` for everything else.
+    pub(crate) async fn watch(
+        &self,
+        request: &Request,
+        subscribed: &Subscribed,
+    ) -> Option<Result<Answer, Fault>> {
+        let begin = match request.method {
+            Method::ResourcesSubscribe => true,
+            Method::ResourcesUnsubscribe => false,
+            _ => return None,
+        };
+        if self.era() == Era::Legacy {
+            return None;
+        }
+        let uri = request.params.members.string("uri").unwrap_or_default();
+        let error = |code, text: &str| Answer::error(RpcError::new(code, text), self.era());
+        Some(Ok(if !self.can_be_watched() {
+            error(
+                METHOD_NOT_FOUND,
+                "the resources of this plugin cannot be watched",
+            )
+        } else if !begin {
+            subscribed.remove(&uri);
+            Answer::result(Json::literal("{}"), Era::Legacy)
+        } else if subscribed.add(&uri).await {
+            Answer::result(Json::literal("{}"), Era::Legacy)
+        } else {
+            error(
+                INTERNAL_ERROR,
+                "too many resources of this plugin are watched",
+            )
+        }))
+    }
+
     /// The answer in an outcome; a modern result of a kind that the protocol does not have breaks it.
     pub(crate) fn answer(&self, outcome: Outcome) -> Result<Answer, Fault> {
         if let Outcome::Result(reply) = &outcome
@@ -127,19 +177,20 @@ impl Peer {
     }
 }
 
-/// Shakes hands as `choice` says. With `Auto`, a server that is silent at the probe is asked to `initialize`: it may
-/// only be slow to start, as one is whose packages are being fetched, and must not lose what it has done so far. One
-/// that dies of the probe is a fault of the reason [`PROBE_FAILED`]: it is to be started again and shaken hands with as
-/// a legacy one.
+/// Shakes hands as `choice` says. With `Auto` the era that the host prefers is tried first.
+///
+/// A server that is silent at the probe for the modern era is asked to `initialize`: it may only be slow to start, as
+/// one is whose packages are being fetched, and must not lose what it has done so far. One that dies of the probe is a
+/// fault of the reason [`PROBE_FAILED`]: it is to be started again and shaken hands with as a legacy one.
 pub(crate) async fn open(
     link: &dyn Link,
     choice: EraChoice,
     host: &Host,
     deadline: Duration,
 ) -> Result<Peer, Fault> {
-    match choice {
-        EraChoice::Legacy => initialize(link, host, deadline).await,
-        EraChoice::Modern => match discover(link, host, deadline).await {
+    match (choice, host.prefer) {
+        (EraChoice::Legacy, _) => initialize(link, host, deadline).await,
+        (EraChoice::Modern, _) => match discover(link, host, deadline).await {
             Probe::Modern(peer) => Ok(peer),
             Probe::Legacy => Err(Fault::new(
                 FaultKind::Unavailable,
@@ -147,7 +198,16 @@ pub(crate) async fn open(
             )),
             Probe::Inconclusive(fault) => Err(fault),
         },
-        EraChoice::Auto => match discover(link, host, deadline / 3).await {
+        (EraChoice::Auto, Era::Legacy) => match initialize(link, host, deadline).await {
+            Err(fault) if matches!(fault.reason, REFUSED | "upstream_4xx") => {
+                match discover(link, host, deadline).await {
+                    Probe::Modern(peer) => Ok(peer),
+                    Probe::Legacy | Probe::Inconclusive(_) => Err(fault),
+                }
+            }
+            opened => opened,
+        },
+        (EraChoice::Auto, Era::Modern) => match discover(link, host, deadline / 3).await {
             Probe::Modern(peer) => Ok(peer),
             Probe::Legacy => initialize(link, host, deadline).await,
             Probe::Inconclusive(fault) if fault.kind == FaultKind::Timeout => {
@@ -218,10 +278,14 @@ pub(crate) async fn initialize(
     host: &Host,
     deadline: Duration,
 ) -> Result<Peer, Fault> {
+    // A client that has the server to itself is the one that the server should see.
+    let client = &*host.profile;
+    let own = host.session.as_ref().and(client.info.as_ref());
+    let info = own.cloned().unwrap_or_else(|| own_info(host));
     let params = Params::of(&json!({
-        "protocolVersion": Revision::NEWEST_LEGACY.as_str(),
-        "capabilities": {},
-        "clientInfo": { "name": "toolgate", "version": host.version },
+        "protocolVersion": client.revision.min(Revision::NEWEST_LEGACY).as_str(),
+        "capabilities": client.told_to(Era::Legacy),
+        "clientInfo": info,
     }));
     let result = match ask(link, &Method::Initialize, params, deadline).await? {
         Outcome::Result(reply) => reply.result,
@@ -230,7 +294,7 @@ pub(crate) async fn initialize(
                 "the plugin refused `initialize`: {} ({})",
                 error.message, error.code
             );
-            return Err(Fault::new(FaultKind::Unavailable, message));
+            return Err(Fault::new(FaultKind::Unavailable, message).because(REFUSED));
         }
     };
     let found: InitializeResult = result
@@ -257,18 +321,20 @@ pub(crate) async fn initialize(
 
 /// Writes what every modern request carries.
 fn stamp(params: &mut Params, revision: Revision, client: Option<&ClientProfile>, host: &Host) {
-    let client = client.filter(|client| client.era() == Era::Modern);
-    let own_info = || Json::of(&json!({ "name": "toolgate", "version": host.version }));
     params
         .meta
         .set(meta::PROTOCOL_VERSION, Json::of(revision.as_str()));
     let capabilities =
-        client.map_or_else(|| Json::literal("{}"), |client| client.capabilities.clone());
+        client.map_or_else(|| Json::literal("{}"), |client| client.told_to(Era::Modern));
     params.meta.set(meta::CLIENT_CAPABILITIES, capabilities);
     let info = client
         .and_then(|client| client.info.clone())
-        .unwrap_or_else(own_info);
+        .unwrap_or_else(|| own_info(host));
     params.meta.set(meta::CLIENT_INFO, info);
+}
+
+fn own_info(host: &Host) -> Json {
+    Json::of(&json!({ "name": "toolgate", "version": host.version }))
 }
 
 /// The plugin broke the protocol.

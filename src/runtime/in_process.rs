@@ -18,8 +18,8 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::manifest::Manifest;
 use crate::manifest::limits::Limits;
+use crate::manifest::{Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::Factory;
@@ -27,9 +27,10 @@ use crate::runtime::in_process::call::{Call, Tool};
 use crate::runtime::in_process::hooks::{Life, Started};
 use crate::runtime::in_process::seat::Seat;
 use crate::runtime::rmcp_host::Hosted;
-use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
+use crate::runtime::{CallContext, Host, Instance, Listing, Request, Runtime, Surface};
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
+use crate::wire::list::ListKind;
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -102,6 +103,14 @@ impl Runtime for InProcess {
             Entry::Rmcp(hosted) => hosted.start(manifest, host).await,
         }
     }
+
+    /// Our own plugins keep what belongs to a session in its drawer; a hosted server is one like any other.
+    fn isolation(&self, plugin: &Manifest) -> Isolation {
+        match self.find(plugin) {
+            Ok(Entry::Rmcp(_)) => Isolation::Session,
+            Ok(Entry::Plugin(_)) | Err(_) => Isolation::Shared,
+        }
+    }
 }
 
 impl Resident {
@@ -154,21 +163,18 @@ impl Resident {
 /// What is listed and can be called, and what was left out.
 fn offer(started: Started, limits: &Limits) -> (HashMap<Arc<str>, Arc<Tool>>, Surface) {
     let mut tools = HashMap::new();
-    let mut surface = Surface {
-        instructions: started.instructions,
-        ..Surface::default()
-    };
+    let mut listing = Listing::default();
     for tool in started.tools {
         let definition = match tool.definition {
             Ok(definition) => definition,
             Err(problem) => {
-                surface.omit(tool.name, problem);
+                listing.omit(tool.name, problem);
                 continue;
             }
         };
-        let known = surface.tools.len();
-        surface.add(&definition, limits);
-        if let Some(listed) = surface.tools.get(known) {
+        let known = listing.definitions.len();
+        listing.add(ListKind::Tools, &definition, limits);
+        if let Some(listed) = listing.definitions.get(known) {
             let name = Arc::clone(&listed.name);
             let tool = Tool {
                 name: Arc::clone(&name),
@@ -178,6 +184,12 @@ fn offer(started: Started, limits: &Limits) -> (HashMap<Arc<str>, Arc<Tool>>, Su
             tools.insert(name, Arc::new(tool));
         }
     }
+    let mut surface = Surface {
+        capabilities: Some(Json::literal(r#"{"tools":{},"logging":{}}"#)),
+        instructions: started.instructions,
+        ..Surface::default()
+    };
+    surface.set(ListKind::Tools, Arc::new(listing));
     (tools, surface)
 }
 

@@ -20,8 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
+use crate::runtime::changed::Changed;
 use crate::runtime::lines::pending::{Caller, Pending};
 use crate::runtime::link::Link;
+use crate::runtime::questions::Questions;
+use crate::runtime::subscribed::Subscribed;
 use crate::runtime::{CallContext, Host};
 use crate::session::Session;
 use crate::wire::json::Json;
@@ -44,8 +47,12 @@ pub(crate) struct Lines {
     max_message: usize,
     /// The session that all callers belong to, where they do.
     session: Mutex<Option<Arc<Session>>>,
-    /// Nudged when the plugin says that its tools are others now.
-    pub(crate) changed: Notify,
+    /// Which lists the plugin says are others now.
+    pub(crate) changed: Changed,
+    /// What a modern plugin is asked to tell of.
+    pub(crate) subscribed: Subscribed,
+    /// Its questions that are being answered.
+    questions: Questions,
     /// Cancelled when nothing more will come.
     pub(crate) ended: CancellationToken,
     /// What came in and was of no use.
@@ -97,7 +104,9 @@ impl Lines {
             pending: Pending::default(),
             max_message,
             session: Mutex::new(host.session.clone()),
-            changed: Notify::new(),
+            changed: Changed::default(),
+            subscribed: Subscribed::default(),
+            questions: Questions::default(),
             ended: CancellationToken::new(),
             counts: Counts::default(),
         });

@@ -104,6 +104,13 @@ impl McpHttp {
         uri: &Uri,
         deadline: Duration,
     ) -> Result<Peer, Fault> {
+        if host_prefers_legacy(link, choice) {
+            let found = open(link, choice, &link.host, deadline).await;
+            if let Ok(peer) = &found {
+                link.adopt(peer);
+            }
+            return found;
+        }
         let is_legacy = choice == EraChoice::Auto && self.legacy().contains(uri);
         let mut conclusive = false;
         let found = match choice {
@@ -122,10 +129,9 @@ impl McpHttp {
             choice => open(link, choice, &link.host, deadline).await,
         };
         match &found {
-            Ok(peer) if peer.era() == Era::Modern => link.adopt_modern(peer.revision),
-            Ok(_) => {
-                link.adopt_session();
-                if conclusive {
+            Ok(peer) => {
+                link.adopt(peer);
+                if conclusive && peer.era() == Era::Legacy {
                     self.legacy().insert(uri.clone());
                 }
             }
@@ -137,6 +143,10 @@ impl McpHttp {
     fn legacy(&self) -> std::sync::MutexGuard<'_, HashSet<Uri>> {
         self.legacy.lock().expect("no holder of this lock panics")
     }
+}
+
+fn host_prefers_legacy(link: &HttpLink, choice: EraChoice) -> bool {
+    choice == EraChoice::Auto && link.host.prefer == Era::Legacy
 }
 
 /// Whether asking in another way is of no use: the server was not reached, or wants something else first.

@@ -26,6 +26,8 @@ use crate::runtime::process::{Launcher, Process, Program, private_directory};
 use crate::runtime::server::Server;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
 use crate::session::Session;
+use crate::wire::message::Params;
+use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
 /// How long after the end of its output a child may take to exit, so that its exit code can be told.
@@ -37,8 +39,8 @@ const LAST_LINES: usize = 20;
 /// Starts child processes.
 pub struct McpStdio {
     launcher: Launcher,
-    /// Which era each plugin speaks, as far as is known.
-    eras: Mutex<HashMap<PluginId, Memory>>,
+    /// Which era each plugin speaks when one of them is preferred, as far as is known.
+    eras: Mutex<HashMap<(PluginId, Era), Memory>>,
 }
 
 /// What is known of a plugin's era.
@@ -68,12 +70,12 @@ impl McpStdio {
         }
     }
 
-    fn era(&self, manifest: &Manifest) -> EraChoice {
+    fn era(&self, manifest: &Manifest, prefer: Era) -> EraChoice {
         let memory = self
             .eras
             .lock()
             .expect("no holder of this lock panics")
-            .get(&manifest.id)
+            .get(&(manifest.id.clone(), prefer))
             .copied();
         match (manifest.era, memory) {
             (EraChoice::Auto, Some(Memory::Speaks(Era::Legacy) | Memory::MayDieOfTheQuestion)) => {
@@ -85,17 +87,18 @@ impl McpStdio {
     }
 
     /// Remembers what a start with `choice` taught about the plugin's era.
-    fn learn(&self, plugin: &PluginId, choice: EraChoice, started: &Result<Arc<Child>, Fault>) {
+    fn learn(&self, host: &Host, choice: EraChoice, started: &Result<Arc<Child>, Fault>) {
+        let key = (host.plugin.clone(), host.prefer);
         let mut eras = self.eras.lock().expect("no holder of this lock panics");
         match started {
-            Ok(child) => drop(eras.insert(plugin.clone(), Memory::Speaks(child.server.peer.era()))),
+            Ok(child) => drop(eras.insert(key, Memory::Speaks(child.server.peer.era()))),
             Err(fault)
                 if choice == EraChoice::Auto
                     && matches!(fault.reason, PROBE_FAILED | START_TIMEOUT) =>
             {
-                eras.insert(plugin.clone(), Memory::MayDieOfTheQuestion);
+                eras.insert(key, Memory::MayDieOfTheQuestion);
             }
-            Err(_) => drop(eras.remove(plugin)),
+            Err(_) => drop(eras.remove(&key)),
         }
     }
 
@@ -197,7 +200,7 @@ impl McpStdio {
 #[async_trait]
 impl Runtime for McpStdio {
     async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
-        let choice = self.era(&manifest);
+        let choice = self.era(&manifest, host.prefer);
         let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
         let started = tokio::time::timeout(deadline, self.attempt(&manifest, &host, choice)).await;
         let started = match started {
@@ -205,7 +208,7 @@ impl Runtime for McpStdio {
             Ok(started) => started,
             Err(_) => Err(too_slow(&manifest)),
         };
-        self.learn(&manifest.id, choice, &started);
+        self.learn(&host, choice, &started);
         Ok(started?)
     }
 }
@@ -271,6 +274,10 @@ impl Instance for Child {
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>> {
         self.server.request(request, context)
+    }
+
+    fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
+        self.server.tell(method, params)
     }
 
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>> {

@@ -21,6 +21,9 @@ use crate::runtime::lines::{Lines, Why};
 use crate::runtime::own_thread::OwnThread;
 use crate::runtime::server::Server;
 use crate::runtime::{CallContext, Host, Instance, Request, Surface};
+use crate::session::Session;
+use crate::wire::message::Params;
+use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
 /// How many bytes one direction of the pipe holds before its writer waits.
@@ -179,6 +182,10 @@ impl Instance for Guest {
         self.server.request(request, context)
     }
 
+    fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
+        self.server.tell(method, params)
+    }
+
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>> {
         self.server.probe(deadline)
     }
@@ -213,6 +220,10 @@ impl Instance for Guest {
 
     fn era(&self) -> Era {
         self.server.peer.era()
+    }
+
+    fn adopt(&self, session: &Arc<Session>) {
+        self.server.adopt(session);
     }
 }
 

@@ -15,8 +15,10 @@ use crate::model::fault::Fault;
 use crate::runtime::client::{Peer, open};
 use crate::runtime::lines::Lines;
 use crate::runtime::link::{Link, ask};
-use crate::runtime::{CallContext, Host, Request, Surface, surface};
+use crate::runtime::surface::Reader;
+use crate::runtime::{CallContext, Host, Request, Surface};
 use crate::session::Session;
+use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
 use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
@@ -33,8 +35,19 @@ pub(crate) struct Server {
     pub(crate) lines: Arc<Lines>,
     pub(crate) peer: Peer,
     host: Host,
+    limits: Limits,
     surface: watch::Sender<Arc<Surface>>,
     log_level: Mutex<Option<LogLevel>>,
+}
+
+/// How a subscription to a server came to its end.
+enum End {
+    /// The server ended it, or an error of the pipe did.
+    Over,
+    /// The server refuses subscriptions.
+    Refused,
+    /// There is nothing to subscribe to.
+    Nothing,
 }
 
 impl Server {
@@ -45,63 +58,109 @@ impl Server {
         era: EraChoice,
         host: Host,
     ) -> Result<Arc<Self>, Fault> {
-        let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
+        let limits = manifest.limits.clone();
+        let deadline = Duration::from_millis(limits.start_timeout_ms);
         let peer = open(&*lines, era, &host, deadline).await?;
         if peer.era() == Era::Modern {
             lines.serve(None);
         }
-        let first = surface::read(&*lines, &peer, &host, &manifest.limits).await?;
+        let reader = Reader {
+            link: &*lines,
+            peer: &peer,
+            host: &host,
+            limits: &limits,
+        };
+        let first = reader.surface().await?;
         let server = Arc::new(Self {
             lines,
             peer,
             host,
+            limits,
             surface: watch::Sender::new(Arc::new(first)),
             log_level: Mutex::new(None),
         });
         let watching = Arc::clone(&server);
-        let limits = manifest.limits.clone();
-        server
-            .host
-            .supervisor
-            .spawn(format!("{} lists", manifest.id), move |stop| async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = watching.lines.ended.cancelled() => {}
-                    () = watching.listen() => {}
-                    () = watching.follow(&limits) => {}
-                }
-            });
+        let name = format!("{} lists", manifest.id);
+        server.host.supervisor.spawn(name, move |stop| async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = watching.lines.ended.cancelled() => {}
+                () = watching.listen() => {}
+                () = watching.follow() => {}
+            }
+        });
         Ok(server)
     }
 
-    /// Asks a modern server to tell of changes; a legacy one does so unasked. Never comes back.
+    /// Asks a modern server to tell of changes and updates; a legacy one does so unasked. Never comes back.
     async fn listen(&self) {
-        while self.peer.era() == Era::Modern && self.peer.tells_of_tools() {
-            let params = Params::of(&json!({ "notifications": { "toolsListChanged": true } }));
-            let params = self.peer.outgoing(params, None, &self.host);
-            match self.lines.request(&Method::Listen, params, None).await {
-                // It ends when the server wants it to; what changed meanwhile must not be missed.
-                Ok(Outcome::Result(_)) => self.lines.changed.notify_one(),
-                Ok(Outcome::Error(_)) => break,
-                Err(_) if self.lines.ended.is_cancelled() => break,
-                Err(_) => {}
-            }
-            tokio::time::sleep(LIST_PAUSE).await;
+        if self.peer.era() == Era::Legacy {
+            return std::future::pending().await;
         }
-        std::future::pending().await
+        let subscribed = &self.lines.subscribed;
+        let mut current = Box::pin(self.subscription());
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut current => {
+                    match end {
+                        End::Over => {
+                            // What changed meanwhile must not be missed.
+                            self.lines.changed.mark_all();
+                            tokio::time::sleep(LIST_PAUSE).await;
+                        }
+                        End::Refused => return std::future::pending().await,
+                        End::Nothing => subscribed.is_outdated().await,
+                    }
+                    current = Box::pin(self.subscription());
+                }
+                () = subscribed.is_outdated() => {
+                    // The old one goes on until the new one is acknowledged.
+                    let mut next = Box::pin(self.subscription());
+                    tokio::select! {
+                        biased;
+                        _ = &mut next => {}
+                        () = subscribed.is_acknowledged() => {}
+                        _ = &mut current => {}
+                    }
+                    current = next;
+                }
+            }
+        }
     }
 
-    /// Reads the surface again whenever the plugin says that it changed.
-    async fn follow(&self, limits: &Limits) {
+    /// One subscription, from its request to its end.
+    async fn subscription(&self) -> End {
+        let Some(params) = self.lines.subscribed.next(&self.peer) else {
+            self.lines.subscribed.acknowledged();
+            return End::Nothing;
+        };
+        let params = self.peer.outgoing(params, None, &self.host);
+        match self.lines.request(&Method::Listen, params, None).await {
+            Ok(Outcome::Error(error)) => {
+                tracing::debug!(plugin.id = %self.host.plugin, "Has no subscriptions: {}", error.message);
+                End::Refused
+            }
+            Ok(Outcome::Result(_)) | Err(_) => End::Over,
+        }
+    }
+
+    /// Reads lists again whenever the plugin says that they changed.
+    async fn follow(&self) {
         loop {
-            self.lines.changed.notified().await;
-            match surface::read(&*self.lines, &self.peer, &self.host, limits).await {
-                Ok(now) => {
-                    // It said that its lists are others now; clients are told so whether or not we see a difference.
-                    self.surface.send_replace(Arc::new(now));
-                }
+            let kinds = self.lines.changed.next().await;
+            let known = Arc::clone(&self.surface.borrow());
+            let reader = Reader {
+                link: &*self.lines,
+                peer: &self.peer,
+                host: &self.host,
+                limits: &self.limits,
+            };
+            match reader.again(&known, &kinds).await {
+                // It said that its lists are others now; clients are told so whether or not we see a difference.
+                Ok(now) => drop(self.surface.send_replace(Arc::new(now))),
                 Err(fault) => {
-                    tracing::warn!(plugin.id = %self.lines.plugin, reason = fault.reason, "Kept the old list: {fault}");
+                    tracing::warn!(plugin.id = %self.host.plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
             tokio::time::sleep(LIST_PAUSE).await;
@@ -129,7 +188,13 @@ impl Server {
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>> {
         Box::pin(async move {
+            if let Some(watched) = self.peer.watch(&request, &self.lines.subscribed).await {
+                return watched;
+            }
             self.follow_log_level(context).await;
+            if request.method == Method::SetLevel {
+                return Ok(Answer::result(Json::literal("{}"), Era::Legacy));
+            }
             let params = self
                 .peer
                 .outgoing(request.params, Some(context), &self.host);
@@ -138,6 +203,15 @@ impl Server {
                 .request(&request.method, params, Some(context))
                 .await?;
             self.peer.answer(outcome)
+        })
+    }
+
+    /// Passes on what a client tells.
+    pub(crate) fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let params = self.peer.outgoing(params, None, &self.host);
+            // One that has ended need not know.
+            self.lines.notify(method, params).await.ok();
         })
     }
 

@@ -14,6 +14,8 @@ pub const METHOD_NOT_FOUND: i64 = -32601;
 pub const INVALID_PARAMS: i64 = -32602;
 /// A failure of ours (JSON-RPC 2.0 section 5.1).
 pub const INTERNAL_ERROR: i64 = -32603;
+/// A resource that is not there: the code that legacy servers use and modern ones must not (MCP 2025-11-25, resources).
+pub const RESOURCE_NOT_FOUND: i64 = -32002;
 /// Headers and body disagree (MCP 2026-07-28).
 pub const HEADER_MISMATCH: i64 = -32020;
 /// The client did not declare a capability that the request needs (MCP 2026-07-28).

@@ -15,6 +15,9 @@ pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 /// What progress notifications of a request are marked with.
 pub const PROGRESS_TOKEN: &str = "progressToken";
 
+/// The extension for tasks (modern), as it stands among the extensions of a capability.
+pub const TASKS: &str = "io.modelcontextprotocol/tasks";
+
 /// The keys that belong to one hop of a modern request and are written anew for the next.
 pub const PER_HOP: [&str; 4] = [
     PROTOCOL_VERSION,

@@ -67,7 +67,7 @@ async fn http_streams_hear_of_changes_at_most_once_a_second() {
     assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
     assert_eq!(
         first["params"]["notifications"],
-        json!({ "toolsListChanged": true })
+        json!({ "toolsListChanged": true, "promptsListChanged": true })
     );
     let subscription =
         |event: &Value| event["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].clone();
@@ -128,7 +128,7 @@ async fn http_streams_hear_of_changes_at_most_once_a_second() {
 async fn who_did_not_ask_for_tools_hears_nothing_of_them() {
     let gateway = asleep().await;
     let mut listen = gateway.connect().await;
-    let filter = json!({ "notifications": { "promptsListChanged": true } });
+    let filter = json!({ "notifications": { "resourceSubscriptions": [] } });
     listen
         .begin(&modern::request("subscriptions/listen", filter))
         .await;

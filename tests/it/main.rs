@@ -22,6 +22,7 @@ mod pipe;
 mod questions;
 mod rest;
 mod resumption;
+mod rounds;
 mod runtimes;
 mod sessions;
 mod smoke;

@@ -109,7 +109,8 @@ async fn a_shared_process_serves_everyone() {
     gateway.finish().await;
 }
 
-/// A modern server keeps nothing between calls, so it is shared whatever the manifest says.
+/// A modern server keeps nothing between calls, so it is shared whatever the manifest says. The second start has shown
+/// that it does not speak the era of the session.
 #[tokio::test]
 async fn a_modern_process_serves_everyone() {
     for isolation in ["session", "call"] {
@@ -124,7 +125,10 @@ async fn a_modern_process_serves_everyone() {
         text(&gateway, "h__gather", json!({ "of": 2 })).await;
         within("it ends", held).await.expect("no panic");
         assert_eq!(session.delete(&gateway).await.status, 204);
-        assert_eq!(plugin.ledger().count("start"), 1);
+        let other = LegacySession::open(&gateway).await;
+        of(&gateway, &other, "h__count").await;
+        assert_eq!(other.delete(&gateway).await.status, 204);
+        assert_eq!(plugin.ledger().count("start"), 2);
         gateway.finish().await;
     }
 }

@@ -56,7 +56,7 @@ async fn a_tool_that_cannot_be_listed_takes_no_other_with_it() {
     is_cut("malformed", 1, "inputSchema").await;
     is_cut("malformed", 1, "not an object").await;
     is_cut("malformed", 1, "has no `name`").await;
-    is_cut("malformed", 1, "two tools of this name").await;
+    is_cut("malformed", 1, "lists this name twice").await;
 }
 
 /// A tool that comes later is listed, and clients hear of it.

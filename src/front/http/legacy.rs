@@ -19,6 +19,7 @@ use crate::front::http::body::{Body, json_response};
 use crate::front::http::guard::only;
 use crate::front::http::mcp::{accepted, busy, error_response, not_allowed};
 use crate::front::http::{Active, HttpFront};
+use crate::front::session_client::{SessionClient, StandaloneWay};
 use crate::model::caller::Caller;
 use crate::session::Session;
 use crate::wire::error::{INVALID_REQUEST, RpcError};
@@ -51,7 +52,7 @@ impl HttpFront {
         if let Message::Request(request) = &message
             && request.method == Method::Initialize
         {
-            return self.open_session(request, caller);
+            return self.open_session(request, caller).await;
         }
         let id = match &message {
             Message::Request(request) => Some(&request.id),
@@ -66,7 +67,7 @@ impl HttpFront {
                 self.legacy_request(&session, request, caller, active).await
             }
             Message::Notification(notification) => {
-                self.heard(&session, caller, notification);
+                self.heard(&session, notification);
                 accepted()
             }
             Message::Response(response) => {
@@ -80,10 +81,10 @@ impl HttpFront {
     }
 
     /// Takes note of what a client tells.
-    fn heard(&self, session: &Arc<Session>, caller: &Arc<Caller>, notification: Notification) {
+    fn heard(&self, session: &Arc<Session>, notification: Notification) {
         session.touch();
         if notification.method != Method::Cancelled {
-            return self.desk.told(session, caller, notification);
+            return self.desk.told(session, notification);
         }
         let id = notification.params.members.get("requestId");
         if let Some(id) = id.and_then(Id::of) {
@@ -91,14 +92,17 @@ impl HttpFront {
         }
     }
 
-    fn open_session(&self, request: &Request, caller: &Caller) -> Response<Body> {
-        let (profile, result) = match self.desk.initialize(&request.params) {
+    async fn open_session(&self, request: &Request, caller: &Caller) -> Response<Body> {
+        let opened = self.desk.initialize(&request.params, caller).await;
+        let (profile, result) = match opened {
             Ok(opened) => opened,
             Err(error) => return error_response(StatusCode::OK, Some(&request.id), &error),
         };
         let Some(session) = self.sessions.open(&caller.principal, Arc::new(profile)) else {
             return busy("there is no room for another session (`server.sessions`)");
         };
+        session
+            .ask_by(|session| SessionClient::outside(session, StandaloneWay(Arc::clone(session))));
         let mut head = Vec::with_capacity(64);
         write_result_head(&mut head, &request.id);
         let mut response = json_response(StatusCode::OK, Body::around(head, result, b"}"));

@@ -1,23 +1,20 @@
-//! `subscriptions/listen`: a stream of changes for a modern client (MCP 2026-07-28, subscriptions).
+//! `subscriptions/listen` over HTTP: a stream that lasts (MCP 2026-07-28, subscriptions).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::unfold;
-use http::Response;
-use serde_json::{Map, Value, json};
+use http::{Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, stream};
-use crate::front::http::modern::no_filter;
+use crate::front::http::mcp::error_response;
 use crate::front::http::stream::{event, events};
-use crate::front::http::{Active, HttpFront};
-use crate::front::outgoing::{subscription_params, subscription_result};
-use crate::registry::Changes;
-use crate::wire::json::Json;
-use crate::wire::message::{Id, Params, write_notification, write_result};
-use crate::wire::method::Method;
+use crate::front::subscription::Subscription;
+use crate::model::caller::{Caller, ClientProfile};
+use crate::wire::message::{Id, Params, write_result};
 use crate::wire::sse::write_comment;
 
 /// How often a quiet stream shows that it is alive.
@@ -25,33 +22,22 @@ pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl HttpFront {
     /// Opens the stream. It does not count as a call: it ends when the gateway stops.
-    pub(super) fn listen(
+    pub(super) async fn listen(
         self: &Arc<Self>,
         id: Id,
         params: &Params,
-        active: Active,
+        caller: &Arc<Caller>,
+        profile: ClientProfile,
     ) -> Response<Body> {
-        drop(active);
-        let filter = params
-            .members
-            .get("notifications")
-            .and_then(|filter| filter.parse::<Map<String, Value>>().ok());
-        let Some(filter) = filter else {
-            return no_filter(&id);
+        let opened = Subscription::open(&self.desk, id.clone(), params, caller, Arc::new(profile));
+        let subscription = match opened.await {
+            Ok(subscription) => subscription,
+            Err(error) => return error_response(StatusCode::OK, Some(&id), &error),
         };
-        let tools = filter.get("toolsListChanged") == Some(&Value::Bool(true));
-        let granted = if tools {
-            json!({ "toolsListChanged": true })
-        } else {
-            json!({})
-        };
-        let mut params = subscription_params(&id);
-        params.members.set("notifications", Json::of(&granted));
         let begin = Listening {
-            changes: tools.then(|| self.desk.registry().changes()),
-            ended: self.draining.clone(),
-            next: Some(notification(&Method::ListenAcknowledged, &params)),
             id,
+            subscription,
+            ended: self.draining.clone(),
             over: false,
         };
         events(stream(unfold(begin, Listening::step)))
@@ -60,9 +46,8 @@ impl HttpFront {
 
 struct Listening {
     id: Id,
-    changes: Option<Changes>,
+    subscription: Subscription,
     ended: CancellationToken,
-    next: Option<Bytes>,
     over: bool,
 }
 
@@ -71,33 +56,20 @@ impl Listening {
         if self.over {
             return None;
         }
-        if let Some(message) = self.next.take() {
-            return Some((message, self));
-        }
-        let changed = async {
-            match &mut self.changes {
-                Some(changes) => changes.next().await,
-                None => std::future::pending().await,
-            }
-        };
         let message = tokio::select! {
+            // The acknowledgement comes first, even when the gateway is about to stop.
+            biased;
+            message = self.subscription.next() => event(&message),
             () = self.ended.cancelled() => {
                 self.over = true;
                 let mut out = Vec::new();
-                write_result(&mut out, &self.id, &subscription_result(&self.id));
+                write_result(&mut out, &self.id, &self.subscription.result());
                 event(&out)
             }
-            () = changed => notification(&Method::ToolsListChanged, &subscription_params(&self.id)),
             () = tokio::time::sleep(KEEP_ALIVE) => comment(),
         };
         Some((message, self))
     }
-}
-
-fn notification(method: &Method, params: &Params) -> Bytes {
-    let mut out = Vec::with_capacity(160);
-    write_notification(&mut out, method, params);
-    event(&out)
 }
 
 /// A comment, which clients ignore and proxies do not.

@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::mcp::error_response;
-use crate::front::http::stream::{Answered, one_stream};
+use crate::front::http::round::{self, Asking};
+use crate::front::http::stream::Answered;
 use crate::front::http::{Active, HttpFront};
-use crate::front::outgoing::{Logs, Outgoing};
 use crate::model::caller::Caller;
 use crate::runtime::CallContext;
-use crate::wire::error::{HEADER_MISMATCH, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError};
+use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
-use crate::wire::message::{Id, Params, Request};
+use crate::wire::message::{Params, Request};
 use crate::wire::method::Method;
 
 impl HttpFront {
@@ -28,7 +28,11 @@ impl HttpFront {
         caller: Arc<Caller>,
         active: Active,
     ) -> Response<Body> {
-        let Request { id, method, params } = request;
+        let Request {
+            id,
+            method,
+            mut params,
+        } = request;
         let agrees = |version: &str| {
             let checked = self.check_headers(headers, version, &method, &params, &caller);
             checked.map_err(|mismatch| RpcError::new(HEADER_MISMATCH, mismatch.to_string()))
@@ -38,30 +42,37 @@ impl HttpFront {
             Err(error) => return error_response(StatusCode::BAD_REQUEST, Some(&id), &error),
         };
         if method == Method::Listen {
-            return self.listen(id, &params, active);
+            drop(active);
+            return self.listen(id, &params, &caller, profile).await;
         }
-        let logs = Desk::modern_logs(&params);
-        let outgoing = Arc::new(Outgoing::new(logs));
+        let profile = Arc::new(profile);
+        let rounds = &self.desk.rounds;
+        let next = match rounds.receive(&caller, &profile, &method, &mut params) {
+            Ok(next) => next,
+            Err(error) => return error_response(StatusCode::OK, Some(&id), &error),
+        };
+        let asking = Asking { id, active, status };
+        if let Some(next) = next {
+            return round::later(next, asking).await;
+        }
+        let cancel = CancellationToken::new();
+        let dialogue = rounds.begin(&caller, &profile, (&method, &params), &cancel);
         let context = CallContext {
             id: self.desk.dispatcher.next_call(),
             caller,
-            profile: Arc::new(profile),
+            profile,
             session: None,
-            log_level: match logs {
-                Logs::From(level) => Some(level),
-                Logs::None | Logs::All => None,
-            },
+            log_level: Desk::modern_logs(&params).level(),
             timeout: None,
-            cancel: CancellationToken::new(),
-            client: Arc::clone(&outgoing) as _,
+            cancel,
+            client: Arc::clone(&dialogue) as _,
         };
-        let desk = Arc::clone(&self.desk);
+        let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
         let work = async move {
             let reply = desk.answer(&method, params, context).await;
-            drop(active);
-            Answered::of(&id, reply, status)
+            dialogue.sealed(reply)
         };
-        one_stream(outgoing, work, &self.desk.supervisor).await
+        round::first(first, work, asking, &self.desk.supervisor).await
     }
 
     fn check_headers(
@@ -105,15 +116,6 @@ fn status(error: &RpcError) -> StatusCode {
         _ if error.is_modern() => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     }
-}
-
-/// The error for a listen request without a filter.
-pub(super) fn no_filter(id: &Id) -> Response<Body> {
-    let error = RpcError::new(
-        INVALID_PARAMS,
-        "Invalid params: `/params/notifications` must be an object",
-    );
-    error_response(StatusCode::OK, Some(id), &error)
 }
 
 /// A JSON answer with the right type.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::manifest::expose::{Category, ToolEntry};
 use crate::manifest::runtime::RuntimeKind;
 use crate::registry::catalog::Entry;
+use crate::registry::catalog::shelf::Shelf;
 use crate::registry::plugin::Plugin;
 use crate::runtime::Definition;
 use crate::wire::header::{ParamHeader, param_headers};
@@ -15,7 +16,12 @@ use crate::wire::members::Members;
 
 /// The entry for a tool listed as `name`, or why it cannot be listed. All that the manifest does not change stays the
 /// text it came in.
-pub(super) fn entry(plugin: &Arc<Plugin>, tool: &Definition, name: &str) -> Result<Entry, String> {
+pub(super) fn entry(
+    plugin: &Arc<Plugin>,
+    tool: &Definition,
+    name: &str,
+    resources: &Shelf,
+) -> Result<Entry, String> {
     let manifest = &plugin.manifest;
     let corrections = manifest
         .tools
@@ -26,6 +32,7 @@ pub(super) fn entry(plugin: &Arc<Plugin>, tool: &Definition, name: &str) -> Resu
     if let Some(corrections) = corrections {
         correct(&mut members, corrections);
     }
+    point_to_moved(&mut members, plugin, resources);
     let input_schema = members
         .get("inputSchema")
         .cloned()
@@ -48,6 +55,24 @@ pub(super) fn entry(plugin: &Arc<Plugin>, tool: &Definition, name: &str) -> Resu
         input_schema,
         compiled: OnceLock::new(),
     })
+}
+
+/// A tool whose user interface is a resource that is listed under another URI points to that one (MCP Apps).
+fn point_to_moved(members: &mut Members, plugin: &Plugin, resources: &Shelf) {
+    let Some(mut meta) = members.get("_meta").and_then(Members::of) else {
+        return;
+    };
+    let Some(mut ui) = meta.get("ui").and_then(Members::of) else {
+        return;
+    };
+    let moved = ui
+        .string("resourceUri")
+        .and_then(|own| resources.moved(plugin, &own));
+    if let Some(uri) = moved.map(|uri| Json::of(&**uri)) {
+        ui.set("resourceUri", uri);
+        meta.set("ui", ui.to_json());
+        members.set("_meta", meta.to_json());
+    }
 }
 
 /// The category that code in the gateway gives its own tool. What other plugins say of themselves is not believed.

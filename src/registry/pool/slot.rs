@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
-use crate::runtime::Instance;
+use crate::runtime::updates::Updates;
+use crate::runtime::{Instance, Surface};
 use crate::session::Session;
+use crate::wire::json::Json;
+use crate::wire::revision::Revision;
 
 /// Whose an instance is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,25 @@ pub(super) enum Holder {
     Session(Arc<str>),
     /// One call's, for as long as that runs; then the next one's.
     OneCall,
+}
+
+/// What an instance knows of the clients it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Told {
+    /// Each request says it: a modern instance.
+    OnEachRequest,
+    /// It was told at its start: a legacy instance.
+    AtStart {
+        revision: Revision,
+        capabilities: Json,
+    },
+}
+
+/// How a caller may use an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) holder: Holder,
+    pub(super) told: Told,
 }
 
 /// What became of a start.
@@ -40,11 +63,17 @@ pub(super) struct Slot {
     pub(super) silent: AtomicU32,
     /// The session that has it to itself, once one does.
     pub(super) owner: watch::Sender<Option<Arc<Session>>>,
+    /// The client that its instance is told of at its start.
+    pub(super) profile: Arc<ClientProfile>,
+    /// Who hears of updates of its resources.
+    pub(super) updates: Arc<Updates>,
     held: Mutex<Held>,
 }
 
 struct Held {
-    holder: Holder,
+    wanted: Wanted,
+    /// What its instance offers, once it has started.
+    surface: Option<Arc<Surface>>,
     uses: usize,
     last_used: Instant,
     /// Whether a call has run on it: then it may hold what one caller left behind.
@@ -52,9 +81,14 @@ struct Held {
 }
 
 impl Slot {
-    pub(super) fn new(holder: Holder, owner: Option<Arc<Session>>) -> Arc<Self> {
+    pub(super) fn new(
+        wanted: Wanted,
+        owner: Option<Arc<Session>>,
+        profile: Arc<ClientProfile>,
+    ) -> Arc<Self> {
         let held = Held {
-            holder,
+            wanted,
+            surface: None,
             uses: 0,
             last_used: Instant::now(),
             used: false,
@@ -64,6 +98,8 @@ impl Slot {
             retired: CancellationToken::new(),
             silent: AtomicU32::new(0),
             owner: watch::Sender::new(owner),
+            profile,
+            updates: Arc::default(),
             held: Mutex::new(held),
         })
     }
@@ -99,26 +135,63 @@ impl Slot {
     }
 
     /// Whether it is there for `wanted` already.
-    pub(super) fn serves(&self, wanted: &Holder) -> bool {
+    pub(super) fn serves(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        let free = *wanted != Holder::OneCall || held.uses == 0;
-        held.holder == *wanted && free && !self.is_over()
+        let free = wanted.holder != Holder::OneCall || held.uses == 0;
+        held.wanted == *wanted && free && !self.is_over()
+    }
+
+    /// Whether who came for `wanted`, and is counted in, may use it: its start may have made it something else.
+    pub(super) fn still_serves(&self, wanted: &Wanted) -> bool {
+        let held = self.held();
+        held.wanted == *wanted && (wanted.holder != Holder::OneCall || held.uses == 1)
     }
 
     /// Whether it can be given to `wanted` without showing it anything of someone else's.
-    pub(super) fn can_become(&self, wanted: &Holder) -> bool {
+    pub(super) fn can_become(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        held.holder == Holder::OneCall
-            && *wanted != Holder::OneCall
+        held.wanted.holder == Holder::OneCall
+            && wanted.holder != Holder::OneCall
+            && held.wanted.told == wanted.told
             && held.uses == 0
             && !held.used
             && !self.is_over()
     }
 
-    pub(super) fn enter(&self, holder: &Holder) {
+    pub(super) fn enter(&self, wanted: &Wanted) {
         let mut held = self.held();
-        held.holder = holder.clone();
+        if held.wanted.holder != wanted.holder {
+            held.wanted.holder = wanted.holder.clone();
+        }
         held.uses += 1;
+    }
+
+    /// Makes it what its start has shown that it is.
+    pub(super) fn turn_into(&self, wanted: Wanted) {
+        self.held().wanted = wanted;
+    }
+
+    /// What its instance was told, or is told.
+    pub(super) fn told(&self) -> Told {
+        self.held().wanted.told.clone()
+    }
+
+    pub(super) fn is_held_by(&self, holder: &Holder) -> bool {
+        self.held().wanted.holder == *holder
+    }
+
+    /// Whether it is one session's.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self.held().wanted.holder, Holder::Session(_))
+    }
+
+    /// What its instance offers, once it has started.
+    pub(super) fn surface(&self) -> Option<Arc<Surface>> {
+        self.held().surface.clone()
+    }
+
+    pub(super) fn set_surface(&self, surface: Arc<Surface>) {
+        self.held().surface = Some(surface);
     }
 
     /// Gives it to a session for good, if it is nobody's.
@@ -137,11 +210,6 @@ impl Slot {
         let mut held = self.held();
         held.uses -= 1;
         held.last_used = Instant::now();
-    }
-
-    /// Makes it everyone's: it keeps nothing between calls.
-    pub(super) fn share(&self) {
-        self.held().holder = Holder::Shared;
     }
 
     /// Notes that a call runs on it.

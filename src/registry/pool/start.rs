@@ -4,23 +4,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::manifest::Load;
-use crate::model::caller::ClientProfile;
 use crate::model::fault::Fault;
+use crate::registry::pool::offered::moved;
 use crate::registry::pool::slot::{Slot, Started};
 use crate::registry::pool::{Failure, Pool, State};
-use crate::runtime::{Host, Instance};
+use crate::runtime::{Host, Instance, Surface};
 use crate::wire::revision::Era;
 
 impl Pool {
     /// Starts the instance of `slot` in a task of its own and watches over it until it ends.
-    pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>) {
+    pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>, prefer: Era) {
         let pool = Arc::clone(self);
         let name = format!("{} instance", self.manifest.id);
         self.supervisor.spawn(name, move |stop| async move {
             let host = Host {
+                plugin: pool.manifest.id.clone(),
                 supervisor: pool.supervisor.child(),
-                profile: Arc::new(ClientProfile::bare()),
+                profile: Arc::clone(&slot.profile),
                 session: slot.owner.borrow().clone(),
+                prefer,
+                updates: Arc::clone(&slot.updates),
                 version: pool.version,
             };
             let started = tokio::select! {
@@ -28,7 +31,7 @@ impl Pool {
                 () = stop.cancelled() => Err(pool.stopping()),
             };
             match started {
-                Ok(instance) => pool.watch(slot, instance).await,
+                Ok(instance) => pool.watch(slot, instance, prefer).await,
                 Err(fault) => pool.failed(&slot, fault),
             }
         });
@@ -66,7 +69,7 @@ impl Pool {
     /// it offers: nobody can call what is not listed.
     fn retry(self: &Arc<Self>) {
         let wanted = self.manifest.load == Load::Eager && self.manifest.restart.max > 0;
-        let unknown = self.surface.borrow().is_none();
+        let unknown = self.surface().is_none();
         if !wanted || !unknown || std::mem::replace(&mut self.state().retrying, true) {
             return;
         }
@@ -93,19 +96,22 @@ impl Pool {
         });
     }
 
-    async fn watch(self: Arc<Self>, slot: Arc<Slot>, instance: Arc<dyn Instance>) {
+    async fn watch(self: Arc<Self>, slot: Arc<Slot>, instance: Arc<dyn Instance>, asked: Era) {
         let mut surface = instance.surface();
-        self.publish(&surface.borrow_and_update().clone());
-        if instance.era() == Era::Modern {
-            slot.share();
-        }
+        let mut offers = surface.borrow_and_update().clone();
         let stopped = {
             let mut state = self.state();
-            state.era = Some(instance.era());
+            state.speech.learn(asked, instance.era());
+            let owner = slot.owner.borrow().clone();
+            let is = self.wanted_in(instance.era(), owner.as_ref(), &slot.profile);
+            if is.told != slot.told() {
+                slot.turn_into(is);
+            }
             state.failed_in_a_row = 0;
             state.failures.retain(|failure| !failure.may_be_ours);
             state.stopped
         };
+        slot.set_surface(self.offered.found(&slot.told(), &offers));
         slot.started
             .send_replace(Some(Started::Ready(Arc::clone(&instance))));
         let owner = slot.owner.borrow().clone();
@@ -138,7 +144,11 @@ impl Pool {
                 }
                 () = instance.ended().cancelled() => return self.ended(&slot, &instance).await,
                 changed = surface.changed() => match changed {
-                    Ok(()) => drop(self.surface.send_replace(Some(surface.borrow_and_update().clone()))),
+                    Ok(()) => {
+                        let now = surface.borrow_and_update().clone();
+                        self.moved(&slot, &offers, &now);
+                        offers = now;
+                    }
                     Err(_) => return self.ended(&slot, &instance).await,
                 },
             }
@@ -170,14 +180,15 @@ impl Pool {
         self.end(instance).await;
     }
 
-    fn publish(&self, now: &Arc<crate::runtime::Surface>) {
-        self.surface.send_if_modified(|known| {
-            let differs = known.as_ref().is_none_or(|known| **known != **now);
-            if differs {
-                *known = Some(Arc::clone(now));
-            }
-            differs
-        });
+    /// An instance says that it offers something else now: to its session alone, or to all it was started for.
+    fn moved(&self, slot: &Slot, before: &Surface, now: &Surface) {
+        let shared = slot.surface().unwrap_or_default();
+        let surface = moved(before, now, &shared);
+        slot.set_surface(Arc::clone(&surface));
+        match slot.is_own() {
+            true => self.offered.changed(),
+            false => self.offered.now(&slot.told(), &surface),
+        }
     }
 }
 

@@ -54,12 +54,7 @@ fn manifest(more: &str) -> Arc<Manifest> {
 }
 
 fn host() -> Host {
-    Host {
-        supervisor: Supervisor::new(),
-        profile: Arc::new(ClientProfile::bare()),
-        session: None,
-        version: "0.0.0",
-    }
+    Host::of("p".parse().expect("an id"), Supervisor::new(), "0.0.0")
 }
 
 fn context() -> CallContext {

@@ -6,13 +6,16 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::model::client::Hearer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::client::broken;
 use crate::runtime::lines::{Lines, Why};
-use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
+use crate::wire::error::{INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
 use crate::wire::line::{LineDecoder, LineError};
-use crate::wire::message::{Id, Message, Notification, Reject, Request, write_error};
+use crate::wire::list::Topic;
+use crate::wire::message::{Id, Message, Notification, Params, Reject, Request, write_error};
+use crate::wire::meta::SUBSCRIPTION_ID;
 use crate::wire::method::Method;
 
 /// How many bytes are read in one go.
@@ -152,42 +155,70 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
                 None => false,
             }
         }
-        Method::LogMessage => match lines.addressee() {
-            Some(caller) => {
-                caller.client.notify(&method, &params);
-                true
-            }
-            None => lines
-                .session()
-                .is_some_and(|session| session.tell(&method, &params)),
-        },
-        Method::ToolsListChanged => {
-            lines.changed.notify_one();
+        Method::Cancelled => {
+            lines.questions.taken_back(&params);
             true
         }
-        _ => false,
+        Method::ListenAcknowledged => {
+            lines.subscribed.acknowledged();
+            true
+        }
+        Method::ResourcesUpdated => {
+            params.meta.remove(SUBSCRIPTION_ID);
+            lines.host.updates.tell(&method, &params) > 0
+        }
+        _ => match Topic::of(&method) {
+            Some(topic) => {
+                lines.changed.mark(topic);
+                true
+            }
+            None => pass_on(lines, &method, &params),
+        },
     };
     if !delivered {
         lines.counts.strays.fetch_add(1, Ordering::Relaxed);
     }
 }
 
+/// Passes on a log message or what an extension tells: to the client of the call it must belong to, else to the session
+/// that has the plugin to itself.
+fn pass_on(lines: &Lines, method: &Method, params: &Params) -> bool {
+    if let Some(caller) = lines.addressee() {
+        caller.client.notify(method, params);
+        return true;
+    }
+    let Some(session) = lines.session() else {
+        return false;
+    };
+    session.hear(method, params);
+    true
+}
+
 fn asked(lines: &Arc<Lines>, request: Request) {
     if request.method == Method::Ping {
         return lines.answer(&request.id, &Json::literal("{}"));
     }
-    let Some(caller) = lines.addressee() else {
+    let caller = lines.addressee().map(|caller| caller.client);
+    // Outside of calls the session that has the plugin to itself is asked, if it can be reached there.
+    let outside = || lines.session()?.client();
+    let Some(client) = caller.or_else(outside) else {
         let text = format!(
             "`{}`: no call is in flight that the question could belong to",
             request.method
         );
         return refuse(lines, &request.id, &RpcError::new(METHOD_NOT_FOUND, text));
     };
+    let Some(question) = lines.questions.begin(&request.id) else {
+        let text = "too many questions are open, or one of this `id` is";
+        return refuse(lines, &request.id, &RpcError::new(INTERNAL_ERROR, text));
+    };
     let asking = Arc::clone(lines);
     lines.host.supervisor.spawn_request(async move {
         let answer = tokio::select! {
-            answer = caller.client.ask(request.method, request.params) => answer,
+            answer = client.ask(request.method, request.params) => answer,
             () = asking.ended.cancelled() => return,
+            // What was taken back gets no answer (MCP, cancellation).
+            () = question.cancel.cancelled() => return,
         };
         match answer {
             Ok(result) => asking.answer(&request.id, &result),

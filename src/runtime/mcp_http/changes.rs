@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,6 @@ use futures::stream::FuturesUnordered;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::model::fault::Fault;
@@ -18,8 +18,8 @@ use crate::runtime::client::Peer;
 use crate::runtime::mcp_http::answer::{Events, Form, form, messages};
 use crate::runtime::mcp_http::head::Head;
 use crate::runtime::mcp_http::link::HttpLink;
-use crate::wire::members::Members;
-use crate::wire::message::{Message, Params, write_request};
+use crate::wire::list::Topic;
+use crate::wire::message::{Message, write_request};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -66,22 +66,19 @@ enum End {
 
 /// Keeps a standing stream open as long as the server offers one. Ends when it does not.
 pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) {
-    let announces = announces_changes(&peer);
-    if peer.era() == Era::Modern && !announces {
-        return;
-    }
+    let announces = Topic::ALL.into_iter().any(|topic| peer.tells_of(topic));
     let mut wait = pace.first;
     let mut refused = (None, 0);
-    let mut listening = Listening {
+    let listening = Listening {
         link: &link,
         peer: &peer,
-        missed: false,
+        missed: AtomicBool::new(false),
     };
     loop {
         let began = Instant::now();
         let end = match peer.era() {
             Era::Legacy => listening.stand().await,
-            Era::Modern => listening.listen().await,
+            Era::Modern => listening.subscribe().await,
         };
         let retry = match end {
             End::Lost(retry) => retry,
@@ -96,12 +93,12 @@ pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) 
                 }
                 refused = (Some(generation), n_before + 1);
                 // The next request finds out whether the session is still known.
-                link.changed.notify_one();
+                link.changed.mark_all();
                 None
             }
             End::NotOffered => return,
         };
-        listening.missed = announces;
+        listening.missed.store(announces, Ordering::Relaxed);
         if began.elapsed() >= pace.most {
             wait = pace.first;
         }
@@ -116,22 +113,12 @@ struct Listening<'a> {
     link: &'a HttpLink,
     peer: &'a Peer,
     /// Whether changes may have gone unheard.
-    missed: bool,
-}
-
-fn announces_changes(peer: &Peer) -> bool {
-    let tools = Members::of(&peer.capabilities)
-        .and_then(|capabilities| Members::of(capabilities.get("tools")?));
-    tools.is_some_and(|tools| {
-        tools
-            .get("listChanged")
-            .is_some_and(|changes| changes.is_true())
-    })
+    missed: AtomicBool,
 }
 
 impl Listening<'_> {
     /// Opens the standing stream of a legacy session and reads it to its end (MCP 2025-11-25, listening for messages).
-    async fn stand(&mut self) -> End {
+    async fn stand(&self) -> End {
         let link = self.link;
         let head = link.head.load_full();
         let headers = || {
@@ -157,10 +144,37 @@ impl Listening<'_> {
         }
     }
 
-    /// Subscribes to changes and hears them until the stream ends (MCP 2026-07-28, subscriptions).
-    async fn listen(&mut self) -> End {
+    /// Subscribes to changes and updates and hears them, until the stream ends (MCP 2026-07-28, subscriptions). When
+    /// something else is to be heard another stream takes its place as soon as the server has acknowledged that.
+    async fn subscribe(&self) -> End {
+        let subscribed = &self.link.subscribed;
+        let mut current = Box::pin(self.listen());
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut current => return end,
+                () = subscribed.is_outdated() => {
+                    let mut next = Box::pin(self.listen());
+                    tokio::select! {
+                        biased;
+                        end = &mut next => return end,
+                        () = subscribed.is_acknowledged() => {}
+                        _ = &mut current => {}
+                    }
+                    current = next;
+                }
+            }
+        }
+    }
+
+    /// One subscription, from its request to its end.
+    async fn listen(&self) -> End {
         let link = self.link;
-        let wanted = Params::of(&json!({ "notifications": { "toolsListChanged": true } }));
+        let Some(wanted) = link.subscribed.next(self.peer) else {
+            // There is nothing to hear, until somebody watches a resource.
+            link.subscribed.acknowledged();
+            return std::future::pending().await;
+        };
         let params = self.peer.outgoing(wanted, None, &link.host);
         let mut body = Vec::with_capacity(512);
         write_request(&mut body, link.new_id(), &Method::Listen, &params);
@@ -196,15 +210,15 @@ impl Listening<'_> {
         End::Lost(retry)
     }
 
-    async fn read(&mut self, head: &Head, answer: Response<Incoming>) -> End {
+    async fn read(&self, head: &Head, answer: Response<Incoming>) -> End {
         let link = self.link;
         let upstream = &link.endpoint.upstream;
         if !matches!(form(upstream, answer.headers()), Ok(Form::Events)) {
             // A server that answers at once has nothing to tell.
             return End::NotOffered;
         }
-        if std::mem::take(&mut self.missed) {
-            link.changed.notify_one();
+        if self.missed.swap(false, Ordering::Relaxed) {
+            link.changed.mark_all();
         }
         let mut events = Events::standing(answer.into_body(), link.endpoint.max_message);
         let mut questions = pin!(FuturesUnordered::new());

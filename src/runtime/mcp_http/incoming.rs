@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use crate::model::client::Client;
+use crate::model::client::{Client, Hearer};
 use crate::runtime::mcp_http::link::HttpLink;
-use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
+use crate::wire::error::{INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
-use crate::wire::message::{Notification, Request, write_error, write_result};
+use crate::wire::list::Topic;
+use crate::wire::message::{Notification, Params, Request, write_error, write_result};
+use crate::wire::meta::SUBSCRIPTION_ID;
 use crate::wire::method::Method;
 
 /// The client behind a request.
@@ -66,7 +68,6 @@ impl HttpLink {
     pub(super) fn told(&self, told: Notification, caller: Option<&Caller>) {
         let Notification { method, mut params } = told;
         match method {
-            Method::ToolsListChanged => self.changed.notify_one(),
             Method::Progress => {
                 let token = params.members.get("progressToken");
                 let id =
@@ -83,33 +84,59 @@ impl HttpLink {
                     client.notify(&method, &params);
                 }
             }
-            Method::LogMessage => match caller.cloned().or_else(|| self.addressee()) {
-                Some(caller) => caller.client.notify(&method, &params),
-                None => {
-                    if let Some(session) = &self.host.session {
-                        session.tell(&method, &params);
-                    }
-                }
+            Method::Cancelled => self.questions.taken_back(&params),
+            Method::ListenAcknowledged => self.subscribed.acknowledged(),
+            Method::ResourcesUpdated => {
+                params.meta.remove(SUBSCRIPTION_ID);
+                self.host.updates.tell(&method, &params);
+            }
+            _ => match Topic::of(&method) {
+                Some(topic) => self.changed.mark(topic),
+                None => self.pass_on(&method, &params, caller),
             },
-            _ => {}
+        }
+    }
+
+    /// Passes on a log message or what an extension tells: to the client of the call it must belong to, else to the
+    /// session that has the plugin to itself.
+    fn pass_on(&self, method: &Method, params: &Params, caller: Option<&Caller>) {
+        match caller.cloned().or_else(|| self.addressee()) {
+            Some(caller) => caller.client.notify(method, params),
+            None => {
+                if let Some(session) = &self.host.session {
+                    session.hear(method, params);
+                }
+            }
         }
     }
 
     /// Answers a question of the server's with what the client says to it.
     pub(super) async fn asked(&self, question: Request, caller: Option<&Caller>) {
+        let Request { id, method, params } = question;
+        let open = self.questions.begin(&id);
         let caller = caller.cloned().or_else(|| self.addressee());
-        let answer = match (&question.method, caller) {
-            (Method::Ping, _) => Ok(Json::literal("{}")),
-            (_, Some(caller)) => caller.client.ask(question.method, question.params).await,
-            (method, None) => Err(RpcError::new(
+        let outside = || self.host.session.as_ref()?.client();
+        let client = caller.map(|caller| caller.client).or_else(outside);
+        let answer = match (&method, client, &open) {
+            (Method::Ping, ..) => Ok(Json::literal("{}")),
+            (_, _, None) => Err(RpcError::new(
+                INTERNAL_ERROR,
+                "too many questions are open, or one of this `id` is",
+            )),
+            (_, Some(client), Some(open)) => tokio::select! {
+                answer = client.ask(method, params) => answer,
+                // What was taken back gets no answer (MCP, cancellation).
+                () = open.cancel.cancelled() => return,
+            },
+            (method, None, _) => Err(RpcError::new(
                 METHOD_NOT_FOUND,
                 format!("`{method}`: no call is in flight that the question could belong to"),
             )),
         };
         let mut text = Vec::with_capacity(256);
         match answer {
-            Ok(result) => write_result(&mut text, &question.id, &result),
-            Err(error) => write_error(&mut text, Some(&question.id), &error),
+            Ok(result) => write_result(&mut text, &id, &result),
+            Err(error) => write_error(&mut text, Some(&id), &error),
         }
         let head = self.head.load_full();
         if let Err(fault) = self.tell(Bytes::from(text), &head).await {

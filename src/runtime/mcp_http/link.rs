@@ -10,16 +10,18 @@ use futures::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::{Fault, FaultKind};
-use crate::runtime::client::initialize;
+use crate::runtime::changed::Changed;
+use crate::runtime::client::{Peer, initialize};
 use crate::runtime::link::Link;
 use crate::runtime::mcp_http::endpoint::Endpoint;
 use crate::runtime::mcp_http::head::{Head, SESSION_ID, session_id};
 use crate::runtime::mcp_http::incoming::{Caller, Callers};
 use crate::runtime::mcp_http::mirror::Mirrors;
+use crate::runtime::questions::Questions;
+use crate::runtime::subscribed::Subscribed;
 use crate::runtime::{CallContext, Host};
 use crate::wire::json::Json;
 use crate::wire::message::{Outcome, Params, write_notification, write_request};
@@ -44,8 +46,12 @@ pub(super) struct HttpLink {
     next_id: AtomicU64,
     pub(super) callers: Callers,
     pub(super) mirrors: ArcSwap<Mirrors>,
-    /// Nudged when the server says that its tools are others now, or may have said so unheard.
-    pub(super) changed: Notify,
+    /// Which lists the server says are others now, or may have said so unheard.
+    pub(super) changed: Changed,
+    /// What a modern server is asked to tell of.
+    pub(super) subscribed: Subscribed,
+    /// Its questions that are being answered.
+    pub(super) questions: Questions,
     /// Cancelled when nothing more is asked.
     pub(super) closed: CancellationToken,
     /// Cancelled when the upstream session is lost for good.
@@ -93,15 +99,25 @@ impl HttpLink {
             next_id: AtomicU64::new(1),
             callers: Callers::default(),
             mirrors: ArcSwap::default(),
-            changed: Notify::new(),
+            changed: Changed::default(),
+            subscribed: Subscribed::default(),
+            questions: Questions::default(),
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             last_words: Mutex::default(),
         })
     }
 
+    /// From now on `peer` is spoken to as was agreed.
+    pub(super) fn adopt(&self, peer: &Peer) {
+        match peer.era() {
+            Era::Modern => self.adopt_modern(peer.revision),
+            Era::Legacy => self.adopt_session(),
+        }
+    }
+
     /// From now on the modern era is spoken, in `revision`.
-    pub(super) fn adopt_modern(&self, revision: Revision) {
+    fn adopt_modern(&self, revision: Revision) {
         let head = Head::new(self.endpoint.headers(), Some(revision), None, 0);
         self.head.store(Arc::new(head));
     }
@@ -227,8 +243,8 @@ impl HttpLink {
                 .await
                 .map_err(|fault| me.endpoint.upstream.named(fault))?;
             me.adopt_session();
-            // The server may be another by now, with other tools.
-            me.changed.notify_one();
+            // The server may be another by now, with other lists.
+            me.changed.mark_all();
             Ok(())
         };
         let done = self.host.supervisor.spawn_request(work).await;

@@ -9,7 +9,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::runtime::mcp_http::trouble::Upstream;
-use crate::runtime::{Definition, Omitted, Surface};
+use crate::runtime::{Definition, Listing, Omitted};
 use crate::wire::header::{ParamHeader, mirror, param_headers};
 use crate::wire::message::Params;
 
@@ -18,11 +18,15 @@ use crate::wire::message::Params;
 pub(super) struct Mirrors(HashMap<Arc<str>, Vec<ParamHeader>>);
 
 impl Mirrors {
-    /// Finds them in `surface`, and takes tools out whose annotations are wrong: they must not be listed.
-    pub(super) fn of(surface: &mut Surface, upstream: &Upstream) -> Self {
+    /// Finds them in `listing`, and takes tools out whose annotations are wrong: they must not be listed.
+    pub(super) fn of(listing: &mut Listing, upstream: &Upstream) -> Self {
         let mut found = HashMap::new();
-        let Surface { tools, omitted, .. } = surface;
-        tools.retain(|tool| match annotations(tool) {
+        let Listing {
+            definitions,
+            omitted,
+            ..
+        } = listing;
+        definitions.retain(|tool| match annotations(tool) {
             Ok(params) => {
                 if !params.is_empty() {
                     found.insert(Arc::clone(&tool.name), params);

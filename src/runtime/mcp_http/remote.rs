@@ -12,13 +12,16 @@ use crate::manifest::limits::Limits;
 use crate::model::answer::Answer;
 use crate::model::fault::Fault;
 use crate::runtime::client::Peer;
-use crate::runtime::link::ask;
+use crate::runtime::link::{Link, ask};
 use crate::runtime::mcp_http::changes::{Pace, keep_listening};
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::mirror::Mirrors;
-use crate::runtime::{CallContext, Instance, Request, Surface, surface};
+use crate::runtime::surface::Reader;
+use crate::runtime::{CallContext, Instance, Listing, Request, Surface};
 use crate::wire::error::HEADER_MISMATCH;
+use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
+use crate::wire::list::{ListKind, Topic};
 use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
@@ -44,7 +47,7 @@ impl Remote {
         limits: Limits,
         pace: Pace,
     ) -> Result<Arc<Self>, Fault> {
-        let first = read_surface(&link, &peer, &limits).await?;
+        let first = read_surface(&link, &peer, &limits, None).await?;
         let remote = Arc::new(Self {
             link,
             peer,
@@ -79,8 +82,10 @@ impl Remote {
     /// Reads the surface again whenever it may have changed.
     async fn follow(&self, pace: Pace) {
         loop {
-            self.link.changed.notified().await;
-            match read_surface(&self.link, &self.peer, &self.limits).await {
+            let kinds = self.link.changed.next().await;
+            let known = Arc::clone(&self.surface.borrow());
+            let again = Some((&*known, &kinds[..]));
+            match read_surface(&self.link, &self.peer, &self.limits, again).await {
                 Ok(now) => {
                     // It said that its lists are others now; clients are told so whether or not we see a difference.
                     self.surface.send_replace(Arc::new(now));
@@ -118,18 +123,30 @@ impl Remote {
     }
 }
 
-/// Reads what the server offers, without the tools whose annotations are wrong.
+/// Reads what the server offers, without the tools whose annotations are wrong: all of it, or those lists `again`.
 async fn read_surface(
     link: &Arc<HttpLink>,
     peer: &Peer,
     limits: &Limits,
+    again: Option<(&Surface, &[ListKind])>,
 ) -> Result<Surface, Fault> {
     let upstream = &link.endpoint.upstream;
-    let mut found = surface::read(&**link, peer, &link.host, limits)
-        .await
-        .map_err(|fault| upstream.named(fault))?;
-    if peer.era() == Era::Modern {
-        let mirrors = Mirrors::of(&mut found, upstream);
+    let reader = Reader {
+        link: &**link,
+        peer,
+        host: &link.host,
+        limits,
+    };
+    let found = match again {
+        None => reader.surface().await,
+        Some((known, kinds)) => reader.again(known, kinds).await,
+    };
+    let mut found = found.map_err(|fault| upstream.named(fault))?;
+    let has_tools = again.is_none_or(|(_, kinds)| kinds.contains(&ListKind::Tools));
+    if peer.era() == Era::Modern && has_tools {
+        let mut tools = Listing::clone(found.list(ListKind::Tools));
+        let mirrors = Mirrors::of(&mut tools, upstream);
+        found.set(ListKind::Tools, Arc::new(tools));
         link.mirrors.store(Arc::new(mirrors));
     }
     Ok(found)
@@ -146,7 +163,13 @@ impl Instance for Remote {
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>> {
         Box::pin(async move {
+            if let Some(watched) = self.peer.watch(&request, &self.link.subscribed).await {
+                return watched;
+            }
             self.follow_log_level(context).await;
+            if request.method == Method::SetLevel {
+                return Ok(Answer::result(Json::literal("{}"), Era::Legacy));
+            }
             let host = &self.link.host;
             let params = self.peer.outgoing(request.params, Some(context), host);
             let outcome = self
@@ -157,10 +180,20 @@ impl Instance for Remote {
                 && error.code == HEADER_MISMATCH
             {
                 // Its tools may ask for other headers by now (MCP 2026-07-28, streamable HTTP, client behavior).
-                self.link.changed.notify_one();
+                self.link.changed.mark(Topic::Tools);
             }
             let answer = self.peer.answer(outcome);
             answer.map_err(|fault| self.link.endpoint.upstream.named(fault))
+        })
+    }
+
+    fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let params = self.peer.outgoing(params, None, &self.link.host);
+            if let Err(fault) = self.link.notify(method, params).await {
+                let plugin = &self.link.endpoint.upstream.plugin;
+                tracing::debug!(plugin.id = %plugin, "Could not pass on `{method}`: {fault}");
+            }
         })
     }
 

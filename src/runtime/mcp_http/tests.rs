@@ -81,12 +81,7 @@ pub(super) fn runtime() -> McpHttp {
 }
 
 pub(super) fn host() -> Host {
-    Host {
-        supervisor: Supervisor::new(),
-        profile: Arc::new(ClientProfile::bare()),
-        session: None,
-        version: "0.0.0",
-    }
+    Host::of("up".parse().expect("an id"), Supervisor::new(), "0.0.0")
 }
 
 /// A manifest for `url`, with more lines for its section and for its root.

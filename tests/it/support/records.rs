@@ -33,7 +33,7 @@ impl Records {
 
 impl Sink for Records {
     fn write(&self, record: &Audited<'_>) {
-        let (tool, outcome) = (record.tool.to_owned(), record.outcome);
+        let (tool, outcome) = (record.subject.to_owned(), record.outcome);
         let kept = Kept {
             call: record.call,
             tool,

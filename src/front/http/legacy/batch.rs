@@ -85,7 +85,7 @@ impl HttpFront {
         match message {
             Err(reject) => refused(reject.id.as_ref(), &reject.error),
             Ok(Message::Notification(notification)) => {
-                self.heard(session, caller, notification);
+                self.heard(session, notification);
                 None
             }
             Ok(Message::Response(response)) => {

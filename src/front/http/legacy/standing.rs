@@ -16,12 +16,12 @@ use crate::front::http::legacy::reading::Reading;
 use crate::front::http::mcp::{busy, error_response, not_allowed};
 use crate::front::http::stream::{event, events};
 use crate::model::caller::Caller;
-use crate::registry::Changes;
+use crate::registry::Viewer;
+use crate::registry::changes::Changes;
 use crate::session::reader::Reader;
 use crate::session::streams::EventId;
 use crate::wire::error::{INVALID_REQUEST, RpcError};
 use crate::wire::message::{Params, write_notification};
-use crate::wire::method::Method;
 
 /// What a client that comes back saw last.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -31,7 +31,7 @@ impl HttpFront {
     pub(in crate::front::http) fn legacy_get(
         self: &Arc<Self>,
         headers: &HeaderMap,
-        caller: &Caller,
+        caller: &Arc<Caller>,
     ) -> Response<Body> {
         if !accepts_events(headers) {
             let message = "send `Accept: text/event-stream`";
@@ -64,7 +64,10 @@ impl HttpFront {
         }
         let begin = Standalone {
             reading,
-            changes: self.desk.registry().changes(),
+            changes: self
+                .desk
+                .registry()
+                .changes(Viewer::of_session(caller, &session)),
             ended: self.draining.clone(),
         };
         events(stream(unfold(begin, Standalone::step)))
@@ -104,10 +107,14 @@ impl Standalone {
     async fn step(mut self) -> Option<(Bytes, Self)> {
         let part = tokio::select! {
             part = self.reading.next() => part?,
-            () = self.changes.next() => {
-                let mut out = Vec::new();
-                write_notification(&mut out, &Method::ToolsListChanged, &Params::default());
-                event(&out)
+            topics = self.changes.next() => {
+                let mut told = Vec::new();
+                for topic in topics {
+                    let mut out = Vec::new();
+                    write_notification(&mut out, &topic.changed(), &Params::default());
+                    told.extend_from_slice(&event(&out));
+                }
+                told.into()
             }
             () = self.ended.cancelled() => return None,
         };

@@ -6,6 +6,7 @@ use super::*;
 use crate::plugin::{NoArguments, Structured, ToolContext, ToolError, Tools};
 use crate::session::Session;
 use crate::wire::level::LogLevel;
+use crate::wire::list::ListKind;
 
 /// Its tools are those of `add`.
 struct Made<F> {
@@ -94,10 +95,16 @@ async fn the_surface_lists_what_can_be_called_and_says_what_cannot() {
     .await
     {
         let surface = Arc::clone(&plugin.surface().borrow());
-        let names: Vec<_> = surface.tools.iter().map(|tool| &*tool.name).collect();
+        let names: Vec<_> = surface
+            .list(ListKind::Tools)
+            .definitions
+            .iter()
+            .map(|tool| &*tool.name)
+            .collect();
         assert_eq!(names, ["one"]);
         assert_eq!(surface.instructions.as_deref(), Some("Use it well."));
         let omitted: Vec<_> = surface
+            .list(ListKind::Tools)
             .omitted
             .iter()
             .map(|left| format!("{}: {}", left.name, left.reason))

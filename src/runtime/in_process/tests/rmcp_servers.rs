@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::*;
 use crate::runtime::rmcp_host::host as host_rmcp;
+use crate::wire::list::ListKind;
 
 /// Says what became of the calls of its tools.
 #[derive(Clone)]
@@ -83,7 +84,12 @@ async fn served() -> (
 async fn a_server_is_listed_and_called() {
     let (plugin, _told) = served().await;
     let surface = Arc::clone(&plugin.surface().borrow());
-    let names: Vec<_> = surface.tools.iter().map(|tool| &*tool.name).collect();
+    let names: Vec<_> = surface
+        .list(ListKind::Tools)
+        .definitions
+        .iter()
+        .map(|tool| &*tool.name)
+        .collect();
     assert_eq!(names, ["say", "hang"]);
     assert_eq!(surface.instructions.as_deref(), Some("Be kind."));
 

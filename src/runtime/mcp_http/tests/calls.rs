@@ -1,5 +1,6 @@
 //! Calls as they should be: headers, both forms of answers, what is said on the way, cancellation.
 
+use crate::wire::list::ListKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::upstream::{
@@ -94,11 +95,18 @@ async fn arguments_are_mirrored_and_tools_with_bad_annotations_are_not_listed() 
     let mut upstream = Upstream::start(server).await;
     let instance = start(&upstream.url()).await.expect("it starts");
     let surface = Arc::clone(&instance.surface().borrow());
-    let names: Vec<_> = surface.tools.iter().map(|tool| &*tool.name).collect();
+    let names: Vec<_> = surface
+        .list(ListKind::Tools)
+        .definitions
+        .iter()
+        .map(|tool| &*tool.name)
+        .collect();
     assert_eq!(names, ["good", "plain"]);
-    assert_eq!(surface.omitted[0].name, "bad");
+    assert_eq!(surface.list(ListKind::Tools).omitted[0].name, "bad");
     assert!(
-        surface.omitted[0].reason.contains("/properties/x"),
+        surface.list(ListKind::Tools).omitted[0]
+            .reason
+            .contains("/properties/x"),
         "{surface:?}"
     );
 

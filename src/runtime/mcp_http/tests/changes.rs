@@ -1,5 +1,6 @@
 //! Standing streams: changes are heard, lost streams opened again, and never in a hurry.
 
+use crate::wire::list::ListKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
@@ -24,7 +25,7 @@ fn growing(n_lists: &AtomicUsize, seen: &Seen) -> Vec<Step> {
 
 async fn wait_for_two_tools(instance: &Arc<dyn Instance>) {
     let mut surface = instance.surface();
-    soon(surface.wait_for(|surface| surface.tools.len() == 2))
+    soon(surface.wait_for(|surface| surface.list(ListKind::Tools).definitions.len() == 2))
         .await
         .expect("it runs");
 }

@@ -1,0 +1,195 @@
+//! Which plugin a request goes to, and under which name it knows what the request is about.
+
+use std::sync::Arc;
+
+use crate::dispatch::subject::Subject;
+use crate::dispatch::{Dispatcher, tasks};
+use crate::model::caller::Caller;
+use crate::model::fault::{Fault, FaultKind};
+use crate::registry::catalog::shelf::{Item, SCHEME};
+use crate::registry::catalog::{Catalog, Entry};
+use crate::registry::plugin::Plugin;
+use crate::registry::pool::Who;
+use crate::runtime::{CallContext, Surface};
+use crate::wire::json::Json;
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    pub(super) plugin: Arc<Plugin>,
+    /// The tool, if it is one.
+    pub(super) tool: Option<Arc<Entry>>,
+    /// The plugin's own name for the subject, where the caller knows it by another.
+    pub(super) own: Option<Json>,
+}
+
+impl Address {
+    fn of_tool(entry: Arc<Entry>) -> Self {
+        let renamed = entry.name != entry.tool;
+        Self {
+            plugin: Arc::clone(&entry.plugin),
+            own: renamed.then(|| entry.tool_json.clone()),
+            tool: Some(entry),
+        }
+    }
+
+    fn of_item(item: &Item) -> Self {
+        Self {
+            plugin: Arc::clone(&item.plugin),
+            tool: None,
+            own: item.is_moved().then(|| item.own_json.clone()),
+        }
+    }
+
+    fn of_plugin(plugin: &Arc<Plugin>) -> Self {
+        Self {
+            plugin: Arc::clone(plugin),
+            tool: None,
+            own: None,
+        }
+    }
+
+    /// How long the request may take, in milliseconds.
+    pub(super) fn timeout_ms(&self) -> u64 {
+        let limits = &self.plugin.manifest.limits;
+        match &self.tool {
+            Some(entry) => entry.timeout_ms,
+            None => limits.call_timeout_ms.min(limits.max_call_ms),
+        }
+    }
+}
+
+/// The places in a catalog where `subject` may be at home, the likeliest first. More than one only where no list names
+/// it.
+fn in_catalog(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Vec<Address> {
+    let item = |item: Option<&Arc<Item>>| item.map(|item| Address::of_item(item));
+    let found = match subject {
+        Subject::Tool(name) => catalog
+            .find(name, caller)
+            .map(|entry| Address::of_tool(Arc::clone(entry))),
+        Subject::Prompt(name) => item(catalog.find_prompt(name, caller)),
+        Subject::Template(template) => item(catalog.find_template(template, caller)),
+        Subject::Resource(uri) => item(catalog.find_resource(uri, caller))
+            .or_else(|| moved(catalog, uri, caller))
+            .or_else(|| item(catalog.fitting_template(uri, caller))),
+        Subject::Task(_) | Subject::Tasks | Subject::Extension(_) => None,
+    };
+    found.map_or_else(|| unlisted(catalog, subject, caller), |found| vec![found])
+}
+
+/// The resource behind a URI that was made here because the plugin's own is taken.
+fn moved(catalog: &Catalog, uri: &str, caller: &Caller) -> Option<Address> {
+    let (id, own) = uri.strip_prefix(SCHEME)?.split_once('/')?;
+    let mut plugins = catalog.offers(caller).map(|(plugin, _)| plugin);
+    let plugin = plugins.find(|plugin| plugin.manifest.id.as_str() == id)?;
+    Some(Address {
+        own: Some(Json::of(own)),
+        ..Address::of_plugin(plugin)
+    })
+}
+
+/// The plugins that may know what none of them lists: resources that tools have linked to, arguments of resources that
+/// are no templates, methods of extensions.
+fn unlisted(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Vec<Address> {
+    let declaring = |declares: &dyn Fn(&Surface) -> bool| {
+        let offers = catalog.offers(caller);
+        let known = offers.filter_map(|(plugin, surface)| Some((plugin, surface?)));
+        known
+            .filter(|(_, surface)| declares(surface))
+            .map(|(plugin, _)| Address::of_plugin(plugin))
+            .collect::<Vec<_>>()
+    };
+    match subject {
+        Subject::Resource(_) => declaring(&|surface| surface.has("resources")),
+        Subject::Template(_) => declaring(&|surface| surface.has("completions")),
+        Subject::Tasks => declaring(&|surface| surface.has("tasks")),
+        Subject::Extension(method) => {
+            let mut named = declaring(&|surface| surface.declares_for(method));
+            let others = declaring(&|surface| {
+                !surface.declares_for(method)
+                    && (surface.has("extensions") || surface.has("experimental"))
+            });
+            named.extend(others);
+            named
+        }
+        Subject::Tool(_) | Subject::Prompt(_) | Subject::Task(_) => Vec::new(),
+    }
+}
+
+impl Dispatcher {
+    /// Where a request about `subject` may go; never empty.
+    pub(super) async fn find(
+        &self,
+        subject: &Subject,
+        context: &CallContext,
+    ) -> Result<Vec<Address>, Fault> {
+        if let Subject::Task(id) = subject {
+            return self.of_task(id, &context.caller).map(|plugin| vec![plugin]);
+        }
+        let found = |catalog: &Catalog| in_catalog(catalog, subject, &context.caller);
+        let known = self.registry.with_catalog(found);
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        // A plugin that has just started is known a moment before its tools are listed.
+        if self.registry.catch_up() {
+            let known = self.registry.with_catalog(found);
+            if !known.is_empty() {
+                return Ok(known);
+            }
+        }
+        // It may be offered to this client only.
+        let known = found(&*self.registry.view(&Who::of(context)));
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let woken = match subject {
+            Subject::Tool(name) | Subject::Prompt(name) => Box::pin(self.wake(name, context)).await,
+            _ => None,
+        };
+        if let Some(woken) = woken {
+            woken?;
+            let known = found(&*self.registry.view(&Who::of(context)));
+            if !known.is_empty() {
+                return Ok(known);
+            }
+        }
+        Err(self.unknown(subject, &context.caller))
+    }
+
+    fn of_task(&self, id: &str, caller: &Caller) -> Result<Address, Fault> {
+        let known = self.tasks.find(id, &caller.principal);
+        let plugin = known.and_then(|known| {
+            let mut plugins = self.registry.plugins().iter();
+            plugins.find(|plugin| plugin.manifest.id == known && caller.sees(&known))
+        });
+        plugin
+            .map(Address::of_plugin)
+            .ok_or_else(|| tasks::unknown(id))
+    }
+
+    /// The fault of a request about something that `caller` cannot see, with the reason if it may know it.
+    pub fn unknown(&self, subject: &Subject, caller: &Caller) -> Fault {
+        let name = subject.name();
+        let message = match subject {
+            Subject::Tool(_) => {
+                let why = self.registry.why(name, caller);
+                let why = why.unwrap_or_else(|| "`tools/list` names those there are".to_owned());
+                format!("Unknown tool `{name}`: {why}")
+            }
+            Subject::Prompt(_) => {
+                format!("Unknown prompt `{name}`: `prompts/list` names those there are")
+            }
+            Subject::Resource(_) => format!("Resource not found: `{name}`"),
+            Subject::Template(_) => {
+                format!(
+                    "Unknown resource template `{name}`: `resources/templates/list` names those there are"
+                )
+            }
+            Subject::Task(_) => return tasks::unknown(name),
+            Subject::Tasks => "Method not found: tasks/list".to_owned(),
+            Subject::Extension(_) => format!("Method not found: {name}"),
+        };
+        Fault::new(FaultKind::NotFound, message)
+    }
+}

@@ -1,0 +1,297 @@
+//! Resources that are watched for clients. A watch outlives the instance it began on: the next one is told of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::dispatch::address::Address;
+use crate::dispatch::audit::Record;
+use crate::dispatch::subject::Subject;
+use crate::dispatch::{CallError, Dispatcher, bridge, cancelled, is_unknown, shutting_down};
+use crate::model::client::{Deaf, Hearer};
+use crate::model::fault::{Fault, FaultKind};
+use crate::registry::pool::Lease;
+use crate::runtime::updates::Watch;
+use crate::runtime::{CallContext, Request};
+use crate::wire::json::Json;
+use crate::wire::message::{Outcome, Params, Reply};
+use crate::wire::method::Method;
+use crate::wire::revision::Era;
+
+/// The most resources that one session watches.
+const MAX_PER_SESSION: usize = 1_000;
+
+/// How long a plugin may take to hear that a resource is no longer watched.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long to wait before a plugin that ended is asked again to tell of a resource; doubles up to the longest.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest such wait.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// What sessions watch, by session and URI, with a number that tells a watch from a later one of the same resource.
+#[derive(Debug, Default)]
+pub(super) struct Watching(Mutex<HashMap<Arc<str>, HashMap<String, (u64, DropGuard)>>>);
+
+/// A resource is watched until this is dropped.
+#[derive(Debug)]
+pub struct Watched {
+    _until: DropGuard,
+}
+
+/// One watch on one instance.
+struct Placed {
+    lease: Lease,
+    watch: Watch,
+}
+
+/// What is watched, for whom.
+struct Wish {
+    address: Address,
+    /// The plugin's own URI.
+    own: Arc<str>,
+    /// The URI the client knows it by, where that is another.
+    listed: Option<Json>,
+    hearer: Arc<dyn Hearer>,
+    context: CallContext,
+}
+
+impl Watching {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, HashMap<String, (u64, DropGuard)>>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Dispatcher {
+    /// Watches a resource for `hearer`. The result is the plugin's. It counts as a call while it is being set up.
+    pub async fn watch(
+        self: &Arc<Self>,
+        uri: &str,
+        hearer: Arc<dyn Hearer>,
+        context: CallContext,
+    ) -> Result<(Watched, Reply), CallError> {
+        let subject = Subject::Resource(uri.to_owned());
+        let method = Method::ResourcesSubscribe;
+        let mut record = Record::open(&*self.audit, &method, uri, &context);
+        let placed = self.place(&subject, &hearer, &context, &mut record).await;
+        let (placed, answer) = match placed {
+            Ok((placed, answer)) => (Some(placed), Ok(answer)),
+            Err(fault) => (None, Err(fault)),
+        };
+        let outcome = answer.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
+        record.close(&outcome);
+        match (outcome?, placed) {
+            (Outcome::Error(error), _) => Err(CallError::Plugin(error)),
+            (Outcome::Result(reply), Some((wish, placed))) => {
+                let ended = CancellationToken::new();
+                let until = ended.clone().drop_guard();
+                let dispatcher = Arc::clone(self);
+                let wish = Wish {
+                    context: CallContext {
+                        client: Arc::new(Deaf),
+                        cancel: ended,
+                        ..context
+                    },
+                    ..wish
+                };
+                let name = format!("{} watch", wish.address.plugin.manifest.id);
+                self.supervisor.spawn(name, |stop| async move {
+                    dispatcher.keep(wish, placed, stop).await;
+                });
+                Ok((Watched { _until: until }, reply))
+            }
+            (Outcome::Result(_), None) => Err(CallError::Fault(shutting_down())),
+        }
+    }
+
+    /// Watches a resource for the session of the call until it is told not to, or ends.
+    pub async fn subscribe(
+        self: &Arc<Self>,
+        uri: &str,
+        context: CallContext,
+    ) -> Result<Reply, CallError> {
+        let Some(session) = context.session.clone() else {
+            let message = "only a session can watch resources";
+            return Err(Fault::new(FaultKind::Denied, message).into());
+        };
+        let watched = self
+            .watching
+            .sessions()
+            .get(&session.id)
+            .map_or(0, HashMap::len);
+        if watched >= MAX_PER_SESSION {
+            let message = format!("a session watches at most {MAX_PER_SESSION} resources");
+            return Err(Fault::new(FaultKind::Busy, message)
+                .because("overloaded")
+                .into());
+        }
+        let hearer = Arc::clone(&session) as Arc<dyn Hearer>;
+        let number = self.next_call();
+        let (watched, reply) = self.watch(uri, hearer, context).await?;
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        let (dispatcher, name) = (Arc::clone(self), uri.to_owned());
+        let (id, key) = (Arc::clone(&session.id), uri.to_owned());
+        self.supervisor.spawn("session watch", |stop| async move {
+            tokio::select! {
+                () = session.ended().cancelled() => {}
+                () = ended.cancelled() => {}
+                () = stop.cancelled() => {}
+            }
+            drop(watched);
+            dispatcher.forget(&session.id, &name, number);
+        });
+        let mut sessions = self.watching.sessions();
+        sessions.entry(id).or_default().insert(key, (number, guard));
+        Ok(reply)
+    }
+
+    /// Ends that.
+    pub fn unsubscribe(&self, uri: &str, context: &CallContext) -> Reply {
+        if let Some(session) = &context.session
+            && let Some(watched) = self.watching.sessions().get_mut(&session.id)
+        {
+            watched.remove(uri);
+        }
+        Reply {
+            result: Json::literal("{}"),
+            result_type: None,
+        }
+    }
+
+    fn forget(&self, session: &Arc<str>, uri: &str, number: u64) {
+        let mut sessions = self.watching.sessions();
+        let Some(watched) = sessions.get_mut(session) else {
+            return;
+        };
+        if watched.get(uri).is_some_and(|(known, _)| *known == number) {
+            watched.remove(uri);
+        }
+        if watched.is_empty() {
+            sessions.remove(session);
+        }
+    }
+
+    async fn place(
+        &self,
+        subject: &Subject,
+        hearer: &Arc<dyn Hearer>,
+        context: &CallContext,
+        record: &mut Record<'_>,
+    ) -> Result<((Wish, Placed), crate::model::answer::Answer), Fault> {
+        let addresses = self.find(subject, context).await?;
+        let count = addresses.len();
+        for (at, address) in addresses.into_iter().enumerate() {
+            record.found(&address.plugin);
+            let wish = Wish::new(address, subject, hearer, context);
+            let (placed, answer) = tokio::select! {
+                biased;
+                placed = wish.place() => placed?,
+                () = context.cancel.cancelled() => return Err(cancelled()),
+                () = self.closing.cancelled() => return Err(shutting_down()),
+            };
+            if at + 1 == count || !is_unknown(&answer, subject) {
+                return Ok(((wish, placed), answer));
+            }
+        }
+        Err(self.unknown(subject, &context.caller))
+    }
+
+    /// Sees to it that the resource stays watched, whatever becomes of instances, until nobody wants that any more.
+    async fn keep(&self, wish: Wish, placed: Placed, stop: CancellationToken) {
+        let unwanted = async {
+            tokio::select! {
+                () = wish.context.cancel.cancelled() => {}
+                () = stop.cancelled() => {}
+                () = self.closing.cancelled() => {}
+            }
+        };
+        tokio::pin!(unwanted);
+        let mut placed = Some(placed);
+        loop {
+            if let Some(placed) = placed.take() {
+                tokio::select! {
+                    () = &mut unwanted => return wish.leave(placed).await,
+                    () = placed.lease.instance().ended().cancelled() => {}
+                }
+            }
+            let mut pause = PAUSE;
+            while placed.is_none() {
+                tokio::select! {
+                    () = &mut unwanted => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                placed = tokio::select! {
+                    () = &mut unwanted => return,
+                    placed = wish.place() => placed.ok().map(|(placed, _)| placed),
+                };
+                pause = (pause * 2).min(MAX_PAUSE);
+            }
+        }
+    }
+}
+
+impl Wish {
+    fn new(
+        address: Address,
+        subject: &Subject,
+        hearer: &Arc<dyn Hearer>,
+        context: &CallContext,
+    ) -> Self {
+        let own = address.own.as_ref().and_then(Json::string);
+        Self {
+            own: own.map_or_else(|| subject.name().into(), Into::into),
+            listed: address.own.as_ref().map(|_| Json::of(subject.name())),
+            address,
+            hearer: Arc::clone(hearer),
+            context: context.clone(),
+        }
+    }
+
+    fn request(&self, method: Method) -> Request {
+        let mut params = Params::default();
+        params.members.set("uri", Json::of(&*self.own));
+        Request { method, params }
+    }
+
+    /// Takes an instance and asks it to tell of the resource. Bounded by the time of a call.
+    async fn place(&self) -> Result<(Placed, crate::model::answer::Answer), Fault> {
+        let plugin = &self.address.plugin;
+        let bound = Duration::from_millis(self.address.timeout_ms());
+        let placing = async {
+            let lease = plugin.pool.lease(&self.context).await?;
+            let (own, listed) = (Arc::clone(&self.own), self.listed.clone());
+            let watch = lease.updates().watch(own, listed, Arc::clone(&self.hearer));
+            let request = self.request(Method::ResourcesSubscribe);
+            let answer = lease.instance().request(request, &self.context).await?;
+            Ok((Placed { lease, watch }, answer))
+        };
+        tokio::time::timeout(bound, placing)
+            .await
+            .unwrap_or_else(|_| {
+                let message = format!("Operation timed out after {} ms", bound.as_millis());
+                Err(Fault::new(FaultKind::Timeout, message))
+            })
+    }
+
+    /// Tells the plugin that nobody watches any more. A legacy one does not count who does.
+    async fn leave(&self, placed: Placed) {
+        let Placed { lease, watch } = placed;
+        drop(watch);
+        let instance = lease.instance();
+        if instance.era() == Era::Legacy && lease.updates().is_watched(&self.own) {
+            return;
+        }
+        let context = CallContext {
+            cancel: CancellationToken::new(),
+            ..self.context.clone()
+        };
+        let request = self.request(Method::ResourcesUnsubscribe);
+        let asked = instance.request(request, &context);
+        // It may end at this moment, or not answer: then it has nothing to tell either.
+        drop(tokio::time::timeout(FAREWELL, asked).await);
+    }
+}

@@ -1,0 +1,124 @@
+//! What a plugin offers, and to which clients: servers may list other things for clients that can do other things.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::watch;
+
+use crate::registry::pool::slot::Told;
+use crate::runtime::Surface;
+use crate::wire::list::ListKind;
+
+/// The most kinds of clients that are told apart.
+const MAX_KINDS: usize = 32;
+
+/// What one plugin offers. Outlives its instances.
+#[derive(Default)]
+pub(super) struct Offered {
+    known: Mutex<Known>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// To clients in general, and which kind of clients that was found out for.
+    general: Option<(Told, Arc<Surface>)>,
+    by_kind: HashMap<Told, Arc<Surface>>,
+}
+
+impl Offered {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().expect("no holder of this lock panics")
+    }
+
+    /// Counts the changes.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Notes that something has changed.
+    pub(super) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// To clients in general.
+    pub(super) fn general(&self) -> Option<Arc<Surface>> {
+        self.known()
+            .general
+            .as_ref()
+            .map(|(_, surface)| Arc::clone(surface))
+    }
+
+    /// To clients that an instance was told of in this way.
+    pub(super) fn to(&self, told: &Told) -> Option<Arc<Surface>> {
+        self.known().by_kind.get(told).cloned()
+    }
+
+    /// An instance that was told `told` offers this at its start. Gives back the same with the lists that are known
+    /// already in place of equal ones, so that clients are not told of changes that are none.
+    pub(super) fn found(&self, told: &Told, surface: &Arc<Surface>) -> Arc<Surface> {
+        let mut known = self.known();
+        let before = known.by_kind.get(told).or_else(|| known.general());
+        let surface = match before {
+            Some(before) => shared(surface, before),
+            None => Arc::clone(surface),
+        };
+        let changed = known.put(told, &surface);
+        drop(known);
+        if changed {
+            self.changed();
+        }
+        surface
+    }
+
+    /// What instances that were told `told` offer is now another thing.
+    pub(super) fn now(&self, told: &Told, surface: &Arc<Surface>) {
+        self.known().put(told, surface);
+        self.changed();
+    }
+}
+
+impl Known {
+    fn general(&self) -> Option<&Arc<Surface>> {
+        self.general.as_ref().map(|(_, surface)| surface)
+    }
+
+    /// Whether that changed something.
+    fn put(&mut self, told: &Told, surface: &Arc<Surface>) -> bool {
+        if self.by_kind.len() >= MAX_KINDS && !self.by_kind.contains_key(told) {
+            self.by_kind.clear();
+        }
+        let before = self.by_kind.insert(told.clone(), Arc::clone(surface));
+        let is_general = self.general.as_ref().is_none_or(|(of, _)| of == told);
+        if is_general {
+            self.general = Some((told.clone(), Arc::clone(surface)));
+        }
+        before.is_none_or(|before| !Arc::ptr_eq(&before, surface))
+    }
+}
+
+/// `surface` with the lists of `known` in place of equal ones.
+fn shared(surface: &Arc<Surface>, known: &Arc<Surface>) -> Arc<Surface> {
+    if **surface == **known {
+        return Arc::clone(known);
+    }
+    let mut shared = Surface::clone(surface);
+    for kind in ListKind::ALL {
+        if surface.list(kind) == known.list(kind) {
+            shared.set(kind, Arc::clone(known.list(kind)));
+        }
+    }
+    Arc::new(shared)
+}
+
+/// What an instance offers after it went from `before` to `now`, where `shared` stood for `before`: lists that did not
+/// change stay the shared ones.
+pub(super) fn moved(before: &Surface, now: &Surface, shared: &Surface) -> Arc<Surface> {
+    let mut moved = now.clone();
+    for kind in ListKind::ALL {
+        if Arc::ptr_eq(before.list(kind), now.list(kind)) {
+            moved.set(kind, Arc::clone(shared.list(kind)));
+        }
+    }
+    Arc::new(moved)
+}
