@@ -117,7 +117,12 @@ impl<W: Way> SessionClient<W> {
         open.was_put = true;
         if !self.way.send(text.into()).await {
             open.was_put = false;
-            return Err(RpcError::new(INTERNAL_ERROR, "the client has gone away"));
+            let text = "the client has gone away, or does not read";
+            return Err(RpcError::new(INTERNAL_ERROR, text));
+        }
+        // A call that ended just before has told the client so before it was asked. Twice does no harm.
+        if self.is_over.load(Ordering::SeqCst) {
+            self.take_back(id);
         }
         let answer = match self.call {
             // No call's deadline bounds it, and perhaps nobody reads.
