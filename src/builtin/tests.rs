@@ -59,6 +59,7 @@ fn context(client: Arc<dyn Client>) -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client,
     }
 }

@@ -1,6 +1,6 @@
 //! The way back from a call to the client that made it.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use futures::future::BoxFuture;
@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
 use crate::wire::message::Params;
+use crate::wire::meta::PER_HOP;
 use crate::wire::method::Method;
 
 /// Reaches the client of one call while the call runs.
@@ -23,6 +24,32 @@ pub trait Client: Send + Sync {
     /// What the call's deadline is moved by; `None` where nothing moves it.
     fn pulse(&self) -> Option<&Pulse> {
         None
+    }
+}
+
+/// What a client said when it took a request back. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Farewell(Arc<OnceLock<Params>>);
+
+impl Farewell {
+    /// The client has said this; only the first time counts.
+    pub fn say(&self, params: &Params) {
+        drop(self.0.set(params.clone()));
+    }
+
+    /// The params that take the request `id` back from a plugin: what the client said, if it said anything.
+    pub fn params(said: Option<&Self>, id: u64) -> Params {
+        let said = said.and_then(|said| said.0.get().cloned());
+        let mut params = said.unwrap_or_else(|| {
+            let mut params = Params::default();
+            let reason = Json::literal("\"the caller no longer waits\"");
+            params.members.set("requestId", Json::literal("0"));
+            params.members.set("reason", reason);
+            params
+        });
+        PER_HOP.iter().for_each(|key| drop(params.meta.remove(key)));
+        params.members.set("requestId", Json::of(&id));
+        params
     }
 }
 

@@ -284,6 +284,10 @@ impl Instance for Child {
         self.server.probe(deadline)
     }
 
+    fn is_open(&self) -> bool {
+        self.server.is_open()
+    }
+
     fn ended(&self) -> &CancellationToken {
         self.server.ended()
     }

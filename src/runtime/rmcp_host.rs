@@ -190,6 +190,10 @@ impl Instance for Guest {
         self.server.probe(deadline)
     }
 
+    fn is_open(&self) -> bool {
+        self.server.is_open()
+    }
+
     fn ended(&self) -> &CancellationToken {
         self.server.ended()
     }

@@ -62,7 +62,7 @@ impl Server {
         let deadline = Duration::from_millis(limits.start_timeout_ms);
         let peer = open(&*lines, era, &host, deadline).await?;
         if peer.era() == Era::Modern {
-            lines.serve(None);
+            lines.modern();
         }
         let reader = Reader {
             link: &*lines,
@@ -132,7 +132,7 @@ impl Server {
     /// One subscription, from its request to its end.
     async fn subscription(&self) -> End {
         let Some(params) = self.lines.subscribed.next(&self.peer) else {
-            self.lines.subscribed.acknowledged();
+            self.lines.subscribed.acknowledged(None);
             return End::Nothing;
         };
         let params = self.peer.outgoing(params, None, &self.host);
@@ -176,6 +176,10 @@ impl Server {
         if self.peer.era() == Era::Legacy {
             self.lines.serve(Some(Arc::clone(session)));
         }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.lines.is_open()
     }
 
     pub(crate) fn ended(&self) -> &CancellationToken {

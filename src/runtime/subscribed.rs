@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::runtime::client::Peer;
+use crate::wire::json::Json;
 use crate::wire::list::Topic;
 use crate::wire::message::Params;
 
@@ -31,6 +32,8 @@ struct State {
     sent: Option<u64>,
     /// What it has last acknowledged.
     acknowledged: Option<u64>,
+    /// The subscription that it has last acknowledged.
+    current: Option<Json>,
 }
 
 impl Default for Subscribed {
@@ -57,9 +60,21 @@ impl Subscribed {
         (!filter.is_empty()).then(|| Params::of(&json!({ "notifications": filter })))
     }
 
-    /// The server has acknowledged what it was last asked for.
-    pub(crate) fn acknowledged(&self) {
-        self.0.send_modify(|state| state.acknowledged = state.sent);
+    /// The server has acknowledged what it was last asked for, by a message of the subscription `current`.
+    pub(crate) fn acknowledged(&self, current: Option<&Json>) {
+        self.0.send_modify(|state| {
+            state.acknowledged = state.sent;
+            state.current = current.map(Json::detached);
+        });
+    }
+
+    /// Whether a message of the subscription `id` counts: while one takes the place of another both may tell the same.
+    pub(crate) fn is_current(&self, id: Option<&Json>) -> bool {
+        let state = self.0.borrow();
+        match (id, &state.current) {
+            (Some(id), Some(current)) => id == current,
+            _ => true,
+        }
     }
 
     /// Waits until the server has acknowledged what it was last asked for.

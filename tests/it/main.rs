@@ -9,6 +9,7 @@ mod envelope;
 mod eras;
 mod fidelity;
 mod framing;
+mod handles;
 mod health;
 mod host_and_origin;
 mod hostile;

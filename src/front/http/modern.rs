@@ -65,6 +65,7 @@ impl HttpFront {
             log_level: Desk::modern_logs(&params).level(),
             timeout: None,
             cancel,
+            farewell: None,
             client: Arc::clone(&dialogue) as _,
         };
         let (desk, first) = (Arc::clone(&self.desk), dialogue.first());

@@ -40,6 +40,7 @@ impl Pipe {
             log_level: Desk::modern_logs(&params).level(),
             timeout: None,
             cancel: cancel.clone(),
+            farewell: Some(in_flight.farewell.clone()),
             client: Arc::clone(&dialogue) as _,
         };
         let mut round = dialogue.first();

@@ -66,6 +66,7 @@ fn context() -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client: Arc::new(Ear::default()),
     }
 }

@@ -160,12 +160,14 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
             true
         }
         Method::ListenAcknowledged => {
-            lines.subscribed.acknowledged();
+            let id = params.meta.get(SUBSCRIPTION_ID);
+            lines.subscribed.acknowledged(id);
             true
         }
         Method::ResourcesUpdated => {
-            params.meta.remove(SUBSCRIPTION_ID);
-            lines.host.updates.tell(&method, &params) > 0
+            let id = params.meta.remove(SUBSCRIPTION_ID);
+            let counts = lines.subscribed.is_current(id.as_ref());
+            counts && lines.host.updates.tell(&method, &params) > 0
         }
         _ => match Topic::of(&method) {
             Some(topic) => {

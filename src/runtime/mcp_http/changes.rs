@@ -172,7 +172,7 @@ impl Listening<'_> {
         let link = self.link;
         let Some(wanted) = link.subscribed.next(self.peer) else {
             // There is nothing to hear, until somebody watches a resource.
-            link.subscribed.acknowledged();
+            link.subscribed.acknowledged(None);
             return std::future::pending().await;
         };
         let params = self.peer.outgoing(wanted, None, &link.host);

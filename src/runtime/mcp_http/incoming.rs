@@ -85,10 +85,15 @@ impl HttpLink {
                 }
             }
             Method::Cancelled => self.questions.taken_back(&params),
-            Method::ListenAcknowledged => self.subscribed.acknowledged(),
+            Method::ListenAcknowledged => {
+                let id = params.meta.get(SUBSCRIPTION_ID);
+                self.subscribed.acknowledged(id);
+            }
             Method::ResourcesUpdated => {
-                params.meta.remove(SUBSCRIPTION_ID);
-                self.host.updates.tell(&method, &params);
+                let id = params.meta.remove(SUBSCRIPTION_ID);
+                if self.subscribed.is_current(id.as_ref()) {
+                    self.host.updates.tell(&method, &params);
+                }
             }
             _ => match Topic::of(&method) {
                 Some(topic) => self.changed.mark(topic),

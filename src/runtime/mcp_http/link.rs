@@ -9,9 +9,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::client::Farewell;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::changed::Changed;
 use crate::runtime::client::{Peer, initialize};
@@ -163,7 +163,7 @@ impl HttpLink {
             body: written(&params, |out| write_request(out, id, method, &params)),
             head: self.head_for(method),
         };
-        let mut waiting = Waiting::new(self, &turn);
+        let mut waiting = Waiting::new(self, &turn, call.and_then(|call| call.farewell.clone()));
         let outcome = tokio::select! {
             biased;
             outcome = self.ask_twice(&mut turn) => outcome,
@@ -357,10 +357,11 @@ struct Waiting<'a> {
     id: u64,
     legacy: bool,
     tell: bool,
+    farewell: Option<Farewell>,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(link: &'a HttpLink, turn: &Turn<'a>) -> Self {
+    fn new(link: &'a HttpLink, turn: &Turn<'a>, farewell: Option<Farewell>) -> Self {
         let legacy = turn.head.era() == Some(Era::Legacy);
         if let Some(caller) = turn.caller.filter(|_| legacy) {
             link.callers.add(caller.clone());
@@ -370,6 +371,7 @@ impl<'a> Waiting<'a> {
             id: turn.id,
             legacy,
             tell: legacy,
+            farewell,
         }
     }
 }
@@ -382,8 +384,7 @@ impl Drop for Waiting<'_> {
         let Some(link) = self.link.me.upgrade().filter(|_| self.tell) else {
             return;
         };
-        let params =
-            Params::of(&json!({ "requestId": self.id, "reason": "the caller no longer waits" }));
+        let params = Farewell::params(self.farewell.as_ref(), self.id);
         let supervisor = link.host.supervisor.clone();
         drop(supervisor.spawn_request(async move {
             let telling = link.notify(&Method::Cancelled, params);

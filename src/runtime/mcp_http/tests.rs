@@ -119,6 +119,7 @@ pub(super) fn context(client: Arc<dyn Client>) -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client,
     }
 }
