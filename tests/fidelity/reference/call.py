@@ -29,7 +29,7 @@ class InputRequired(Exception):
         self.result = {"resultType": "input_required", "inputRequests": questions, "requestState": state}
 
 
-@dataclass
+@dataclass(eq=False)
 class Peer:
     """A client as a legacy server knows it, for as long as its session or its pipe lasts."""
 

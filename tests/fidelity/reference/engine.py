@@ -99,6 +99,8 @@ class Engine:
         except asyncio.CancelledError as cancelled:
             self.journal.tell("cancelled", about=dump(call.params.get("arguments")), reason=str(cancelled))
             return
+        except Exception as defect:  # A defect of this server must be told, not waited for.
+            body = {"error": {"code": -32603, "message": f"defect of the reference server: {defect!r}"}}
         call.send({"jsonrpc": "2.0", "id": call.id, **body})
 
 

@@ -14,8 +14,11 @@ class Journal:
 
     @classmethod
     async def connect(cls, host: str, port: int, name: str) -> "Journal":
-        journal = cls(*await asyncio.open_connection(host, port, limit=2**24))
+        reader, writer = await asyncio.open_connection(host, port, limit=2**24)
+        journal = cls(reader, writer)
         journal.tell("hello", name=name)
+        # Until the observer knows this server, its fences would not ask it.
+        await reader.readline()
         return journal
 
     def tell(self, event: str, **facts: object) -> None:

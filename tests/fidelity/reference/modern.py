@@ -26,7 +26,7 @@ CACHE_HINTS = {
 }
 
 
-@dataclass
+@dataclass(eq=False)
 class Listen:
     """One open subscriptions/listen."""
 

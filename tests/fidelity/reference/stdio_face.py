@@ -28,7 +28,8 @@ async def serve(engine: Engine) -> None:
 
     threading.Thread(target=read, daemon=True).start()
     peer = Peer(_send)
-    engine.peers.add(peer)
+    if engine.era == "legacy":
+        engine.peers.add(peer)
     while line := await lines.get():
         try:
             message = parse(line.decode())

@@ -37,9 +37,11 @@ class Observer:
             with server.makefile("rb") as lines:
                 for line in lines:
                     entry = parse(line.decode(errors="replace"))
-                    name = name or entry.get("name", "")
+                    if entry["event"] == "hello":
+                        name = entry["name"]
+                        self._servers[server] = name
+                        server.sendall(b'{"do":"welcome"}\n')
                     with self._news:
-                        self._servers.setdefault(server, name)
                         self.entries.append({**entry, "server": name, "socket": server})
                         self._news.notify_all()
         except OSError:

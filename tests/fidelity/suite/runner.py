@@ -67,9 +67,8 @@ class Runner:
 
     def _direct(self, pair: Pair) -> dict[str, Notes]:
         notes = self._notes(gateways.none(), pair)
-        for probe in self.probes:
-            if probe.id in notes and notes[probe.id].trouble:
-                raise Broken(f"without a gateway, {pair}, {probe.id}: {notes[probe.id].trouble}")
+        if wrong := [f"{id}: {seen.trouble}" for id, seen in notes.items() if seen.trouble]:
+            raise Broken("\n  ".join([f"without a gateway, {pair}:", *wrong]))
         return notes
 
     def _through(self, pair: Pair) -> dict[str, Notes]:

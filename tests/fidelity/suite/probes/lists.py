@@ -37,9 +37,10 @@ def _changed(stage: Stage, kind: str, key: str) -> None:
     if client.era == "modern":
         client.listen({f"{kind}ListChanged": True})
         stage.note(client)
+    changed = False
     try:
         for on in (True, False):
-            since = len(client.inbox.arrivals)
+            since, changed = len(client.inbox.arrivals), on
             stage.observer.command(do="change", kind=kind, on=on)
             client.wait_for(f"notifications/{kind}/list_changed", since)
             stage.note(client)
@@ -47,7 +48,8 @@ def _changed(stage: Stage, kind: str, key: str) -> None:
             listed = at(stage.clients.pop().body, "order") or []
             stage.note_fact(f"{kind}/list afterwards", [name for name in listed if name.endswith(ADDED)])
     finally:
-        stage.observer.command(do="change", kind=kind, on=False)
+        if changed:
+            stage.observer.command(do="change", kind=kind, on=False)
 
 
 @probe("A change of the tools is told, and the new list can be read")
