@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from suite.inbox import Inbox, Trouble
-from suite.jsontext import Number, at
+from suite.jsontext import Number, at, dump
 
 LEGACY_VERSION = "2025-11-25"
 MODERN_VERSION = "2026-07-28"
@@ -45,7 +45,7 @@ class Client:
             self.notify("notifications/initialized")
             self.channel.opened()
         if "result" not in greeting:
-            raise Trouble(f"the handshake failed: {greeting.get('error')}")
+            raise Trouble(f"the handshake failed: {dump(greeting.get('error'))}")
         self.noted = len(self.inbox.arrivals)
         return greeting
 
@@ -151,7 +151,7 @@ class Client:
 
         message = self.inbox.wait(method, wanted, since, id).message
         if "method" not in message:
-            raise Trouble(f"{method}: refused with {message.get('error', 'a result')}")
+            raise Trouble(f"{method}: refused with {dump(message.get('error', 'a result'))}")
         return message
 
     def close(self) -> None:

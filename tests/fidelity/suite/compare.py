@@ -35,9 +35,9 @@ class Difference:
         words = f"{self.kind:<7} {self.side}: {self.label}{' at ' + self.pointer if self.path else ''}"
         if self.kind == "changed":
             return f"{words}: {short(self.expected)} became {short(self.actual)}"
-        if self.kind == "late":
-            return words
-        return f"{words}: {short(self.expected if self.kind == 'lost' else self.actual)}"
+        value = self.expected if self.kind == "lost" else self.actual
+        # Without a value it is the label that says what happened.
+        return words if value is None and not self.path else f"{words}: {short(value)}"
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from suite.compare import KINDS, Difference, short
 from suite.pairs import Pair
 from suite.runner import Outcome
 
-# Of one probe in one pair; the file for programs holds all.
-MAX_LINES = 6
+
+# Differences stand a little to the right of the sentence of their probe.
+MARGIN = " " * 46
 
 
-def table(pair: Pair, outcomes: list[Outcome], show_all: bool, show_allowed: bool) -> str:
-    """One pair: a line per probe that differs, with its numbers, and what differs below it."""
+def table(pair: Pair, outcomes: list[Outcome], show_all: bool, show_allowed: bool, n_lines: int) -> str:
+    """One pair: a line per probe that differs, with its numbers, and the first differences below it."""
     failed = [outcome for outcome in outcomes if outcome.failures]
     lines = [f"{pair}: {len(outcomes) - len(failed)} of {len(outcomes)} as without a gateway"]
     shown = outcomes if show_all else failed
@@ -22,11 +23,11 @@ def table(pair: Pair, outcomes: list[Outcome], show_all: bool, show_allowed: boo
         numbers = [_count(outcome.failures, kind) for kind in KINDS] + [len(outcome.allowed)]
         cells = " ".join(f"{number or '.':>7}" for number in numbers)
         lines.append(f"  {cells}  {outcome.probe.sentence} ({outcome.probe.id})")
-        lines += [f"{'':>43}{difference}" for difference in outcome.failures[:MAX_LINES]]
-        if len(outcome.failures) > MAX_LINES:
-            lines.append(f"{'':>43}and {len(outcome.failures) - MAX_LINES} more")
+        lines += [f"{MARGIN}{difference}" for difference in outcome.failures[:n_lines]]
+        if len(outcome.failures) > n_lines:
+            lines.append(f"{MARGIN}and {len(outcome.failures) - n_lines} more")
         if show_allowed:
-            lines += [f"{'':>43}allowed ({name}): {difference}" for difference, name in outcome.allowed]
+            lines += [f"{MARGIN}allowed ({name}): {difference}" for difference, name in outcome.allowed]
     return "\n".join(lines)
 
 

@@ -186,7 +186,7 @@ class Stage:
             result = answer.get("result")
             if not isinstance(result, dict) or not isinstance(result.get(member), list):
                 self.skip(client)
-                self.note_fact(method, answer.get("error", result))
+                self.note_fact(method, {key: answer[key] for key in ("result", "error") if key in answer})
                 return
             if fields is None:
                 fields = {name: value for name, value in result.items() if name not in (member, "nextCursor")}

@@ -1,6 +1,7 @@
 """Resources: what is read, and what is told of those that are watched."""
 
 from suite.inbox import Trouble
+from suite.jsontext import dump
 from suite.registry import probe
 from suite.stage import Stage
 
@@ -47,7 +48,7 @@ def _watch(stage: Stage, client, uri: str) -> object:
 
 def _need_result(answer: dict, what: str) -> None:
     if "result" not in answer:
-        raise Trouble(f"{what}: refused with {answer.get('error')}")
+        raise Trouble(f"{what}: refused with {dump(answer.get('error'))}")
 
 
 def _updated(stage: Stage, client, uri: str) -> None:
