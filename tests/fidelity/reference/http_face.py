@@ -31,7 +31,10 @@ class HttpFace:
         engine.on_crash = self._crash
 
     def _crash(self) -> None:
-        """As after a crash and a new start: connections in use are gone, and so is every session."""
+        """As after a crash behind a load balancer: requests and streams in work break off, and no session is known.
+
+        Connections that nobody uses stay: whether a client notices their end before it uses them is a matter of luck.
+        """
         for connection in list(self._streams):
             connection.abort()
         self.sessions.clear()
@@ -39,10 +42,12 @@ class HttpFace:
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer)
-        self._streams.add(connection)
         try:
             while True:
-                await self._one(connection, await connection.request())
+                request = await connection.request()
+                self._streams.add(connection)
+                await self._one(connection, request)
+                self._streams.discard(connection)
         except (Gone, ConnectionError):
             pass
         finally:

@@ -7,7 +7,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from suite.compare import Difference
+from suite.compare import Difference, Order
 from suite.jsontext import Number
 from suite.pairs import Pair
 
@@ -17,6 +17,8 @@ STAND_INS = {
     "subscription id": "is the id of the listen request of this hop; the client must get back its own",
     "id of a withdrawn question": "is an id of this hop; it must be one the client was asked under",
     "cursors": "are the affair of whoever made the page; the pages are joined before they are compared",
+    "keys of questions": "a question of a legacy server has no key; a bridge to a modern client has to make one up",
+    "further list_changed": "says only that a list is worth reading again: where one is due it must come, more do no harm",
     "name prefix": "where several servers stand behind a gateway, names of tools and prompts begin with the server's",
     "entries of other servers": "where several servers stand behind a gateway, lists are merged; only the probed one's "
     "entries are compared, in their order",
@@ -79,12 +81,13 @@ def _fields_of_a_merged_list(difference: Difference, pair: Pair) -> bool:
     return bool(field) and field[0] not in ("capabilities", "protocolVersion", "instructions")
 
 
+def _order_of_own_answers(difference: Difference, pair: Pair) -> bool:
+    own = difference.label in (*LISTS, *GREETINGS, "notice notifications/subscriptions/acknowledged")
+    return isinstance(difference.actual, Order) and own and difference.path[1:] in ((), ("capabilities",))
+
+
 def _wrapped_state(difference: Difference, pair: Pair) -> bool:
     return difference.side == "client" and _ends(difference, "requestState") and isinstance(difference.actual, str)
-
-
-def _repeated_list_changed(difference: Difference, pair: Pair) -> bool:
-    return difference.kind in ("added", "late") and difference.label.endswith("/list_changed")
 
 
 def _bridge_result_fields(difference: Difference, pair: Pair) -> bool:
@@ -116,7 +119,18 @@ def _bridge_empty_params(difference: Difference, pair: Pair) -> bool:
     )
 
 
-def _bridge_question_keys(difference: Difference, pair: Pair) -> bool:
+def _bridge_order(difference: Difference, pair: Pair) -> bool:
+    if pair.same_era or not isinstance(difference.actual, Order):
+        return False
+    made = ("resultType", "ttlMs", "cacheScope", "_meta", "inputResponses", "requestState", "elicitationId")
+
+    def kept(order: Order) -> list[str]:
+        return [name for name in order.names if name not in made and not name.startswith(META)]
+
+    return kept(difference.expected) == kept(difference.actual)
+
+
+def _bridge_elicitation_id(difference: Difference, pair: Pair) -> bool:
     return not pair.same_era and _ends(difference, "elicitationId")
 
 
@@ -150,13 +164,14 @@ ALLOWANCES = [
     Allowance("merged greeting", "instructions may be joined with others, versions added; none lost", _merged_greeting),
     Allowance("cache hints of lists", "a merged list may live shorter and be private; not longer", _narrower_cache_hints),
     Allowance("fields beside merged lists", "one page holds the lists of several servers", _fields_of_a_merged_list),
+    Allowance("order in own answers", "greeting and list are documents of the gateway's own", _order_of_own_answers),
     Allowance("wrapped requestState", "the client must not look into it; the server gets its own back", _wrapped_state),
-    Allowance("list_changed repeated", "it says only that a list is worth reading again", _repeated_list_changed),
     Allowance("bridge: result fields", "resultType and cache hints exist in the modern era only", _bridge_result_fields),
     Allowance("bridge: _meta of the era", "keys io.modelcontextprotocol/* belong to one era", _bridge_meta),
     Allowance("bridge: empty _meta", "what held only keys of the era goes with them", _bridge_empty_meta),
     Allowance("bridge: empty params", "what held only keys of the era goes with them", _bridge_empty_params),
-    Allowance("bridge: elicitationId", "questions by URL have it in the legacy era only", _bridge_question_keys),
+    Allowance("bridge: order", "where the members stand that a bridge takes out or puts in", _bridge_order),
+    Allowance("bridge: elicitationId", "questions by URL have it in the legacy era only", _bridge_elicitation_id),
     Allowance("bridge: capabilities", "tasks and roots.listChanged have no counterpart", _bridge_capabilities),
     Allowance("bridge: not found", "-32002 is legacy, -32602 its modern counterpart", _bridge_not_found),
     Allowance("reason of a cancel", "modern HTTP cancels by closing the stream, without a word", _silent_cancel),

@@ -25,6 +25,15 @@ def client_side(client: Client, message: dict) -> Seen:
     return Seen(f"{kind} {message['method']}", {} if params is None else {"params": params})
 
 
+def bridged(seen: Seen) -> Seen:
+    """As it is compared between eras: questions by their places, whatever the keys are."""
+    asked = at(seen.body, "result", "inputRequests")
+    if not isinstance(asked, dict):
+        return seen
+    numbered = {f"<question {number}>": question for number, question in enumerate(asked.values(), 1)}
+    return Seen(seen.label, {**seen.body, "result": {**seen.body["result"], "inputRequests": numbered}})
+
+
 def server_side(message: dict, about: str | None, headers: dict) -> Seen:
     """A message that the reference server read."""
     if "method" not in message:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from suite import gateways
 from suite.allowances import permitting
+from suite.canonical import bridged
 from suite.compare import Difference, Seen, messages
 from suite.gateways import Gateway, Server
 from suite.inbox import Trouble
@@ -110,6 +111,8 @@ def _differences(pair: Pair, seen: Notes, clients: list[Seen], servers: list[See
         return permitting(difference, pair) is not None
 
     for side, expected, actual in (("client", clients, seen.clients), ("server", servers, seen.servers)):
+        if not pair.same_era:
+            expected, actual = [bridged(one) for one in expected], [bridged(one) for one in actual]
         for difference in messages(side, expected, actual, permitted):
             # After a trouble the rest of the probe did not run: what is missing then says nothing more.
             if seen.trouble is None or difference.kind != "lost" or difference.path:

@@ -31,6 +31,7 @@ class Stage:
         self.servers: list[Seen] = []
         self._since = 0
         self._probe = ""
+        self._marks: list[str] = []
 
     # The life of a probe.
 
@@ -44,6 +45,10 @@ class Stage:
 
     def end(self, failed: bool) -> None:
         """Closes what the probe opened; after a failure also the client that others would go on with."""
+        for mark in self._marks:
+            # Whatever the probe did not let go would be in the way of the next.
+            self.observer.command(do="release", what=mark)
+        self._marks = []
         for client in self._extra:
             client.close()
         self._extra = []
@@ -89,7 +94,14 @@ class Stage:
 
     def mark(self, word: str = "") -> str:
         """A word that no other probe uses."""
-        return f"{self._probe}{'-' if word else ''}{word}"
+        mark = f"{self._probe}{'-' if word else ''}{word}"
+        self._marks.append(mark)
+        return mark
+
+    def warm(self, client: Client | None = None) -> None:
+        """A call that is not compared: now the server runs, and knows this client."""
+        self.call("dotted.name-1", {}, client)
+        self.clients = []
 
     def uri(self, path: str) -> str:
         return f"ref://{OWN}/{path}"
@@ -130,7 +142,10 @@ class Stage:
         client = client or self.client
         arrivals = client.inbox.arrivals[client.noted :]
         client.noted += len(arrivals)
-        self.clients.extend(client_side(client, arrival.message) for arrival in arrivals)
+        messages = [arrival.message for arrival in arrivals]
+        # These may come at any time; the probes of changed lists note those that are due themselves.
+        messages = [message for message in messages if not str(message.get("method")).endswith("/list_changed")]
+        self.clients.extend(client_side(client, message) for message in messages)
 
     def skip(self, client: Client | None = None) -> None:
         """Leaves out what the client has read since the last time."""

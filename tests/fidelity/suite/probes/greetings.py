@@ -42,8 +42,7 @@ def ping(stage: Stage) -> None:
 
 @probe("The server is told that the client's roots changed", both_legacy)
 def roots_changed(stage: Stage) -> None:
-    stage.call("whoami")
-    stage.clients = []
+    stage.warm()
     stage.client.notify("notifications/roots/list_changed", {"_meta": {"com.example/z": 1, "a": 2}})
     stage.wait_received("notifications/roots/list_changed")
     stage.saw("notifications/roots/list_changed")
@@ -57,8 +56,7 @@ def extension_method(stage: Stage) -> None:
 
 @probe("A notification of a declared extension reaches the server", both_legacy)
 def extension_notification(stage: Stage) -> None:
-    stage.call("whoami")
-    stage.clients = []
+    stage.warm()
     stage.client.notify("notifications/com.example/said", {"z": 1, "a": {"\u2028": None}})
     stage.wait_received("notifications/com.example/said")
     stage.saw("notifications/com.example/said")

@@ -1,5 +1,6 @@
 """Lists and what changes them."""
 
+from suite.canonical import client_side
 from suite.jsontext import at
 from suite.registry import probe
 from suite.stage import Stage
@@ -32,8 +33,7 @@ def _changed(stage: Stage, kind: str, key: str) -> None:
     """One more, and one less: each time the client is told, and the list that it then reads is the new one."""
     client = stage.open()
     # A server that is not started yet has nobody to tell; a call starts it.
-    stage.call("whoami", client=client)
-    stage.clients = []
+    stage.warm(client)
     if client.era == "modern":
         client.listen({f"{kind}ListChanged": True})
         stage.note(client)
@@ -42,8 +42,8 @@ def _changed(stage: Stage, kind: str, key: str) -> None:
         for on in (True, False):
             since, changed = len(client.inbox.arrivals), on
             stage.observer.command(do="change", kind=kind, on=on)
-            client.wait_for(f"notifications/{kind}/list_changed", since)
-            stage.note(client)
+            # One is enough: that it may be repeated makes no difference to what it says.
+            stage.clients.append(client_side(client, client.wait_for(f"notifications/{kind}/list_changed", since)))
             stage.list(f"{kind}/list", kind, key, client)
             listed = at(stage.clients.pop().body, "order") or []
             stage.note_fact(f"{kind}/list afterwards", [name for name in listed if name.endswith(ADDED)])

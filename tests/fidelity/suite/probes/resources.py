@@ -74,7 +74,7 @@ def unwatched(stage: Stage) -> None:
     if client.era == "modern":
         client.cancel(watching, "no longer needed")
         # The stream is closed, not the connection to the server: what follows is a request of its own.
-        stage.call("whoami", client=client)
+        stage.call("dotted.name-1", {}, client)
     else:
         stage.ask("resources/unsubscribe", {"uri": first}, client)
     stage.observer.command(do="update", uri=first)
