@@ -23,6 +23,10 @@ START_S = 60
 LOOK_S = 0.05
 
 
+class Missing(Exception):
+    """A gateway's program is not there."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A reference server: as a command, or running under a URL."""
@@ -68,6 +72,8 @@ def none() -> Gateway:
 def toolgate() -> Gateway:
     """toolgate: the program that TOOLGATE_BIN names, else target/debug/toolgate of this repository."""
     program = os.environ.get("TOOLGATE_BIN") or str(FIDELITY.parent.parent / "target/debug/toolgate")
+    if not Path(program).is_file():
+        raise Missing(f"{program} is not there: build it, or name another in TOOLGATE_BIN")
 
     def start(pair: Pair, servers: list[Server], folder: Path, patience_s: float) -> Running:
         several = len(servers) > 1

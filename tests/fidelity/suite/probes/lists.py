@@ -1,6 +1,7 @@
 """Lists and what changes them."""
 
 from suite.canonical import client_side
+from suite.client import Client
 from suite.jsontext import at
 from suite.registry import probe
 from suite.stage import Stage
@@ -42,14 +43,23 @@ def _changed(stage: Stage, kind: str, key: str) -> None:
         for on in (True, False):
             since, changed = len(client.inbox.arrivals), on
             stage.observer.command(do="change", kind=kind, on=on)
-            # One is enough: that it may be repeated makes no difference to what it says.
-            stage.clients.append(client_side(client, client.wait_for(f"notifications/{kind}/list_changed", since)))
-            stage.list(f"{kind}/list", kind, key, client)
-            listed = at(stage.clients.pop().body, "order") or []
-            stage.note_fact(f"{kind}/list afterwards", [name for name in listed if name.endswith(ADDED)])
+            told, listed = _until_listed(stage, client, kind, key, since, on)
+            stage.clients.append(client_side(client, told))
+            stage.note_fact(f"{kind}/list afterwards", listed)
     finally:
         if changed:
             stage.observer.command(do="change", kind=kind, on=False)
+
+
+def _until_listed(stage: Stage, client: Client, kind: str, key: str, since: int, on: bool) -> tuple[dict, list]:
+    """Reads the list whenever the client is told to, until it is the new one. Told more often is no mistake."""
+    while True:
+        told = client.wait_for(f"notifications/{kind}/list_changed", since)
+        since = 1 + next(index for index, arrival in enumerate(client.inbox.arrivals) if arrival.message is told)
+        stage.list(f"{kind}/list", kind, key, client)
+        listed = [name for name in at(stage.clients.pop().body, "order") or [] if name.endswith(ADDED)]
+        if bool(listed) == on:
+            return told, listed
 
 
 @probe("A change of the tools is told, and the new list can be read")
