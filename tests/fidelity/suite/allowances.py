@@ -6,6 +6,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from suite.compare import Difference, Order
 from suite.jsontext import Number
@@ -179,6 +180,22 @@ ALLOWANCES = [
 ]
 
 
-def permitting(difference: Difference, pair: Pair) -> Allowance | None:
+def _order_of_members(difference: Difference, pair: Pair) -> bool:
+    return isinstance(difference.actual, Order)
+
+
+def _spelling_of_numbers(difference: Difference, pair: Pair) -> bool:
+    both = isinstance(difference.expected, Number) and isinstance(difference.actual, Number)
+    return both and Decimal(difference.expected.text) == Decimal(difference.actual.text)
+
+
+# With --same-meaning: what a reader of JSON must not care for. For gateways that rebuild what they pass on.
+SAME_MEANING = [
+    Allowance("order of members", "JSON objects are unordered", _order_of_members),
+    Allowance("spelling of numbers", "1.0 and 1 are the same number; a lost digit is not", _spelling_of_numbers),
+]
+
+
+def permitting(difference: Difference, pair: Pair, allowances: list[Allowance]) -> Allowance | None:
     """The allowance that permits a difference, if any."""
-    return next((allowance for allowance in ALLOWANCES if allowance.permits(difference, pair)), None)
+    return next((allowance for allowance in allowances if allowance.permits(difference, pair)), None)

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import socket
 import sys
 import time
@@ -143,6 +144,9 @@ def command(template: Template) -> Gateway:
             raise
         return Running(lambda: HttpChannel(url, pair.client_era, patience_s), process.stop)
 
+    program = shlex.split(template.command)[0]
+    if shutil.which(program) is None:
+        raise Missing(f"{program} is not there, or cannot be run")
     by_url = "{server_url}" in template.command
     faces = ("http",) if template.url else ("stdio",)
     return Gateway("command", start, faces, ("http",) if by_url else ("stdio",))

@@ -48,11 +48,12 @@ class Broken(Exception):
 class Runner:
     """All of one run. Pairs are independent of each other and run beside each other."""
 
-    def __init__(self, gateway: Gateway, probes: list[Probe], patience_s: float, jobs: int):
+    def __init__(self, gateway: Gateway, probes: list[Probe], patience_s: float, jobs: int, allowances: list):
         self.gateway = gateway
         self.probes = probes
         self.patience_s = patience_s
         self.jobs = jobs
+        self.allowances = allowances
 
     def run(self, pairs: list[Pair]) -> Iterator[tuple[Pair, list[Outcome]]]:
         """The outcomes of each pair, in the order of the pairs."""
@@ -96,8 +97,9 @@ class Runner:
             if probe.id not in notes:
                 continue
             seen, failures, allowed = notes[probe.id], [], []
-            for difference in _differences(pair, seen, clients[probe.id].clients, servers[probe.id].servers):
-                allowance = permitting(difference, pair)
+            expected = clients[probe.id].clients, servers[probe.id].servers
+            for difference in self._differences(pair, seen, *expected):
+                allowance = permitting(difference, pair, self.allowances)
                 if allowance is None:
                     failures.append(difference)
                 else:
@@ -105,20 +107,19 @@ class Runner:
             outcomes.append(Outcome(pair, probe, failures, allowed))
         return outcomes
 
+    def _differences(self, pair: Pair, seen: Notes, clients: list[Seen], servers: list[Seen]) -> Iterator[Difference]:
+        def permitted(difference: Difference) -> bool:
+            return permitting(difference, pair, self.allowances) is not None
 
-def _differences(pair: Pair, seen: Notes, clients: list[Seen], servers: list[Seen]) -> Iterator[Difference]:
-    def permitted(difference: Difference) -> bool:
-        return permitting(difference, pair) is not None
-
-    for side, expected, actual in (("client", clients, seen.clients), ("server", servers, seen.servers)):
-        if not pair.same_era:
-            expected, actual = [bridged(one) for one in expected], [bridged(one) for one in actual]
-        for difference in messages(side, expected, actual, permitted):
-            # After a trouble the rest of the probe did not run: what is missing then says nothing more.
-            if seen.trouble is None or difference.kind != "lost" or difference.path:
-                yield difference
-    if seen.trouble is not None:
-        yield Difference("lost", "client", seen.trouble, ())
+        for side, expected, actual in (("client", clients, seen.clients), ("server", servers, seen.servers)):
+            if not pair.same_era:
+                expected, actual = [bridged(one) for one in expected], [bridged(one) for one in actual]
+            for difference in messages(side, expected, actual, permitted):
+                # After a trouble the rest of the probe did not run: what is missing then says nothing more.
+                if seen.trouble is None or difference.kind != "lost" or difference.path:
+                    yield difference
+        if seen.trouble is not None:
+            yield Difference("lost", "client", seen.trouble, ())
 
 
 def _try(probe: Probe, stage: Stage) -> Notes:
