@@ -16,11 +16,12 @@ async def _echo(call: Call) -> dict:
     if call.params.get("task") is not None:
         return tasks.create_legacy(call)
     arguments = call.params.get("arguments")
-    return {"zz": [Number("1.0"), Number("1e5"), Number("-0")], **_text(dump(arguments)), "structuredContent": arguments}
+    structured = {"structuredContent": arguments} if isinstance(arguments, dict) else {}
+    return {"zz": [Number("1.0"), Number("1e5"), Number("-0")], **_text(dump(arguments)), **structured}
 
 
 async def _all_content(call: Call) -> dict:
-    return call.engine.offering.answers["content"]
+    return call.engine.offering.answers["new content" if call.arguments.get("new") else "content"]
 
 
 async def _fail_as_result(call: Call) -> dict:

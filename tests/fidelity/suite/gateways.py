@@ -110,7 +110,11 @@ def _toolgate_toml(servers: list[Server], several: bool) -> str:
 
 @dataclass(frozen=True)
 class Template:
-    """Any gateway, as a command line. {server_command} or {server_url} names the server, {port} a free port."""
+    """Any gateway, as a command line.
+
+    {server_command} is the server as words, {server_line} the same as one word for a shell, {server_url} where it
+    runs, {port} a free port, {folder} a folder that is removed at the end.
+    """
 
     command: str
     url: str | None = None
@@ -125,13 +129,7 @@ def command(template: Template) -> Gateway:
         [server] = servers
         port = _free_port()
         words = {"{server_url}": server.url or "", "{port}": str(port), "{folder}": str(folder)}
-        line = []
-        for word in shlex.split(template.command):
-            for name, value in words.items():
-                word = word.replace(name, value)
-            line += server.command if word == "{server_command}" else [
-                word.replace("{server_command}", shlex.join(server.command))
-            ]
+        line = _filled(shlex.split(template.command), server.command, words)
         log = folder / "gateway.log"
         if template.url is None:
             return Running(lambda: StdioChannel(line, log))
@@ -150,6 +148,19 @@ def command(template: Template) -> Gateway:
     by_url = "{server_url}" in template.command
     faces = ("http",) if template.url else ("stdio",)
     return Gateway("command", start, faces, ("http",) if by_url else ("stdio",))
+
+
+def _filled(template: list[str], server_command: list[str], words: dict[str, str]) -> list[str]:
+    words = {**words, "{server_line}": shlex.join(server_command)}
+    line = []
+    for word in template:
+        if word == "{server_command}":
+            line += server_command
+            continue
+        for name, value in words.items():
+            word = word.replace(name, value)
+        line.append(word)
+    return line
 
 
 def _free_port() -> int:

@@ -11,6 +11,14 @@ from pathlib import Path
 from suite.inbox import Trouble
 
 STOP_S = 10
+_running: set["Process"] = set()
+
+
+def end_all(exit_code: int) -> None:
+    """Ends every process of this program at once, then the program itself."""
+    for process in list(_running):
+        process.kill()
+    os._exit(exit_code)
 
 
 class Process:
@@ -34,6 +42,7 @@ class Process:
             )
         except OSError as error:
             raise Trouble(f"cannot start {command[0]}: {error}") from None
+        _running.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -87,12 +96,17 @@ class Process:
             return False
         return True
 
-    def _sweep(self) -> None:
-        """Ends what is left of its process group, so that the pipes close."""
+    def kill(self) -> None:
+        """Ends its process group, without asking."""
         try:
             os.killpg(self.child.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError, AttributeError):
             pass
+
+    def _sweep(self) -> None:
+        """Ends what is left of its process group, so that the pipes close."""
+        self.kill()
+        _running.discard(self)
         self._reader.join(STOP_S)
         for pipe in (self.child.stdout, self.child.stderr):
             # A pipe that a left process holds open is still being read; it ends with this program.

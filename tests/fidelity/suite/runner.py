@@ -17,7 +17,7 @@ from suite.observer import Observer
 from suite.pairs import Pair
 from suite.processes import Process
 from suite.registry import Probe
-from suite.stage import OWN, Stage
+from suite.stage import OWN, Hopeless, Stage
 
 SIBLINGS = ("left", "right")
 
@@ -127,6 +127,8 @@ def _try(probe: Probe, stage: Stage) -> Notes:
     try:
         stage.begin(probe.id)
         probe.run(stage)
+    except Hopeless:
+        raise
     except Trouble as error:
         trouble = str(error)
     notes = Notes(stage.clients, stage.servers, trouble)

@@ -12,7 +12,13 @@ from suite.pairs import Pair
 from suite.scripted import answers_of, full_capabilities
 
 MAX_PAGES = 50
+# So many handshakes in a row may fail before a pair is given up.
+MAX_REFUSED = 3
 OWN = "ref"
+
+
+class Hopeless(Trouble):
+    """No client gets through: what is left of the pair need not be tried."""
 
 
 class Stage:
@@ -32,6 +38,7 @@ class Stage:
         self._since = 0
         self._probe = ""
         self._marks: list[str] = []
+        self._refused = 0
 
     # The life of a probe.
 
@@ -80,10 +87,14 @@ class Stage:
         owned.append(client)
         try:
             client.greeting = client.open()
-        except Trouble:
+        except Trouble as trouble:
             client.close()
             owned.remove(client)
+            self._refused += 1
+            if self._refused == MAX_REFUSED:
+                raise Hopeless(f"{trouble}, {MAX_REFUSED} times in a row") from None
             raise
+        self._refused = 0
         return client
 
     # What probes do.

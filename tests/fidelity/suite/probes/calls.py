@@ -41,6 +41,11 @@ def call_content(stage: Stage) -> None:
     stage.call("all_content", {})
 
 
+@probe("Content of a kind that is not known yet arrives as it is")
+def call_new_content(stage: Stage) -> None:
+    stage.call("all_content", {"new": True})
+
+
 @probe("A failed tool stays a result with isError")
 def call_failed(stage: Stage) -> None:
     stage.call("fail_as_result", {})
