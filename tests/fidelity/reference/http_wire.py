@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 @dataclass
 class Request:
+    """One request, with the names of its headers in small letters."""
+
     method: str
     path: str
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""Starts the reference server: reads its flags, connects to the observer, serves until its input or the observer ends."""
+"""Starts the reference server, which serves until its input or its observer ends."""
 
 import argparse
 import asyncio

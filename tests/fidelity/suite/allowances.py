@@ -19,7 +19,8 @@ STAND_INS = {
     "id of a withdrawn question": "is an id of this hop; it must be one the client was asked under",
     "cursors": "are the affair of whoever made the page; the pages are joined before they are compared",
     "keys of questions": "a question of a legacy server has no key; a bridge to a modern client has to make one up",
-    "further list_changed": "says only that a list is worth reading again: where one is due it must come, more do no harm",
+    "further list_changed": "says only that a list is worth reading again: where one is due it must come, more do no "
+    "harm",
     "name prefix": "where several servers stand behind a gateway, names of tools and prompts begin with the server's",
     "entries of other servers": "where several servers stand behind a gateway, lists are merged; only the probed one's "
     "entries are compared, in their order",
@@ -44,7 +45,11 @@ def _ends(difference: Difference, *end: str) -> bool:
 
 
 def _own_server_info(difference: Difference, pair: Pair) -> bool:
-    return "serverInfo" in difference.path or f"{META}serverInfo" in difference.path
+    if "serverInfo" in difference.path or f"{META}serverInfo" in difference.path:
+        return True
+    # A `_meta` that held nothing else goes, or comes, with it.
+    value = difference.expected if difference.kind == "lost" else difference.actual
+    return _ends(difference, "_meta") and isinstance(value, dict) and list(value) == [f"{META}serverInfo"]
 
 
 def _own_client_info(difference: Difference, pair: Pair) -> bool:
@@ -138,7 +143,8 @@ def _bridge_elicitation_id(difference: Difference, pair: Pair) -> bool:
 def _bridge_capabilities(difference: Difference, pair: Pair) -> bool:
     if pair.same_era or difference.label not in (*GREETINGS, "capabilities"):
         return False
-    return any(step in ("tasks", f"{META}tasks") for step in difference.path) or _ends(difference, "roots", "listChanged")
+    tasks = any(step in ("tasks", f"{META}tasks") for step in difference.path)
+    return tasks or _ends(difference, "roots", "listChanged")
 
 
 def _bridge_not_found(difference: Difference, pair: Pair) -> bool:
@@ -162,8 +168,8 @@ ALLOWANCES = [
     Allowance("own serverInfo", "the client is connected to the gateway, which may say so", _own_server_info),
     Allowance("own clientInfo", "the server is connected to the gateway, which may say so", _own_client_info),
     Allowance("merged capabilities", "a gateway may offer more than the server; never less", _merged_capabilities),
-    Allowance("merged greeting", "instructions may be joined with others, versions added; none lost", _merged_greeting),
-    Allowance("cache hints of lists", "a merged list may live shorter and be private; not longer", _narrower_cache_hints),
+    Allowance("merged greeting", "instructions may be joined, versions added; none lost", _merged_greeting),
+    Allowance("cache hints of lists", "a merged list may live shorter and be private", _narrower_cache_hints),
     Allowance("fields beside merged lists", "one page holds the lists of several servers", _fields_of_a_merged_list),
     Allowance("order in own answers", "greeting and list are documents of the gateway's own", _order_of_own_answers),
     Allowance("wrapped requestState", "the client must not look into it; the server gets its own back", _wrapped_state),

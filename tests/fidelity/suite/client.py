@@ -108,9 +108,7 @@ class Client:
     def answer(self, id: object) -> dict:
         """The answer to a request, of whatever kind."""
         label = self.labels[id]
-        return self.inbox.wait(
-            f"answer to {label}", lambda message: "method" not in message and message.get("id") == id, id=id
-        ).message
+        return self.inbox.wait(f"answer to {label}", lambda message: _answers(message, id), id=id).message
 
     def finish(self, id: object, method: str, params: dict, headers: dict[str, str] | None = None) -> dict:
         """The last answer to a request: questions of modern servers are answered by further rounds."""
@@ -144,10 +142,10 @@ class Client:
         return id
 
     def wait_for(self, method: str, since: int, id: object = None) -> dict:
-        """The first message with this method from `since` on. An answer to `id` ends the waiting: there will be none."""
+        """The first message with this method from `since` on. An answer to `id` ends the waiting: none will come."""
 
         def wanted(message: dict) -> bool:
-            return message.get("method") == method or ("method" not in message and id is not None and message.get("id") == id)
+            return message.get("method") == method or (id is not None and _answers(message, id))
 
         message = self.inbox.wait(method, wanted, since, id).message
         if "method" not in message:
@@ -156,3 +154,7 @@ class Client:
 
     def close(self) -> None:
         self.channel.close()
+
+
+def _answers(message: dict, id: object) -> bool:
+    return "method" not in message and message.get("id") == id

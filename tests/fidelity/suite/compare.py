@@ -107,7 +107,7 @@ def messages(side: str, expected: list[Seen], actual: list[Seen], permitted) -> 
 
 
 def _matched(expected: list[Seen], actual: list[Seen], faithful) -> dict[int, int]:
-    """Which actual message stands for which expected one: first those that are as they were, then those of the same label."""
+    """Which actual message stands for which expected one: first those that are as they were, then by label."""
     partner: dict[int, int] = {}
     for fits in (faithful, lambda one, other: True):
         for index, one in enumerate(expected):

@@ -1,4 +1,4 @@
-"""The way to a server over streamable HTTP: answers as JSON and as events, and the standalone stream of the legacy era."""
+"""The way to a server over streamable HTTP: answers as JSON and as events, and the legacy era's standalone stream."""
 
 import base64
 import http.client

@@ -1,4 +1,4 @@
-"""The pairs: which client, over which transport, uses which server, over which transport, and how many servers there are."""
+"""The pairs: which client, over which transport, uses which server, over which transport, and how many there are."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatch

@@ -172,7 +172,7 @@ class Stage:
         return [entry for entry in entries if entry["event"] == event and entry["server"] == OWN]
 
     def saw(self, *methods: str) -> None:
-        """Notes the messages that the server read with these methods, or as answers to its questions of these methods."""
+        """Notes what the server read with these methods, or as answers to its questions of these methods."""
         self.observer.fence()
         for entry in self.events("received"):
             message = parse(entry["text"])
