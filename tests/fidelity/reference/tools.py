@@ -77,7 +77,7 @@ async def _take_back(call: Call) -> dict:
 
 
 async def _big(call: Call) -> dict:
-    return _text("é\u2028😀" * 100_000)
+    return _text("é\u2028😀" * 220_000)
 
 
 async def _crash(call: Call) -> dict:

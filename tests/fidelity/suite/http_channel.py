@@ -140,6 +140,8 @@ class HttpChannel:
         connection = self._connect()
         try:
             headers = {**self._headers({}), "Accept": "text/event-stream"}
+            connection.connect()
+            sock = connection.sock
             connection.request("GET", self._path, headers=headers)
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
@@ -147,12 +149,12 @@ class HttpChannel:
         if response.status != 200:
             connection.close()
             return
-        self._keep("standalone", connection.sock)
+        self._keep("standalone", sock)
 
         def read() -> None:
             try:
                 # Silence is what this stream is for; it ends when the client closes.
-                connection.sock and connection.sock.settimeout(None)
+                sock.settimeout(None)
                 for text in events(response):
                     self._on_message(self._inbox.add(text))
             except (OSError, ValueError, AttributeError, http.client.HTTPException):

@@ -61,7 +61,8 @@ class Runner:
         needed |= {(pair.server_era, pair.server_transport) for pair in pairs}
         with ThreadPoolExecutor(self.jobs) as pool:
             own = [Pair(era, transport, era, transport) for era, transport in sorted(needed)]
-            baselines = dict(zip(((pair.client_era, pair.client_transport) for pair in own), pool.map(self._direct, own)))
+            directly = zip(own, pool.map(self._direct, own))
+            baselines = {(pair.client_era, pair.client_transport): notes for pair, notes in directly}
             for pair, notes in zip(pairs, pool.map(self._through, pairs)):
                 expected = baselines[pair.client_era, pair.client_transport]
                 servers = baselines[pair.server_era, pair.server_transport]
