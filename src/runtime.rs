@@ -119,6 +119,11 @@ pub trait Instance: Send + Sync {
         !self.ended().is_cancelled()
     }
 
+    /// Whether it may still be at work for a caller that has gone, and say something about that.
+    fn is_at_work(&self) -> bool {
+        false
+    }
+
     /// Cancelled when it has come to an end by itself: the process died, the session is lost.
     fn ended(&self) -> &CancellationToken;
 

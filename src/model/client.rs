@@ -21,32 +21,37 @@ pub trait Client: Send + Sync {
     /// not offer this is not asked. Dropping the future takes the question back.
     fn ask(&self, method: Method, params: Params) -> BoxFuture<'_, Result<Json, RpcError>>;
 
+    /// The same for a question that may be taken back in words: `farewell` holds them by the time the future is dropped.
+    fn ask_until(
+        &self,
+        method: Method,
+        params: Params,
+        farewell: Farewell,
+    ) -> BoxFuture<'_, Result<Json, RpcError>> {
+        let _ = farewell;
+        self.ask(method, params)
+    }
+
     /// What the call's deadline is moved by; `None` where nothing moves it.
     fn pulse(&self) -> Option<&Pulse> {
         None
     }
 }
 
-/// What a client said when it took a request back. Clones are one.
+/// What was said when a request was taken back. Clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Farewell(Arc<OnceLock<Params>>);
 
 impl Farewell {
-    /// The client has said this; only the first time counts.
+    /// This was said; only the first time counts.
     pub fn say(&self, params: &Params) {
         drop(self.0.set(params.clone()));
     }
 
-    /// The params that take the request `id` back from a plugin: what the client said, if it said anything.
+    /// The params that take back the request that the other side knows as `id`: what was said, if anything was.
     pub fn params(said: Option<&Self>, id: u64) -> Params {
         let said = said.and_then(|said| said.0.get().cloned());
-        let mut params = said.unwrap_or_else(|| {
-            let mut params = Params::default();
-            let reason = Json::literal("\"the caller no longer waits\"");
-            params.members.set("requestId", Json::literal("0"));
-            params.members.set("reason", reason);
-            params
-        });
+        let mut params = said.unwrap_or_default();
         PER_HOP.iter().for_each(|key| drop(params.meta.remove(key)));
         params.members.set("requestId", Json::of(&id));
         params

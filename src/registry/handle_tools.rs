@@ -56,12 +56,19 @@ pub(super) static TOOLS: LazyLock<[(&str, Json); 2]> = LazyLock::new(|| {
 impl Catalog {
     /// Whether `caller`, speaking `era`, is offered handles: it has no session, and sees a plugin that remembers calls.
     pub(super) fn offers_handles(&self, caller: &Caller, era: Era) -> bool {
+        // One plugin under its own names is a server like any other, and lists what it lists.
+        let is_transparent = self.offers(caller).count() == 1;
         let mut plugins = self.offers(caller).map(|(plugin, _)| plugin);
         era == Era::Modern
             && plugins.any(|plugin| {
-                plugin.refused.is_none()
-                    && plugin.manifest.handles != Handles::Off
-                    && plugin.pool.keeps_state()
+                let manifest = &plugin.manifest;
+                let hides = is_transparent && manifest.effective_prefix().is_empty();
+                let offers = match manifest.handles {
+                    Handles::Off => false,
+                    Handles::Accept => !hides,
+                    Handles::Declare => true,
+                };
+                offers && plugin.refused.is_none() && plugin.pool.keeps_state()
             })
     }
 }

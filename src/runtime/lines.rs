@@ -147,6 +147,11 @@ impl Lines {
         !outgoing.expect("no holder of this lock panics").closed && !self.ended.is_cancelled()
     }
 
+    /// Whether the plugin may still say something about a call whose caller gave up.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.pending.is_at_work()
+    }
+
     /// Says which session alone the callers to come belong to; `None`: they may belong to several.
     pub(crate) fn serve(&self, session: Option<Arc<Session>>) {
         *self.session.lock().expect("no holder of this lock panics") = session;

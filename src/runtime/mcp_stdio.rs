@@ -288,6 +288,10 @@ impl Instance for Child {
         self.server.is_open()
     }
 
+    fn is_at_work(&self) -> bool {
+        self.server.lines.is_at_work()
+    }
+
     fn ended(&self) -> &CancellationToken {
         self.server.ended()
     }

@@ -194,6 +194,10 @@ impl Instance for Guest {
         self.server.is_open()
     }
 
+    fn is_at_work(&self) -> bool {
+        self.server.lines.is_at_work()
+    }
+
     fn ended(&self) -> &CancellationToken {
         self.server.ended()
     }

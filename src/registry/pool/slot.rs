@@ -145,8 +145,16 @@ impl Slot {
     /// Whether it is there for `wanted` already.
     pub(super) fn serves(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        let free = !wanted.holder.is_one_call() || held.uses == 0;
+        let free = !wanted.holder.is_one_call() || (held.uses == 0 && !self.is_at_work());
         held.wanted == *wanted && free && !self.is_over()
+    }
+
+    /// Whether its instance may still say something about a call whose caller has gone.
+    fn is_at_work(&self) -> bool {
+        match &*self.started.borrow() {
+            Some(Started::Ready(instance)) => instance.is_at_work(),
+            _ => false,
+        }
     }
 
     /// Whether who came for `wanted`, and is counted in, may use it: its start may have made it something else.

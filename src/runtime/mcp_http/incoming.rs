@@ -129,7 +129,7 @@ impl HttpLink {
                 "too many questions are open, or one of this `id` is",
             )),
             (_, Some(client), Some(open)) => tokio::select! {
-                answer = client.ask(method, params) => answer,
+                answer = client.ask_until(method, params, open.farewell.clone()) => answer,
                 // What was taken back gets no answer (MCP, cancellation).
                 () = open.cancel.cancelled() => return,
             },
