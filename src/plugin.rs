@@ -131,7 +131,7 @@ pub(crate) use failure::{bad_argument, no_resource};
 pub use message::{Content, IntoPromptResult, Message, PromptResult};
 pub(crate) use notifier::Announce;
 pub use notifier::Notifier;
-pub(crate) use prompts::Arguments;
+pub(crate) use prompts::{Arguments, PromptHandler};
 pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
 pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};

@@ -261,6 +261,7 @@ impl Place {
 
 impl ResourceRequest {
     /// A request for the resource `uri` that is listed with this MIME type.
+    #[cfg(test)]
     pub(crate) fn new(uri: &str, mime_type: Option<&str>) -> Self {
         Self {
             uri: uri.into(),
