@@ -79,16 +79,16 @@ impl RequestError {
     }
 }
 
-/// The error of an argument that cannot be taken.
+/// The error of an argument that cannot be taken; without a name, of all together.
 pub(crate) fn bad_argument(name: &str, why: impl std::fmt::Display) -> RpcError {
-    let message = format!("Invalid params: `/params/arguments/{name}`: {why}");
+    let slash = if name.is_empty() { "" } else { "/" };
+    let message = format!("Invalid params: `/params/arguments{slash}{name}`: {why}");
     RpcError::new(INVALID_PARAMS, message)
 }
 
 /// The error of arguments that a prompt's type does not take.
 pub(crate) fn bad_arguments(why: serde_json::Error) -> RequestError {
-    let message = format!("Invalid params: `/params/arguments` does not fit the prompt: {why}");
-    RequestError(RpcError::new(INVALID_PARAMS, message))
+    RequestError(bad_argument("", format!("do not fit the prompt: {why}")))
 }
 
 /// The error of a resource that is not there, in words of the legacy era.

@@ -53,8 +53,8 @@ fn a_typed_prompt_is_defined_by_its_type_and_options() {
         .complete("tone", |_, _| async { vec!["kind", "harsh"] });
     prompts.add("bare", "Takes nothing", |_: NoArguments, _| async { "" });
     let definitions = definitions(prompts);
-    insta::assert_snapshot!(definitions[0], @"");
-    insta::assert_snapshot!(definitions[1], @"");
+    insta::assert_snapshot!(definitions[0], @r#"{"name":"review","title":"Review","description":"Reviews code","arguments":[{"name":"code","description":"What is to be reviewed.","required":true},{"name":"most","description":"How many remarks there may be."},{"name":"tone"}],"icons":[{"src":"data:,","sizes":["any"]}],"_meta":{"example.com/k":1}}"#);
+    insta::assert_snapshot!(definitions[1], @r#"{"name":"bare","description":"Takes nothing"}"#);
 }
 
 #[test]
@@ -73,7 +73,10 @@ fn what_cannot_be_defined_says_so() {
     let mut prompts = Prompts::default();
     prompts.add("list", "Takes a list", |_: Vec<i64>, _| async { "" });
     review(&mut prompts).complete("tune", |_, _| async { vec!["x"] });
-    insta::assert_snapshot!(definitions(prompts).join("\n"), @"");
+    insta::assert_snapshot!(definitions(prompts).join("\n"), @r#"
+    list: its arguments cannot be described: its type is "array", and must be "object"
+    review: it completes `tune`, which is no argument of it
+    "#);
 }
 
 #[tokio::test]

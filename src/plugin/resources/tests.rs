@@ -36,7 +36,10 @@ fn resources_are_defined_by_their_options() {
             request.value("n").map(str::to_owned)
         })
         .complete("n", |_, _| async { vec!["2"] });
-    insta::assert_snapshot!(definitions(resources).join("\n"), @"");
+    insta::assert_snapshot!(definitions(resources).join("\n"), @r#"
+    {"uri":"x:1","name":"one","title":"One","description":"The first","mimeType":"text/plain","size":1,"annotations":{"audience":["assistant"],"priority":0.5,"lastModified":"2026-01-01T00:00:00Z"},"icons":[{"src":"data:,","mimeType":"image/png"}],"_meta":{"example.com/k":"v"}}
+    {"uriTemplate":"x:{n}","name":"any"}
+    "#);
 }
 
 #[test]
@@ -58,7 +61,7 @@ fn a_completion_of_nothing_is_named() {
     resources
         .add("x:1", "one", |_| async { "1" })
         .complete("n", |_, _| async { vec!["x"] });
-    insta::assert_snapshot!(definitions(resources).join("\n"), @"");
+    insta::assert_snapshot!(definitions(resources).join("\n"), @r#"x:1: it completes `n`, which is no argument of it"#);
 }
 
 #[tokio::test]

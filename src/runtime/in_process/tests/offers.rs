@@ -147,7 +147,12 @@ async fn requests_are_answered() {
         (
             PromptsGet,
             r#"{"name":"greet","arguments":{"name":"a","times":"many"}}"#,
-            r#"error -32602: Invalid params: `/params/arguments/times`: "many" is not of types "integer", "null""#,
+            r#"error -32602: Invalid params: `/params/arguments/times`: "many" is not of types "null", "integer""#,
+        ),
+        (
+            PromptsGet,
+            r#"{"name":"panics","arguments":{"x":"1"}}"#,
+            "error -32602: Invalid params: `/params/arguments`: Additional properties are not allowed ('x' was unexpected)",
         ),
         (
             PromptsGet,
