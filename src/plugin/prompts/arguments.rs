@@ -17,6 +17,8 @@ pub(crate) struct Arguments {
     pub(crate) required: Vec<String>,
     /// The schema of all together; `None` where the handler reads the text itself.
     pub(crate) schema: Option<Json>,
+    /// Whether there may be others.
+    closed: bool,
     /// Those whose values are no strings, with the quotes that names have in a text.
     plain: Vec<Json>,
 }
@@ -52,6 +54,7 @@ impl Arguments {
                 .filter(|argument| argument.required)
                 .map(|argument| argument.name.clone())
                 .collect(),
+            closed: schema.get("additionalProperties") == Some(&Value::Bool(false)),
             schema: Some(Json::of(&schema)),
             plain,
         };
@@ -83,6 +86,17 @@ impl Arguments {
         required
             .find(|name| given.get(name).is_none())
             .map(String::as_str)
+    }
+
+    /// The first one that must not be there.
+    pub(crate) fn stray(&self, given: &Members) -> Option<String> {
+        let is_known = |name: &str| self.names.iter().any(|known| known == name);
+        let names = given.iter().filter(|_| self.closed).map(|(name, _)| {
+            let quoted = [b"\"", name, b"\""].concat();
+            let name = Json::assembled(quoted);
+            name.string().unwrap_or_default().into_owned()
+        });
+        names.into_iter().find(|name| !is_known(name))
     }
 
     /// The arguments as their type reads them. They come as texts (MCP 2025-11-25, prompts): those whose values are no
@@ -129,6 +143,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::plugin::NoArguments;
 
     #[derive(Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "only its schema is read")]
@@ -137,6 +152,13 @@ mod tests {
         count: Option<u32>,
         loud: bool,
         word: Option<String>,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its schema is read")]
+    struct Closed {
+        text: String,
     }
 
     fn check(given: &'static str, expect: &str) {
@@ -164,6 +186,12 @@ mod tests {
     fn what_must_be_there_is_known_from_types_and_from_definitions() {
         let (typed, _) = Arguments::of::<Wanted>().expect("an object");
         assert_eq!(typed.required, ["text", "loud"]);
+        let given = Members::of(&Json::literal(r#"{"text":"","\u0061\"":1}"#)).expect("an object");
+        assert_eq!(typed.stray(&given), None);
+        let (nothing, _) = Arguments::of::<NoArguments>().expect("an object");
+        assert_eq!(nothing.stray(&given).as_deref(), Some("text"));
+        let (closed, _) = Arguments::of::<Closed>().expect("an object");
+        assert_eq!(closed.stray(&given).as_deref(), Some("a\""));
         let raw = Arguments::named(&Json::literal(r#"{"name":"p"}"#));
         assert_eq!(raw.names, Vec::<String>::new());
         let raw = Arguments::named(&Json::literal(

@@ -105,6 +105,9 @@ fn prompt(offer: &Offer, params: &Params) -> Result<About, RpcError> {
     if let Some(missing) = prompt.arguments.missing(&members) {
         return Err(bad_argument(missing, "is missing"));
     }
+    if let Some(stray) = prompt.arguments.stray(&members) {
+        return Err(bad_argument(&stray, "there is no such argument"));
+    }
     if let Some(schema) = &prompt.schema {
         schema.check(&arguments).map_err(|violation| {
             let place = violation.pointer.trim_start_matches('/');
