@@ -17,6 +17,7 @@ mod in_flight_ids;
 mod list_changes;
 mod mirrored_headers;
 mod modern_requests;
+mod offers;
 mod openapi;
 mod overload;
 mod pipe;

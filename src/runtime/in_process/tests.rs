@@ -4,6 +4,8 @@ mod calls;
 
 mod life;
 
+mod offers;
+
 mod own_threads;
 
 mod rmcp_servers;
