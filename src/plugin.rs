@@ -111,8 +111,6 @@ mod schema;
 
 mod tools;
 
-mod uri_template;
-
 mod wording;
 
 use std::sync::Arc;

@@ -10,9 +10,9 @@ use crate::plugin::contents::IntoResourceResult;
 use crate::plugin::context::ToolContext;
 use crate::plugin::failure::{self, RequestError};
 use crate::plugin::notifier::{Notifier, Teller};
-use crate::plugin::uri_template::{UriTemplate, Values};
 use crate::plugin::wording::{ContentAnnotations, Icon, Wording, Words};
 use crate::wire::json::Json;
+use crate::wire::uri_template::{UriTemplate, Values};
 
 /// Reads a resource: gives the text of a `ReadResourceResult`.
 pub(crate) type Reader = Arc<

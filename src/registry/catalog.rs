@@ -8,8 +8,6 @@ pub mod page;
 
 pub mod shelf;
 
-mod template;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 

@@ -5,7 +5,7 @@ const MAX_URI: usize = 8 << 10;
 
 /// A template, taken apart for matching.
 #[derive(Debug, Clone)]
-pub(crate) struct UriTemplate {
+pub struct UriTemplate {
     parts: Vec<Part>,
 }
 
@@ -20,11 +20,11 @@ enum Part {
 }
 
 /// What the variables stand for, with their names.
-pub(crate) type Values = Vec<(String, String)>;
+pub type Values = Vec<(String, String)>;
 
 impl UriTemplate {
     /// Takes `text` apart. An expression that does not end is text.
-    pub(crate) fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((literal, expression, behind)) = next_expression(rest) {
@@ -41,7 +41,7 @@ impl UriTemplate {
     }
 
     /// The names of all its variables, in order.
-    pub(crate) fn variables(text: &str) -> Vec<String> {
+    pub fn variables(text: &str) -> Vec<String> {
         let mut names = Vec::new();
         let mut rest = text;
         while let Some((_, expression, behind)) = next_expression(rest) {
@@ -52,8 +52,13 @@ impl UriTemplate {
         names
     }
 
+    /// Whether the template can give `uri`.
+    pub fn matches(&self, uri: &str) -> bool {
+        uri.len() <= MAX_URI && self.fits(uri)[0][0]
+    }
+
     /// The values with which the template gives `uri`; `None` where it cannot.
-    pub(crate) fn values(&self, uri: &str) -> Option<Values> {
+    pub fn values(&self, uri: &str) -> Option<Values> {
         if uri.len() > MAX_URI {
             return None;
         }
