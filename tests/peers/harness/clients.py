@@ -11,8 +11,11 @@ from pathlib import Path
 
 from harness.places import CLIENTS, NODE, PACKAGES, PYTHON
 from harness.process import Failed, run
+from harness.steps import plain
 
-DEADLINE_S = 90
+DEADLINE_S = 120
+# What the SDK clients can declare and answer, tasks aside.
+ALL_FEATURES = ("roots", "sampling", "sampling.tools", "elicitation", "elicitation.url")
 
 
 @dataclass(frozen=True)
@@ -24,35 +27,55 @@ class Target:
 
 
 @dataclass(frozen=True)
+class As:
+    """What a client declares and answers, and the name in its answers."""
+
+    can: tuple[str, ...] = ()
+    name: str = "peer"
+
+
+Take = Callable[[Target, list[dict], Path, As], list[dict]]
+
+
+@dataclass(frozen=True)
 class Client:
-    """A client and what it can do: only some can take progress or cancel, and to some every step is a process."""
+    """A client and what it can do."""
 
     name: str
-    take: Callable[[Target, list[dict], Path], list[dict]]
-    all_steps: bool = True
+    run: Take
+    # How it speaks to a server that speaks both eras.
+    era: str
+    # The Inspector: every step is a process, and it has a step for few things only.
+    cli: bool = False
     # Keys of a tool that it keeps or not depending on the era of its connection, whatever the server sent.
     era_tool_keys: tuple[str, ...] = ()
 
+    def takes(self, step: dict) -> bool:
+        return (step.get("cli", False) or not self.cli) and (self.era == "legacy" or not step.get("legacy"))
 
-def _script(*command: str | Path) -> Callable[[Target, list[dict], Path], list[dict]]:
-    def take(target: Target, steps: list[dict], _scratch: Path) -> list[dict]:
+    def take(self, target: Target, steps: list[dict], scratch: Path, as_: As = As()) -> list[dict]:
+        return self.run(target, [plain(step) for step in steps], scratch, as_)
+
+
+def _script(*command: str | Path) -> Take:
+    def take(target: Target, steps: list[dict], _scratch: Path, as_: As) -> list[dict]:
         face = ["--url", target.url] if target.url else ["--stdio", json.dumps(target.command)]
+        face += ["--can", json.dumps(as_.can), "--name", as_.name]
         code, out, err, left = run([*map(str, command), *face, json.dumps(steps)], DEADLINE_S)
         if code != 0:
             raise Failed(f"exit code {code}:\n{out[-1000:]}\n{err[-2000:]}")
         if left:
             raise Failed("\n".join(left))
         # Not splitlines: it also splits at characters that may stand inside a JSON text.
-        _connected, *results = [json.loads(line) for line in out.split("\n") if line]
-        return results
+        return [json.loads(line) for line in out.split("\n") if line]
 
     return take
 
 
-def _inspector(era: str) -> Callable[[Target, list[dict], Path], list[dict]]:
+def _inspector(era: str) -> Take:
     """One process of the Inspector's CLI for each step."""
 
-    def take(target: Target, steps: list[dict], scratch: Path) -> list[dict]:
+    def take(target: Target, steps: list[dict], scratch: Path, _as: As) -> list[dict]:
         if target.url:
             server = {"type": "streamable-http", "url": target.url}
         else:
@@ -68,13 +91,26 @@ def _inspector(era: str) -> Callable[[Target, list[dict], Path], list[dict]]:
     return take
 
 
+_LISTS = {
+    "list": ("tools/list", "tools"),
+    "prompts": ("prompts/list", "prompts"),
+    "resources": ("resources/list", "resources"),
+    "templates": ("resources/templates/list", "resourceTemplates"),
+}
+
+
 def _inspect(main: list[str], step: dict, env: dict[str, str]) -> dict:
-    if step["do"] == "list":
-        what = ["--method", "tools/list"]
+    do, arguments = step["do"], step.get("arguments", {})
+    if do in _LISTS:
+        what = [_LISTS[do][0]]
+    elif do == "prompt":
+        pairs = [f"{key}={value}" for key, value in arguments.items()]
+        what = ["prompts/get", "--prompt-name", step["name"], *(["--prompt-args", *pairs] if pairs else [])]
+    elif do == "read":
+        what = ["resources/read", "--uri", step["uri"]]
     else:
-        arguments = json.dumps(step.get("arguments", {}))
-        what = ["--method", "tools/call", "--tool-name", step["name"], "--tool-args-json", arguments]
-    _, out, err, left = run([*main, *what], DEADLINE_S, env)
+        what = ["tools/call", "--tool-name", step["name"], "--tool-args-json", json.dumps(arguments)]
+    _, out, err, left = run([*main, "--method", *what], DEADLINE_S, env)
     if left:
         raise Failed("\n".join(left))
     try:
@@ -83,14 +119,16 @@ def _inspect(main: list[str], step: dict, env: dict[str, str]) -> dict:
         # It exits with an error and says why on stderr, in an envelope of its own.
         return {"error": {"code": None, "message": err.strip().splitlines()[-1] if err.strip() else "", "data": None}}
     said = said.get("result", said)
-    return {"tools": said["tools"]} if step["do"] == "list" else {"result": said}
+    return {do if do != "list" else "tools": said[_LISTS[do][1]]} if do in _LISTS else {"result": said}
 
 
+_PY = (PYTHON, "-B", "-W", "ignore", CLIENTS / "py_client.py")
 ALL = [
-    Client("ts_legacy", _script(NODE, CLIENTS / "ts_legacy.mjs")),
-    Client("ts_auto", _script(NODE, CLIENTS / "ts_auto.mjs"), era_tool_keys=("execution",)),
-    Client("py_auto", _script(PYTHON, CLIENTS / "py_modern.py")),
-    Client("py_legacy", _script(PYTHON, CLIENTS / "py_modern.py", "--mode", "legacy")),
-    Client("inspector", _inspector("legacy"), all_steps=False),
-    Client("inspector_auto", _inspector("auto"), all_steps=False, era_tool_keys=("execution",)),
+    Client("ts_legacy", _script(NODE, CLIENTS / "ts_legacy.mjs"), "legacy"),
+    Client("ts_auto", _script(NODE, CLIENTS / "ts_auto.mjs"), "modern", era_tool_keys=("execution",)),
+    Client("py_auto", _script(*_PY), "modern"),
+    Client("py_legacy", _script(*_PY, "--mode", "legacy"), "legacy"),
+    Client("inspector", _inspector("legacy"), "legacy", cli=True),
+    Client("inspector_auto", _inspector("auto"), "modern", cli=True, era_tool_keys=("execution",)),
 ]
+BY_NAME = {client.name: client for client in ALL}
