@@ -1,6 +1,6 @@
 //! What a client was told and asked, in order, for steps to take from.
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 10_000;
 
 /** Notifications of a server, which steps wait for, and the questions it asked. */
 export class Heard {

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-WAIT_S = 20
+WAIT_S = 10
 
 
 class Heard:

@@ -14,6 +14,8 @@ import { ANSWERS } from './answers.mjs';
 import { Heard } from './heard.mjs';
 
 const TIMEOUT_MS = 30_000;
+// Standard output is for the results; an SDK says there what it thinks of the server.
+console.debug = console.log = console.info = console.error;
 
 /** Reads the command line: {url} or {command}, `can`, `name` and the steps. */
 export function commandLine() {

@@ -32,6 +32,8 @@ class Way:
     listed_to_all: frozenset[str] | None = None
     # Keys of a tool that this client keeps or not depending on the era.
     era_tool_keys: tuple[str, ...] = ()
+    # Whether the two results came from servers, or to clients, of different eras.
+    bridged: bool = False
 
 
 def compare(step: dict, through: dict, direct: dict, way: Way) -> str | None:
@@ -50,7 +52,12 @@ def compare(step: dict, through: dict, direct: dict, way: Way) -> str | None:
     if step.get("loose"):
         return None if "heard" in through else f"was not heard: {show(through)}"
     if step["do"] == "progress":
-        return _progress(through, direct) or same(through.get("result"), direct.get("result"))
+        if wrong := _progress(through, direct):
+            return wrong
+        through, direct = ({**one, "progress": None} for one in (through, direct))
+    if wrong := same(_asked(through, way), _asked(direct, way)):
+        return f"asked {wrong}"
+    through, direct = ({**one, "asked": None} for one in (through, direct))
     return same(_plain_names(through, step.get("name", ""), way.prefix), direct)
 
 
@@ -115,6 +122,12 @@ def _progress(through: dict, direct: dict) -> str | None:
     if shorter == 0 or abs(len(one) - len(other)) > 1 or one[:shorter] != other[:shorter]:
         return f"progress {show(one)}, from the server itself {show(other)}"
     return None
+
+
+def _asked(result: dict, way: Way) -> list[dict]:
+    """The questions. An id of an elicitation is of the legacy era; which keys of `_meta` a question has, of the hop."""
+    dropped = ("_meta", "elicitationId") if way.bridged else ("_meta",)
+    return [{**one, "params": _without(one["params"], dropped)} for one in result.get("asked", [])]
 
 
 def same(through: object, direct: object) -> str | None:

@@ -6,6 +6,7 @@ answer on another way, because every client has its own idea of what to keep.
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from harness.process import Failed, run
 from harness.steps import plain
 
 DEADLINE_S = 120
+# So many processes of the Inspector at once.
+INSPECTORS = 4
 # What the SDK clients can declare and answer, tasks aside.
 ALL_FEATURES = ("roots", "sampling", "sampling.tools", "elicitation", "elicitation.url")
 
@@ -86,7 +89,9 @@ def _inspector(era: str) -> Take:
         main += ["--config", str(config), "--server", "peer", "--protocol-era", era, "--format", "json", "--quiet"]
         # It keeps state in the home folder; here it shall find none and leave none.
         home = {"HOME": str(scratch)}
-        return [_inspect(main, step, home) for step in steps]
+        # Directly over stdio each waits two seconds for the end of the server.
+        with ThreadPoolExecutor(INSPECTORS) as pool:
+            return list(pool.map(lambda step: _inspect(main, step, home), steps))
 
     return take
 

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from harness import servers
+from harness.part_bridge import bridge_part
 from harness.part_conformance import conformance_part
 from harness.part_servers import server_part, tasks_part
 from harness.report import Options, Part, Report, caught
@@ -16,6 +17,8 @@ PARTS: dict[str, Part] = {
     "time-auto": server_part("time-auto", lambda _: servers.time("auto")),
     "time-legacy": server_part("time-legacy", lambda _: servers.time("legacy")),
     "time-modern": server_part("time-modern", lambda _: servers.time("modern")),
+    "bridge-legacy-server": bridge_part("bridge-legacy-server", "legacy"),
+    "bridge-modern-server": bridge_part("bridge-modern-server", "modern"),
     "conformance-stdio": conformance_part("conformance-stdio", "stdio"),
     "conformance-http": conformance_part("conformance-http", "http"),
     "conformance-inprocess": conformance_part("conformance-inprocess", "inprocess"),

@@ -69,6 +69,14 @@ def time(era: str) -> Plugin:
     return Plugin("time", TIME_STEPS, command, era=era)
 
 
+def ours(era: str, ear: int | None = None) -> Target:
+    """servers/legacy.mjs or servers/modern.py, which have the same tools."""
+    heard = () if ear is None else ("--ear", str(ear))
+    if era == "legacy":
+        return Target(command=(str(NODE), str(PEERS / "servers/legacy.mjs"), *heard))
+    return Target(command=(str(PYTHON), "-B", str(PEERS / "servers/modern.py"), *heard))
+
+
 @contextmanager
 def served(plugin: Plugin, scratch: Path) -> Iterator[Target]:
     """Where the server itself is reached. A server over HTTP runs until the end of the block."""

@@ -142,3 +142,43 @@ TASKS = [
     call("trigger-sampling-request-async", prompt="later?"),
     call("trigger-elicitation-request-async"),
 ]
+
+# For servers/legacy.mjs and servers/modern.py: their questions, ...
+ASK = [
+    {"do": "connected"},
+    LIST,
+    {"do": "prompts"},
+    {"do": "templates"},
+    {"do": "level", "level": "warning"},
+    {"do": "progress", "name": "interview", "arguments": {"subject": "Ada"}},
+    {"do": "heard", "method": _LOGGED, "part": "Ada at warning"},
+    {"do": "heard", "method": _LOGGED, "part": "Ada at error"},
+    call("interview", subject="decline please"),
+    {**call("look_around"), "roots": True},
+    call("think", subject="Bob"),
+    call("visit", subject="Cid"),
+    call("visit", subject="cancel please"),
+    call("capabilities"),
+    call("news", subject="Dan"),
+    {"do": "heard", "method": _LOGGED, "part": "Dan at error"},
+    {"do": "told", "method": _LOGGED},
+    {"do": "read", "uri": "peers://notes/two"},
+    {"do": "read", "uri": "peers://asked/eve"},
+    {"do": "prompt", "name": "introduce", "arguments": {"subject": "Fay"}},
+    {"do": "cancel", "name": "wait", "arguments": {"subject": "Gus"}},
+    call("echo", text="still here"),
+]
+# ... and their news.
+NEWS = [
+    {"do": "watch", "uris": ["peers://notes/one"]},
+    call("change"),
+    {"do": "heard", "method": "notifications/tools/list_changed"},
+    LIST,
+    call("touch", uri="peers://notes/two"),
+    call("touch", uri="peers://notes/one"),
+    {"do": "heard", "method": _UPDATED, "part": "peers://notes"},
+    {"do": "unwatch", "uris": ["peers://notes/one"]},
+    call("touch", uri="peers://notes/one"),
+    call("echo", text="still here"),
+    {"do": "told", "method": _UPDATED},
+]
