@@ -34,10 +34,10 @@ def _conformance(report: Report, options: Options, scratch: Path, name: str, hos
             file = gateways.config(scratch / "toolgate.toml", gateways.Entry(plugin.id, server, prefix=""))
             with gateways.gateway(report, name, file, scratch, binary) as gateway:
                 found = conformance.suite(f"{gateway.url()}/mcp", revision, out, expected)
-    judge(report, name, found)
+    count(report, name, found)
 
 
-def judge(report: Report, name: str, found: list[conformance.Scenario]) -> None:
+def count(report: Report, name: str, found: list[conformance.Scenario]) -> None:
     """Counts what the suite found."""
     for one in found:
         failed = "; ".join(f"{check}: {' '.join(why.split())[:300]}" for check, why in one.failed.items())

@@ -4,8 +4,10 @@ import tempfile
 from pathlib import Path
 
 from harness import servers
+from harness.part_behaviour import behaviour
 from harness.part_bridge import bridge_part
 from harness.part_conformance import conformance_part
+from harness.part_conformance_client import conformance_client
 from harness.part_servers import server_part, tasks_part
 from harness.report import Options, Part, Report, caught
 
@@ -19,6 +21,8 @@ PARTS: dict[str, Part] = {
     "time-modern": server_part("time-modern", lambda _: servers.time("modern")),
     "bridge-legacy-server": bridge_part("bridge-legacy-server", "legacy"),
     "bridge-modern-server": bridge_part("bridge-modern-server", "modern"),
+    "behaviour": behaviour,
+    "conformance-client": conformance_client,
     "conformance-stdio": conformance_part("conformance-stdio", "stdio"),
     "conformance-http": conformance_part("conformance-http", "http"),
     "conformance-inprocess": conformance_part("conformance-inprocess", "inprocess"),

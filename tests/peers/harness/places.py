@@ -11,6 +11,7 @@ NODE = PEERS / "node/node_modules/.bin/node"
 PYTHON = PEERS / "python/.venv/bin/python"
 PACKAGES = PEERS / "node/node_modules/@modelcontextprotocol"
 CLIENTS = PEERS / "clients"
+SUITE = PACKAGES / "conformance/dist/index.js"
 
 # Each can be given by an environment variable; the second name is the one in TARGET/debug.
 PROGRAMS = {
