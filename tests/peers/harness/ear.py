@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,25 +15,37 @@ class Ear:
     def __init__(self, ear: socket.socket):
         self._socket = ear
         self.port = ear.getsockname()[1]
+        self._said: set[str] = set()
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while word := self._socket.recv(4096).decode(errors="replace"):
+            with self._news:
+                self._said.add(word)
+                self._news.notify_all()
 
     def hears(self, word: str) -> bool:
-        """Whether `word` is said within HEAR_S. What is said before it is dropped."""
-        late = time.monotonic() + HEAR_S
-        while (left := late - time.monotonic()) > 0:
-            self._socket.settimeout(left)
-            try:
-                if self._socket.recv(4096).decode(errors="replace") == word:
-                    return True
-            except TimeoutError:
-                break
-        return False
+        """Whether `word` was said, now or within HEAR_S."""
+        with self._news:
+            return self._news.wait_for(lambda: word in self._said, HEAR_S)
+
+    def end(self) -> None:
+        # An empty word is the last one.
+        self._socket.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join(HEAR_S)
 
 
 @contextmanager
 def ear() -> Iterator[Ear]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
-        yield Ear(bound)
+        heard = Ear(bound)
+        try:
+            yield heard
+        finally:
+            heard.end()
 
 
 class Meeting:

@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,8 +11,8 @@ from harness import clients, gateways, servers
 from harness.checks import show
 from harness.clients import As, Client, Target
 from harness.ear import Ear, ear
-from harness.process import Server
-from harness.report import Options, Report, caught
+from harness.process import Failed, Server
+from harness.report import Options, Report
 from harness.steps import call, prefixed
 
 # A legacy client and a modern one.
@@ -34,8 +35,7 @@ def behaviour(report: Report, options: Options, scratch: Path) -> None:
     with ear() as ears:
         target = servers.ours("legacy", ears.port)
         if options.direct:
-            for client in probed:
-                _probe(report, table, client, "directly", target, "", ears, scratch, False)
+            _probe_all(report, table, probed, "directly", target, "", ears, scratch)
         else:
             time = Target(command=tuple(servers.time("auto").command))
             more = [gateways.Entry("other", servers.ours("modern")), gateways.Entry("time", time)]
@@ -51,35 +51,42 @@ def _gateway(
     name = f"{len(entries)} plugin{'s' if len(entries) > 1 else ''}"
     file = gateways.config(scratch / "toolgate.toml", *entries)
     with gateways.gateway(report, f"behaviour, {name}", file, scratch) as server:
-        for client in probed:
-            target = Target(url=f"{server.url()}/mcp")
-            _probe(report, table, client, name, target, "ours__", ears, scratch, True)
+        _probe_all(report, table, probed, name, Target(url=f"{server.url()}/mcp"), "ours__", ears, scratch)
         for client in probed:
             column = f"{name}, {client.era}"
             _note(report, table, column, "evil Origin and Host are 403", _evil(server.url()))
             table.setdefault("memory of the gateway", {})[column] = _memory(server)
 
 
-def _probe(
+def _probe_all(
     report: Report,
     table: Table,
-    client: Client,
+    probed: list[Client],
     name: str,
     target: Target,
     prefix: str,
     ears: Ear,
     scratch: Path,
-    gateway: bool,
 ) -> None:
-    column = f"{name}, {client.era}"
+    """All rows, the clients at the same time."""
+    rows = {**ROWS, **(THROUGH if prefix else {})}
 
-    def take(steps: list[dict], as_: As = FULL) -> list[dict]:
-        return client.take(target, [prefixed(step, prefix) for step in steps], scratch, as_)
+    def probe(client: Client) -> dict[str, str | None]:
+        def take(steps: list[dict], as_: As = FULL) -> list[dict]:
+            return client.take(target, [prefixed(step, prefix) for step in steps], scratch, as_)
 
-    rows = {**ROWS, **(THROUGH if gateway else {})}
-    for row, ask in rows.items():
-        with caught(report, f"behaviour, {column}, {row}"):
-            _note(report, table, column, row, ask(take, column, ears))
+        found = {}
+        for row, ask in rows.items():
+            try:
+                found[row] = ask(take, f"{name}, {client.era}", ears)
+            except (Failed, ValueError) as error:
+                found[row] = str(error)
+        return found
+
+    with ThreadPoolExecutor(len(probed) or 1) as pool:
+        for client, found in zip(probed, pool.map(probe, probed), strict=True):
+            for row, wrong in found.items():
+                _note(report, table, f"{name}, {client.era}", row, wrong)
 
 
 def _note(report: Report, table: Table, column: str, row: str, wrong: str | None) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness import conformance, gateways, servers
-from harness.places import PEERS, TARGET, program
+from harness.places import TARGET, expected_failures, program
 from harness.report import Options, Part, Report, caught
 
 
@@ -26,7 +26,7 @@ def _conformance(report: Report, options: Options, scratch: Path, name: str, hos
         plugin = servers.Plugin("conformance", [], command, serves_http=over_http)
     else:
         binary = "TOOLGATE_WITH_FIXTURE_BIN"
-    expected = None if options.direct else PEERS / f"expected-failures.{revision}.yml"
+    expected = None if options.direct else expected_failures(revision)
     with servers.served(plugin, scratch) as server:
         if options.direct:
             found = conformance.suite(server.url, revision, out)

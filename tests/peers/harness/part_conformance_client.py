@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.conformance import REVISIONS, Scenario, judge, read_expected, read_scenario
 from harness.part_conformance import count
-from harness.places import NODE, PEERS, SUITE, TARGET
+from harness.places import NODE, PEERS, SUITE, TARGET, expected_failures
 from harness.process import Failed, run
 from harness.report import Options, Report, caught
 
@@ -30,8 +30,7 @@ def conformance_client(report: Report, options: Options, _scratch: Path) -> None
                 raise Failed(f"the suite has {len(names)} scenarios and not {SCENARIOS[revision]}: {', '.join(names)}")
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 found = list(pool.map(lambda one: _run(one, revision, out, options.direct), names))
-            path = PEERS / f"expected-failures.{revision}.yml"
-            known = {} if options.direct else read_expected(path, "client")
+            known = read_expected(None if options.direct else expected_failures(revision), "client")
             for one in found:
                 judge(one, known.get(one.name))
             count(report, name, found)
