@@ -17,6 +17,8 @@ from harness.steps import plain
 DEADLINE_S = 120
 # So many processes of the Inspector at once.
 INSPECTORS = 4
+# So many clients at once: most of their time they wait, TypeScript's for two seconds for the end of a server.
+AT_ONCE = 3
 # What the SDK clients can declare and answer, tasks aside.
 ALL_FEATURES = ("roots", "sampling", "sampling.tools", "elicitation", "elicitation.url")
 
@@ -83,7 +85,7 @@ def _inspector(era: str) -> Take:
             server = {"type": "streamable-http", "url": target.url}
         else:
             server = {"type": "stdio", "command": target.command[0], "args": list(target.command[1:])}
-        config = scratch / "inspector.json"
+        config = scratch / f"inspector.{era}.json"
         config.write_text(json.dumps({"mcpServers": {"peer": server}}))
         main = [str(NODE), str(PACKAGES / "inspector/clients/launcher/build/index.js"), "--cli"]
         main += ["--config", str(config), "--server", "peer", "--protocol-era", era, "--format", "json", "--quiet"]
@@ -125,6 +127,19 @@ def _inspect(main: list[str], step: dict, env: dict[str, str]) -> dict:
         return {"error": {"code": None, "message": err.strip().splitlines()[-1] if err.strip() else "", "data": None}}
     said = said.get("result", said)
     return {do if do != "list" else "tools": said[_LISTS[do][1]]} if do in _LISTS else {"result": said}
+
+
+def at_once(take: Callable[[Client], list[dict]], chosen: list[Client]) -> dict[Client, list[dict] | Exception]:
+    """What each of the clients got, or how it broke off."""
+
+    def outcome(client: Client) -> list[dict] | Exception:
+        try:
+            return take(client)
+        except (Failed, OSError, ValueError) as error:
+            return error
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(chosen, pool.map(outcome, chosen), strict=True))
 
 
 _PY = (PYTHON, "-B", "-W", "ignore", CLIENTS / "py_client.py")

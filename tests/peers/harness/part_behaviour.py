@@ -134,9 +134,9 @@ def _logs(take: Take, _column: str, _ears: Ear) -> str | None:
     return None if "heard" in last and levels == ["warning"] else f"{show(last)[:200]}, before that {levels}"
 
 
-def _list_changed(take: Take, _column: str, _ears: Ear) -> str | None:
+def _list_changed(take: Take, column: str, _ears: Ear) -> str | None:
     heard = {"do": "heard", "method": "notifications/tools/list_changed"}
-    watching, changed, said = take([{"do": "watch"}, call("change"), heard])
+    watching, changed, said = take([{"do": "watch"}, call("change", tool=f"added_{column.rpartition(' ')[2]}"), heard])
     good = "done" in watching and "result" in changed and "heard" in said
     return None if good else f"{show(watching)[:200]}; {show(changed)[:200]}; {show(said)[:200]}"
 

@@ -5,19 +5,21 @@ from pathlib import Path
 
 from harness import clients, gateways, servers
 from harness.checks import Way, compare, show
-from harness.clients import As, Client, Target
+from harness.clients import As, Client, Target, at_once
 from harness.report import Options, Part, Report, caught
-from harness.steps import TASKS, plain, prefixed
+from harness.steps import TASKS, of, plain, prefixed
 
 
 def server_part(name: str, make: Callable[[Path], servers.Plugin]) -> Part:
     def part(report: Report, options: Options, scratch: Path) -> None:
         plugin = make(scratch)
         with servers.served(plugin, scratch) as server:
-            expected = {}
-            for client in options.clients:
-                with caught(report, f"{name}, {client.name} directly"):
-                    expected[client] = client.take(server, _steps(plugin, client), scratch, As(plugin.can))
+            expected = at_once(
+                lambda client: client.take(server, _steps(plugin, client), scratch, As(plugin.can)), options.clients
+            )
+            for client, results in list(expected.items()):
+                if isinstance(results, Exception):
+                    report.check(f"{name}, {client.name} directly", str(expected.pop(client)))
             listed_to_all = _listed_to_all(server, scratch)
             if options.direct:
                 _compare_all(report, name, plugin, [("nothing", server)], expected, scratch, listed_to_all, True)
@@ -44,19 +46,25 @@ def _compare_all(
 ) -> None:
     prefix = "" if direct else f"{plugin.id}__"
     for way, target in ways:
-        for client, results in expected.items():
+
+        def take(client: Client, target: Target = target) -> list[dict]:
+            steps = [prefixed(step, prefix) for step in _steps(plugin, client)]
+            return client.take(target, steps, scratch, As(plugin.can))
+
+        for client, through in at_once(take, list(expected)).items():
             what = f"{name}, {client.name} over {way}"
+            if isinstance(through, Exception):
+                report.check(what, str(through))
+                continue
             # What the Inspector can do it does not tell, and its CLI need not be told of all.
             allowed = Way(prefix, not direct, listed_to_all if client.cli else None, client.era_tool_keys)
-            with caught(report, what):
-                steps = _steps(plugin, client)
-                through = client.take(target, [prefixed(step, prefix) for step in steps], scratch, As(plugin.can))
-                for step, one, other in zip(steps, through, results, strict=True):
-                    report.check(f"{what}, {show(plain(step))[:100]}", compare(step, one, other, allowed))
+            for step, one, other in zip(_steps(plugin, client), through, expected[client], strict=True):
+                report.check(f"{what}, {show(plain(step))[:100]}", compare(step, one, other, allowed))
 
 
 def _steps(plugin: servers.Plugin, client: Client) -> list[dict]:
-    return [step for step in plugin.steps if client.takes(step) and not (plugin.serves_http and step.get("stdio"))]
+    taken = [step for step in plugin.steps if client.takes(step) and not (plugin.serves_http and step.get("stdio"))]
+    return of(client.name, taken)
 
 
 def _listed_to_all(server: Target, scratch: Path) -> frozenset[str]:

@@ -6,6 +6,8 @@ session; `stdio`, only when the server is reached over stdio; `loose`, what is h
 is.
 """
 
+import json
+
 OURS = ("cli", "legacy", "stdio", "loose")
 _SLOW = "trigger-long-running-operation"
 
@@ -27,9 +29,14 @@ def plain(step: dict) -> dict:
     return {key: value for key, value in step.items() if key not in OURS}
 
 
+def of(client: str, steps: list[dict]) -> list[dict]:
+    """The steps with the client's name where ME stands, for what some servers keep once for all their sessions."""
+    return json.loads(json.dumps(steps).replace("ME", client))
+
+
 def prefixed(step: dict, prefix: str) -> dict:
     """The step with the names as a gateway lists them. Resources keep their URIs."""
-    if step is UNKNOWN:
+    if step == UNKNOWN:
         return step
     if "name" in step:
         return {**step, "name": prefix + step["name"]}
@@ -45,7 +52,7 @@ UNKNOWN = cli({"do": "call", "name": "no_such_tool"})
 _DOCUMENT = "demo://resource/static/document/features.md"
 _TEXT = "demo://resource/dynamic/text/7"
 _BLOB = "demo://resource/dynamic/blob/8"
-_PACKED = "demo://resource/session/packed.gz"
+_PACKED = "demo://resource/session/ME.gz"
 _DATA = "data:text/plain,peers%20and%20peers"
 _UPDATED = "notifications/resources/updated"
 _LOGGED = "notifications/message"
@@ -69,7 +76,6 @@ _TOOLS = [
     call("get-resource-links", count=3),
     call("get-resource-reference", resourceType="Text", resourceId=3),
     call("get-resource-reference", resourceType="Blob", resourceId=4),
-    call("gzip-file-as-resource", name="inline.gz", data=_DATA, outputType="resource"),
     {"do": "progress", "name": _SLOW, "arguments": {"duration": 0.6, "steps": 3}},
     {"do": "cancel", "name": _SLOW, "arguments": {"duration": 60, "steps": 300}},
     call("echo", message="still here"),
@@ -127,7 +133,9 @@ _NEWS = [
     legacy(call("toggle-subscriber-updates")),
     legacy({"do": "unwatch", "uris": [_TEXT]}),
     legacy({"do": "heard", "method": _LOGGED, "part": "Received Unsubscribe"}),
-    legacy(call("gzip-file-as-resource", name="packed.gz", data=_DATA)),
+    # It keeps a resource for its session, too.
+    call("gzip-file-as-resource", name="inline-ME.gz", data=_DATA, outputType="resource"),
+    legacy(call("gzip-file-as-resource", name="ME.gz", data=_DATA)),
     legacy({"do": "heard", "method": "notifications/resources/list_changed"}),
     legacy({"do": "resources"}),
     legacy({"do": "read", "uri": _PACKED}),
@@ -168,17 +176,17 @@ ASK = [
     {"do": "cancel", "name": "wait", "arguments": {"subject": "Gus"}},
     call("echo", text="still here"),
 ]
-# ... and their news.
+# ... and their news. What is legacy here needs a legacy server, too.
 NEWS = [
     {"do": "watch", "uris": ["peers://notes/one"]},
-    call("change"),
+    call("change", tool="added_by_ME"),
     {"do": "heard", "method": "notifications/tools/list_changed"},
-    LIST,
+    call("added_by_ME"),
     call("touch", uri="peers://notes/two"),
     call("touch", uri="peers://notes/one"),
     {"do": "heard", "method": _UPDATED, "part": "peers://notes"},
-    {"do": "unwatch", "uris": ["peers://notes/one"]},
-    call("touch", uri="peers://notes/one"),
+    legacy({"do": "unwatch", "uris": ["peers://notes/one"]}),
+    legacy(call("touch", uri="peers://notes/one")),
     call("echo", text="still here"),
-    {"do": "told", "method": _UPDATED},
+    legacy({"do": "told", "method": _UPDATED}),
 ]

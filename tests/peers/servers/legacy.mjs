@@ -111,11 +111,9 @@ server.registerTool('news', { inputSchema: subject }, async (args, extra) => {
   return said({ subject: args.subject });
 });
 
-let added = 0;
-server.registerTool('change', { inputSchema: {} }, async () => {
-  added += 1;
-  server.registerTool(`added_${added}`, { inputSchema: {} }, async () => said({ added: true }));
-  return said({ added });
+server.registerTool('change', { inputSchema: { tool: z.string() } }, async ({ tool }) => {
+  server.registerTool(tool, { inputSchema: {} }, async () => said({ added: true }));
+  return said({ changed: true });
 });
 
 server.registerTool('wait', { inputSchema: subject }, async (args, extra) => {

@@ -158,20 +158,14 @@ async def news(subject: str, ctx: Context) -> str:
     return said({"subject": subject})
 
 
-added = 0
-
-
 @tool
-async def change(ctx: Context) -> str:
-    global added
-    added += 1
-
+async def change(tool: str, ctx: Context) -> str:
     async def more() -> str:
         return said({"added": True})
 
-    mcp.add_tool(more, name=f"added_{added}", structured_output=False)
+    mcp.add_tool(more, name=tool, structured_output=False)
     await ctx.notify_tools_changed()
-    return said({"added": added})
+    return said({"changed": True})
 
 
 @tool
