@@ -170,7 +170,10 @@ def _settled(value: object) -> object:
     return value
 
 
-def _text(blob: str) -> str:
+def _text(blob: object) -> object:
+    # A schema may have a field of that name.
+    if not isinstance(blob, str):
+        return blob
     try:
         return base64.b64decode(blob, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
