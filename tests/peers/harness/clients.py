@@ -5,6 +5,7 @@ answer on another way, because every client has its own idea of what to keep.
 """
 
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from harness.process import Failed, run
 from harness.steps import plain
 
 DEADLINE_S = 120
-# So many processes of the Inspector at once.
-INSPECTORS = 4
-# So many clients at once: most of their time they wait, TypeScript's for two seconds for the end of a server.
-AT_ONCE = 3
+# So many clients at once, processes of the Inspector included. Most of their time they wait, those in TypeScript two
+# seconds for the end of a server; but more of them, each with a server that starts, would be too much for two cores.
+AT_ONCE = 2
+ROOM = threading.BoundedSemaphore(AT_ONCE)
 # What the SDK clients can declare and answer, tasks aside.
 ALL_FEATURES = ("roots", "sampling", "sampling.tools", "elicitation", "elicitation.url")
 
@@ -66,7 +67,8 @@ def _script(*command: str | Path) -> Take:
     def take(target: Target, steps: list[dict], _scratch: Path, as_: As) -> list[dict]:
         face = ["--url", target.url] if target.url else ["--stdio", json.dumps(target.command)]
         face += ["--can", json.dumps(as_.can), "--name", as_.name]
-        code, out, err, left = run([*map(str, command), *face, json.dumps(steps)], DEADLINE_S)
+        with ROOM:
+            code, out, err, left = run([*map(str, command), *face, json.dumps(steps)], DEADLINE_S)
         if code != 0:
             raise Failed(f"exit code {code}:\n{out[-1000:]}\n{err[-2000:]}")
         if left:
@@ -92,7 +94,7 @@ def _inspector(era: str) -> Take:
         # It keeps state in the home folder; here it shall find none and leave none.
         home = {"HOME": str(scratch)}
         # Directly over stdio each waits two seconds for the end of the server.
-        with ThreadPoolExecutor(INSPECTORS) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(lambda step: _inspect(main, step, home), steps))
 
     return take
@@ -117,7 +119,8 @@ def _inspect(main: list[str], step: dict, env: dict[str, str]) -> dict:
         what = ["resources/read", "--uri", step["uri"]]
     else:
         what = ["tools/call", "--tool-name", step["name"], "--tool-args-json", json.dumps(arguments)]
-    _, out, err, left = run([*main, "--method", *what], DEADLINE_S, env)
+    with ROOM:
+        _, out, err, left = run([*main, "--method", *what], DEADLINE_S, env)
     if left:
         raise Failed("\n".join(left))
     try:
