@@ -35,7 +35,9 @@ class Entry:
             section = {"command": list(self.target.command)}
         else:
             section = {"entry": "builtin:conformance"}
-        return [f"[plugins.{self.id}]", *_toml(keys), f"[plugins.{self.id}.{runtime}]", *_toml(section), ""]
+        # Below what the clients wait for an answer.
+        limits = [f"[plugins.{self.id}.limits]", "start_timeout_ms = 25000"]
+        return [f"[plugins.{self.id}]", *_toml(keys), *limits, f"[plugins.{self.id}.{runtime}]", *_toml(section), ""]
 
 
 def _toml(keys: dict[str, object]) -> list[str]:
