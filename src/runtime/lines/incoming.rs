@@ -160,9 +160,11 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
             true
         }
         Method::ListenAcknowledged => {
-            lines.subscribed.acknowledged();
+            lines.subscribed.acknowledged(Some(&params));
             true
         }
+        // During a replacement each of both subscriptions tells of it.
+        Method::ResourcesUpdated if !lines.subscribed.is_news(&params) => true,
         Method::ResourcesUpdated => {
             params.meta.remove(SUBSCRIPTION_ID);
             lines.host.updates.tell(&method, &params) > 0
