@@ -55,6 +55,8 @@ struct State {
     wanted: u64,
     /// What the server was last asked for.
     sent: Option<u64>,
+    /// The id of that request.
+    asked: Option<u64>,
     /// What it has last acknowledged.
     acknowledged: Option<u64>,
     /// What it has last refused.
@@ -152,6 +154,7 @@ impl Subscribed {
             .collect();
         self.0.send_modify(|state| {
             state.sent = Some(state.wanted);
+            state.asked = None;
             state.told = Some(HashSet::new());
             if !state.uris.is_empty() {
                 let uris: Vec<&str> = state.uris.keys().map(|uri| &**uri).collect();
@@ -161,12 +164,17 @@ impl Subscribed {
         (!filter.is_empty()).then(|| Params::of(&json!({ "notifications": filter })))
     }
 
-    /// The server has acknowledged what it was last asked for, as the params of its message say.
+    /// The server is being asked for what `hold` wants, by the request of that id.
+    pub(crate) fn asked(&self, id: u64) {
+        self.quietly(|state| state.asked = Some(id));
+    }
+
+    /// The server has acknowledged a subscription, as the params of its message say.
     pub(crate) fn acknowledged(&self, params: Option<&Params>) {
         let id = params.and_then(subscription);
         self.0.send_modify(|state| {
-            // Ids count upwards. One of before has nothing to say any more.
-            if id.is_none() || id >= state.newest {
+            // One of before has nothing to say about what it was asked for since.
+            if id.is_none() || id == state.asked {
                 state.acknowledged = state.sent;
                 state.newest = id.or(state.newest);
                 state.told.iter_mut().for_each(HashSet::clear);
@@ -182,6 +190,7 @@ impl Subscribed {
     /// place.
     pub(crate) fn is_news(&self, params: &Params) -> bool {
         let id = subscription(params);
+        // Ids count upwards.
         id.is_none() || id >= self.0.borrow().newest
     }
 
@@ -298,3 +307,6 @@ impl Drop for Adding<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -167,7 +167,9 @@ impl Listening<'_> {
         let link = self.link;
         let params = self.peer.outgoing(wanted, None, &link.host);
         let mut body = Vec::with_capacity(512);
-        write_request(&mut body, link.new_id(), &Method::Listen, &params);
+        let id = link.new_id();
+        link.subscribed.asked(id);
+        write_request(&mut body, id, &Method::Listen, &params);
         let head = link.head.load_full();
         let mirrors = link.mirrors.load_full();
         let headers = || head.of_request(&Method::Listen, &params, &mirrors);
