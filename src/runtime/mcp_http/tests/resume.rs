@@ -130,25 +130,22 @@ async fn a_server_may_let_itself_be_asked_again_and_again() {
 
 #[tokio::test]
 async fn a_stream_that_brings_nothing_new_is_given_up() {
-    let nothing = || vec![stream(), chunk(":\n\n"), end()];
-    let unavailable = || answer("503 Service Unavailable", "", "");
-    let closed = || vec![Step::Close];
-    let table: [(fn() -> Vec<Step>, &str); 3] = [
-        (nothing, "stream_ended"),
-        (unavailable, "stream_ended"),
-        (closed, "stream_ended"),
-    ];
-    for (resumed, reason) in table {
+    // Nothing new, nothing just now, nothing at all.
+    for how in 0..3 {
         let server = breaking(
             |_| vec![stream(), priming("x"), end()],
-            move |_, _, _| resumed(),
+            move |_, _, _| match how {
+                0 => vec![stream(), chunk(":\n\n"), end()],
+                1 => answer("503 Service Unavailable", "", ""),
+                _ => vec![Step::Close],
+            },
         );
         let mut upstream = Upstream::start(server).await;
         let instance = start(&upstream.url()).await.expect("it starts");
         let fault = call(&instance).await.expect_err("a fault");
         assert_eq!(
             (fault.kind, fault.reason),
-            (FaultKind::Unavailable, reason),
+            (FaultKind::Unavailable, "stream_ended"),
             "{fault}"
         );
         assert!(fault.message.contains("in vain"), "{fault}");
