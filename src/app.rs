@@ -20,6 +20,7 @@ use crate::dispatch::audit::Sink;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
+use crate::front::rounds::Rounds;
 use crate::manifest::Grant;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::plugin_id::PluginId;
@@ -130,14 +131,16 @@ impl App {
             audit,
             supervisor.clone(),
         ));
+        let callers = Callers::new(&config.auth);
         let desk = Desk {
             dispatcher,
             supervisor: supervisor.clone(),
+            rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
             desk: Arc::new(desk),
-            callers: Callers::new(&config.auth),
+            callers,
             config,
             supervisor,
         }
@@ -183,6 +186,7 @@ impl App {
 
     /// Stops the plugins and all tasks. Says which tasks did not end.
     pub async fn stop(&self) -> Vec<String> {
+        self.desk.rounds.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.supervisor.stop(LAST_TASKS).await

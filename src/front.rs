@@ -14,8 +14,12 @@ mod openapi;
 
 mod rest;
 
+pub mod rounds;
+
 pub mod stdio;
 
 mod outgoing;
 
 mod subscription;
+
+mod session_client;

@@ -39,6 +39,7 @@ use crate::registry::plugin::Plugin;
 use crate::registry::pool::{Standing, Who};
 use crate::registry::rules::Rules;
 use crate::runtime::CallContext;
+use crate::session::Session;
 use crate::wire::list::ListKind;
 
 /// How many plugins are started at the same time.
@@ -98,6 +99,17 @@ impl Viewer {
         Self {
             caller: Arc::clone(&context.caller),
             who: Who::of(context),
+        }
+    }
+
+    /// A session, as its client sees things.
+    pub fn of_session(caller: &Arc<Caller>, session: &Arc<Session>) -> Self {
+        Self {
+            caller: Arc::clone(caller),
+            who: Who {
+                profile: Arc::clone(&session.profile),
+                session: Some(Arc::clone(session)),
+            },
         }
     }
 

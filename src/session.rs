@@ -1,9 +1,16 @@
 //! Sessions: what a client that opened one may come back to.
 //!
 //! A session belongs to one principal. It holds what must outlive a request: the client's profile, the log level, one
-//! drawer per plugin, the requests in flight, the standalone stream. An idle one costs well under 2 KB.
+//! drawer per plugin, the requests in flight, the questions its client was asked, its event streams. An idle one costs well
+//! under 1 KB.
 
 pub mod outbox;
+
+pub mod questions;
+
+pub mod reader;
+
+pub mod streams;
 
 pub mod table;
 
@@ -11,18 +18,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::caller::ClientProfile;
 use crate::model::client::{Client, Hearer};
 use crate::model::drawer::Drawer;
 use crate::model::plugin_id::PluginId;
-use crate::session::outbox::Outbox;
+use crate::session::questions::Questions;
+use crate::session::streams::{Replay, STANDALONE, Streams};
 use crate::wire::level::LogLevel;
 use crate::wire::message::{Id, Params, write_notification};
 use crate::wire::method::Method;
 
 /// One session.
+#[derive(Debug)]
 pub struct Session {
     /// Unguessable, visible ASCII.
     pub id: Arc<str>,
@@ -33,9 +43,20 @@ pub struct Session {
     live: Mutex<Live>,
     /// Made when somebody first wants to know that the session ends.
     ended: OnceLock<CancellationToken>,
-    /// The way to the client outside of any call.
-    client: OnceLock<Arc<dyn Client>>,
+    replay: Replay,
+    /// Made at first use.
+    streams: OnceLock<Box<Streams>>,
+    /// The one way to a client that has no event streams.
+    pipe: OnceLock<Pipe>,
+    /// How the client is asked outside of any call.
+    outside: OnceLock<Outside>,
 }
+
+/// Makes the client of a session, as it is reached outside of any call.
+struct Outside(Box<dyn Fn(&Arc<Session>) -> Arc<dyn Client> + Send + Sync>);
+
+/// Takes a message for the client, or drops it; never waits.
+struct Pipe(Box<dyn Fn(Bytes) + Send + Sync>);
 
 #[derive(Debug)]
 struct Live {
@@ -44,7 +65,8 @@ struct Live {
     log_level: Option<LogLevel>,
     drawers: HashMap<PluginId, Arc<Drawer>>,
     in_flight: HashMap<Id, CancellationToken>,
-    stream: Option<Arc<Outbox>>,
+    /// Made at the first question.
+    questions: Option<Box<Questions>>,
 }
 
 /// A request of a session while it runs. Dropping it ends that.
@@ -59,6 +81,16 @@ pub struct InFlight {
 impl Session {
     /// A session outside any table: the one of a stdio process.
     pub fn new(id: Arc<str>, principal: Arc<str>, profile: Arc<ClientProfile>) -> Arc<Self> {
+        Self::with_replay(id, principal, profile, Replay::default())
+    }
+
+    /// A session whose client can come back for what it missed, within the bounds of `replay`.
+    pub fn with_replay(
+        id: Arc<str>,
+        principal: Arc<str>,
+        profile: Arc<ClientProfile>,
+        replay: Replay,
+    ) -> Arc<Self> {
         let now = Instant::now();
         let live = Live {
             opened: now,
@@ -66,7 +98,7 @@ impl Session {
             log_level: None,
             drawers: HashMap::new(),
             in_flight: HashMap::new(),
-            stream: None,
+            questions: None,
         };
         Arc::new(Self {
             id,
@@ -74,7 +106,10 @@ impl Session {
             profile,
             live: Mutex::new(live),
             ended: OnceLock::new(),
-            client: OnceLock::new(),
+            replay,
+            streams: OnceLock::new(),
+            pipe: OnceLock::new(),
+            outside: OnceLock::new(),
         })
     }
 
@@ -107,16 +142,6 @@ impl Session {
         }
     }
 
-    /// Says how the client is reached outside of any call. The first way given is kept.
-    pub fn reach_by(&self, client: Arc<dyn Client>) {
-        drop(self.client.set(client));
-    }
-
-    /// The way to the client outside of any call, where there is one.
-    pub fn client(&self) -> Option<&Arc<dyn Client>> {
-        self.client.get()
-    }
-
     /// Notes that the client was here.
     pub fn touch(&self) {
         self.live().last_used = Instant::now();
@@ -137,32 +162,63 @@ impl Session {
         self.live().log_level = Some(level);
     }
 
-    /// Opens the standalone stream. An older one ends: a client that lost its connection comes back before we know.
-    pub fn open_stream(&self) -> Arc<Outbox> {
-        let stream = Arc::new(Outbox::default());
-        let older = self.live().stream.replace(Arc::clone(&stream));
-        if let Some(older) = older {
-            older.close();
+    /// Its event streams.
+    pub fn streams(&self) -> &Streams {
+        self.streams
+            .get_or_init(|| Box::new(Streams::new(self.replay)))
+    }
+
+    /// Says how the client is told things, where that is not by event streams. Must not wait. For the one front that
+    /// has the session; said once.
+    pub fn reach_by(&self, pipe: impl Fn(Bytes) + Send + Sync + 'static) {
+        if self.pipe.set(Pipe(Box::new(pipe))).is_err() {
+            tracing::debug!("A session is reached by one pipe, the first");
         }
-        stream
     }
 
-    /// The standalone stream, if one is open.
-    pub fn stream(&self) -> Option<Arc<Outbox>> {
-        self.live().stream.clone()
+    /// Says how the client is asked outside of any call. For the one front that has the session; said once.
+    pub fn ask_by(&self, outside: impl Fn(&Arc<Self>) -> Arc<dyn Client> + Send + Sync + 'static) {
+        if self.outside.set(Outside(Box::new(outside))).is_err() {
+            tracing::debug!("A session is asked in one way, the first");
+        }
     }
 
-    /// Forgets the standalone stream, unless it is another one by now.
-    pub fn close_stream(&self, stream: &Arc<Outbox>) {
-        let mut live = self.live();
-        live.stream.take_if(|open| Arc::ptr_eq(open, stream));
-        live.last_used = Instant::now();
+    /// The client, as it is reached outside of any call; `None` where it is not.
+    pub fn client(self: &Arc<Self>) -> Option<Arc<dyn Client>> {
+        self.outside.get().map(|Outside(outside)| outside(self))
+    }
+
+    /// Tells the client something that belongs to no request. Where nobody listens it waits, within bounds, for who
+    /// comes. `false` when it was dropped: too much waits, or the client does not want log messages of this level.
+    pub fn tell(&self, method: &Method, params: &Params) -> bool {
+        if *method == Method::LogMessage
+            && self.log_level().is_some_and(|least| !least.lets(params))
+        {
+            return false;
+        }
+        let mut text = Vec::with_capacity(256);
+        write_notification(&mut text, method, params);
+        match self.pipe.get() {
+            Some(Pipe(pipe)) => {
+                pipe(text.into());
+                true
+            }
+            None => self.streams().offer(STANDALONE, text.into()),
+        }
+    }
+
+    /// Forgets what was kept for its client for long enough.
+    pub fn sweep(&self, now: Instant) {
+        if let Some(streams) = self.streams.get() {
+            streams.sweep(now);
+        }
     }
 
     /// Whether nothing of it is in use.
     pub fn is_idle(&self) -> bool {
-        let live = self.live();
-        live.in_flight.is_empty() && live.stream.is_none()
+        let streams = self.streams.get();
+        let is_read = streams.is_some_and(|streams| streams.standalone_is_read());
+        !is_read && self.live().in_flight.is_empty()
     }
 
     /// Since when it has not been used, and since when it exists.
@@ -176,35 +232,42 @@ impl Session {
         self.ended.get_or_init(CancellationToken::new)
     }
 
-    /// Ends it: its requests are cancelled, its stream closes.
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.ended
+            .get()
+            .is_some_and(CancellationToken::is_cancelled)
+    }
+
+    /// Ends it: its requests are cancelled, and the stream that belongs to none of them closes.
     pub fn end(&self) {
         self.ended().cancel();
-        let mut live = self.live();
+        let live = self.live();
         live.in_flight.values().for_each(CancellationToken::cancel);
-        if let Some(stream) = live.stream.take() {
-            stream.close();
+        drop(live);
+        if let Some(streams) = self.streams.get() {
+            streams.finish(STANDALONE, []);
         }
     }
 }
 
 impl Hearer for Session {
     fn hear(&self, method: &Method, params: &Params) {
-        if let Some(client) = self.client() {
-            return client.notify(method, params);
-        }
-        if let Some(stream) = self.stream() {
-            let mut text = Vec::with_capacity(256);
-            write_notification(&mut text, method, params);
-            stream.push(text.into());
+        if !self.tell(method, params) {
+            tracing::debug!("Dropped a `{method}` for a session");
         }
     }
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for Outside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("principal", &self.principal)
-            .finish_non_exhaustive()
+        f.write_str("Outside")
+    }
+}
+
+impl std::fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pipe")
     }
 }
 
@@ -222,6 +285,7 @@ impl Drop for InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::reader::Reader;
 
     fn session() -> Arc<Session> {
         Session::new("s".into(), "p".into(), Arc::new(ClientProfile::bare()))
@@ -246,16 +310,39 @@ mod tests {
         assert!(two.is_some_and(|two| !two.cancel.is_cancelled()));
     }
 
-    #[test]
-    fn a_second_stream_ends_the_first() {
+    #[tokio::test]
+    async fn a_second_reader_ends_the_first_and_the_session_ends_the_second() {
         let session = session();
-        let first = session.open_stream();
-        let second = session.open_stream();
-        assert!(first.is_closed() && !second.is_closed());
-        session.close_stream(&first);
-        assert!(session.stream().is_some());
+        let (mut first, _) = Reader::standalone(&session).expect("there is one");
+        let (mut second, _) = Reader::standalone(&session).expect("there is one");
+        assert!(first.next().await.is_none());
+        drop(first);
+        assert!(!session.is_idle());
         session.end();
-        assert!(second.is_closed());
+        assert!(second.next().await.is_none());
+        let (mut late, _) = Reader::standalone(&session).expect("there is one");
+        assert!(late.next().await.is_none());
+    }
+
+    #[test]
+    fn what_is_told_goes_through_the_pipe_where_there_is_one() {
+        let session = session();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let saying = Arc::clone(&said);
+        session.reach_by(move |message| saying.lock().expect("fine").push(message));
+        session.set_log_level(LogLevel::Error);
+        let params = |level: &str| Params::of(&serde_json::json!({ "level": level }));
+        assert!(session.tell(&Method::LogMessage, &params("error")));
+        assert!(!session.tell(&Method::LogMessage, &params("info")));
+        assert_eq!(said.lock().expect("fine").len(), 1);
+        assert!(session.streams.get().is_none());
+    }
+
+    #[test]
+    fn an_idle_session_is_small() {
+        // Two counters, the session, and the text of its id.
+        let size = size_of::<Session>() + 16 + 48;
+        assert!(size <= 512, "{size} bytes");
     }
 
     #[test]

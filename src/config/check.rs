@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 
 use crate::config::file::ConfigFile;
-use crate::front::config::{AuthConfig, ServerConfig, SessionsConfig};
+use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig};
 use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
 use crate::manifest::problem::Problem;
@@ -101,6 +101,7 @@ fn check_server(server: &ServerConfig, report: &mut Report<'_>) {
         in_range(report, &at(key), value, low, high);
     }
     check_sessions(&server.sessions, report);
+    check_rounds(&server.rounds, report);
     check_names(server, report);
 }
 
@@ -116,6 +117,27 @@ fn check_sessions(sessions: &SessionsConfig, report: &mut Report<'_>) {
         ("total_ms", sessions.total_ms, MAX_MS),
     ] {
         in_range(report, &path(["server", "sessions", key]), value, 1, high);
+    }
+    for (key, value, high) in [
+        ("replay_messages", sessions.replay_messages as u64, 10_000),
+        ("replay_bytes", sessions.replay_bytes as u64, 1_073_741_824),
+        ("replay_ms", sessions.replay_ms, 86_400_000),
+    ] {
+        in_range(report, &path(["server", "sessions", key]), value, 0, high);
+    }
+}
+
+fn check_rounds(rounds: &RoundsConfig, report: &mut Report<'_>) {
+    for (key, value, high) in [
+        ("max", rounds.max as u64, 1_000_000),
+        (
+            "max_per_principal",
+            rounds.max_per_principal as u64,
+            1_000_000,
+        ),
+        ("wait_ms", rounds.wait_ms, MAX_MS),
+    ] {
+        in_range(report, &path(["server", "rounds", key]), value, 1, high);
     }
 }
 

@@ -6,7 +6,9 @@ use crate::wire::error::{INVALID_PARAMS, METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::Params;
+use crate::wire::meta::TASKS;
 use crate::wire::method::Method;
+use crate::wire::revision::Era;
 
 /// What a request is about, by the name the caller knows it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum Subject {
 
 impl Subject {
     /// Reads it from a request that goes to a plugin. The error is for the client and names the place.
-    pub fn of(method: &Method, params: &Params) -> Result<Self, RpcError> {
+    pub fn of(method: &Method, params: &Params, era: Era) -> Result<Self, RpcError> {
         match method {
             Method::ToolsCall => {
                 must_be_object(params, "arguments")?;
@@ -43,16 +45,24 @@ impl Subject {
                 text(params, "uri").map(Self::Resource)
             }
             Method::Complete => completed(params),
+            // The experimental tasks of 2025-11-25 had these; the extension that came after has not.
+            Method::Other(name)
+                if era == Era::Modern && matches!(&**name, "tasks/list" | "tasks/result") =>
+            {
+                Err(not_found(method))
+            }
             Method::Other(name) if &**name == "tasks/list" => Ok(Self::Tasks),
             Method::Other(name) if name.starts_with("tasks/") => {
                 text(params, "taskId").map(Self::Task)
             }
             Method::Other(name) => Ok(Self::Extension(name.to_string())),
-            other => Err(RpcError::new(
-                METHOD_NOT_FOUND,
-                format!("Method not found: {other}"),
-            )),
+            other => Err(not_found(other)),
         }
+    }
+
+    /// The extension that a modern client must declare on a request about this (MCP 2026-07-28, extensions).
+    pub fn extension(&self) -> Option<&'static str> {
+        matches!(self, Self::Task(_)).then_some(TASKS)
     }
 
     /// The name in it, for records.
@@ -104,6 +114,10 @@ impl Subject {
     }
 }
 
+fn not_found(method: &Method) -> RpcError {
+    RpcError::new(METHOD_NOT_FOUND, format!("Method not found: {method}"))
+}
+
 /// What an argument is completed for (MCP 2025-11-25, completion).
 fn completed(params: &Params) -> Result<Subject, RpcError> {
     let reference = params.members.get("ref").and_then(Members::of);
@@ -146,7 +160,8 @@ mod tests {
 
     fn check(method: &str, params: &'static str, expect: Result<Subject, &str>) {
         let params = Params::from(Json::literal(params));
-        let got = Subject::of(&Method::of(method), &params).map_err(|error| error.message);
+        let got =
+            Subject::of(&Method::of(method), &params, Era::Legacy).map_err(|error| error.message);
         match (got, expect) {
             (Ok(got), Ok(want)) => assert_eq!(got, want),
             (Err(got), Err(want)) => assert!(got.contains(want), "{got}"),

@@ -57,6 +57,8 @@ pub struct ServerConfig {
     pub worker_threads: Option<usize>,
     /// Client sessions.
     pub sessions: SessionsConfig,
+    /// Calls that wait for answers of their clients.
+    pub rounds: RoundsConfig,
 }
 
 impl Default for ServerConfig {
@@ -77,6 +79,7 @@ impl Default for ServerConfig {
             drain_ms: 25_000,
             worker_threads: None,
             sessions: SessionsConfig::default(),
+            rounds: RoundsConfig::default(),
         }
     }
 }
@@ -97,6 +100,16 @@ pub struct SessionsConfig {
     /// Milliseconds after which a session ends, used or not.
     #[schemars(range(min = 1, max = 2_592_000_000_u64))]
     pub total_ms: u64,
+    /// Messages that one session keeps for a client that lost its connection and comes back with `Last-Event-ID`; 0
+    /// keeps none.
+    #[schemars(range(max = 10_000))]
+    pub replay_messages: usize,
+    /// Bytes of these messages, unless a single one is larger.
+    #[schemars(range(max = 1_073_741_824))]
+    pub replay_bytes: usize,
+    /// Milliseconds for which they are kept.
+    #[schemars(range(max = 86_400_000))]
+    pub replay_ms: u64,
 }
 
 impl Default for SessionsConfig {
@@ -106,6 +119,35 @@ impl Default for SessionsConfig {
             max_per_principal: 2_500,
             idle_ms: 300_000,
             total_ms: 86_400_000,
+            replay_messages: 256,
+            replay_bytes: 1_048_576,
+            replay_ms: 60_000,
+        }
+    }
+}
+
+/// Bounds of calls that wait for an answer of a client of revision 2026-07-28 (multi round-trip requests).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoundsConfig {
+    /// Calls that wait at one time. A plugin that asks in another one is refused.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max: usize,
+    /// Calls of one principal that wait at one time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_per_principal: usize,
+    /// Milliseconds a client may take to come back with its answers. After that the call is cancelled. A `requestState`
+    /// of a plugin is accepted for as long.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub wait_ms: u64,
+}
+
+impl Default for RoundsConfig {
+    fn default() -> Self {
+        Self {
+            max: 4_096,
+            max_per_principal: 1_024,
+            wait_ms: 300_000,
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::background::Supervisor;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
+use crate::front::rounds::Rounds;
+use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
 use crate::registry::catalog::page::UnknownCursor;
@@ -18,7 +20,8 @@ use crate::registry::{Registry, Viewer};
 use crate::runtime::CallContext;
 use crate::session::Session;
 use crate::wire::error::{
-    INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UNSUPPORTED_PROTOCOL_VERSION,
+    INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CLIENT_CAPABILITY, RpcError,
+    UNSUPPORTED_PROTOCOL_VERSION,
 };
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
@@ -37,6 +40,8 @@ pub struct Desk {
     pub dispatcher: Arc<Dispatcher>,
     /// Owns the tasks of requests.
     pub supervisor: Supervisor,
+    /// The calls that wait for modern clients.
+    pub rounds: Arc<Rounds>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -46,6 +51,8 @@ pub struct Desk {
 pub(crate) enum Reply {
     /// The text of the result.
     Result(Bytes),
+    /// A result by which a modern plugin asks a modern client to answer and to call again.
+    Asks(Json),
     /// An error.
     Error(RpcError),
     /// Nothing: the client no longer wants an answer.
@@ -234,14 +241,25 @@ impl Desk {
     /// Carries a request to the plugin it is for.
     async fn forward(&self, method: &Method, params: Params, context: CallContext) -> Reply {
         let era = context.era();
-        let subject = match Subject::of(method, &params) {
+        let subject = match Subject::of(method, &params, era) {
             Ok(subject) => subject,
             Err(error) => return Reply::Error(error),
         };
+        if let Some(extension) = subject.extension()
+            && era == Era::Modern
+            && !context.profile.declares(extension)
+        {
+            return Reply::Error(undeclared(extension));
+        }
         let called = self
             .dispatcher
             .request(method.clone(), &subject, params, context);
         match called.await {
+            Ok(reply)
+                if era == Era::Modern && kind_of(&reply) == Some(ResultKind::InputRequired) =>
+            {
+                Reply::Asks(reply.result)
+            }
             Ok(reply) => Reply::Result(reply.result.bytes().clone()),
             Err(CallError::Plugin(error)) => Reply::Error(error),
             Err(CallError::Fault(fault)) if fault.kind == FaultKind::Cancelled => Reply::Nothing,
@@ -251,7 +269,7 @@ impl Desk {
 
     async fn subscribe(&self, method: &Method, params: &Params, context: CallContext) -> Reply {
         let era = context.era();
-        let subject = match Subject::of(method, params) {
+        let subject = match Subject::of(method, params, era) {
             Ok(subject) => subject,
             Err(error) => return Reply::Error(error),
         };
@@ -299,6 +317,14 @@ impl Desk {
             method => tracing::debug!("Dropped a `{method}` of a client"),
         }
     }
+}
+
+/// The error for a request that needs an extension which its client did not declare (MCP 2026-07-28, extensions).
+fn undeclared(extension: &str) -> RpcError {
+    let message =
+        format!("This request needs the extension `{extension}` among the client's capabilities");
+    let data = json!({ "requiredCapabilities": { "extensions": { extension: {} } } });
+    RpcError::new(MISSING_CLIENT_CAPABILITY, message).with_data(&data)
 }
 
 /// The error for a revision that is not served.

@@ -16,6 +16,8 @@ pub(super) mod mcp;
 
 mod modern;
 
+mod round;
+
 pub(super) mod routes;
 
 mod stream;
@@ -40,6 +42,7 @@ use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::guard::{Guard, Origin, only};
 use crate::model::caller::Caller;
+use crate::session::streams::Replay;
 use crate::session::table::{Bounds, Sessions};
 use crate::wire::header::MCP_PARAM_PREFIX;
 
@@ -98,6 +101,11 @@ impl HttpFront {
             },
             idle: Duration::from_millis(sessions.idle_ms),
             total: Duration::from_millis(sessions.total_ms),
+            replay: Replay {
+                messages: sessions.replay_messages,
+                bytes: sessions.replay_bytes,
+                keep: Duration::from_millis(sessions.replay_ms),
+            },
         };
         Arc::new_cyclic(|front| Self {
             routes: routes::table(front.clone()),
@@ -131,6 +139,7 @@ impl HttpFront {
     /// configured time are ended. Says how many those were.
     pub async fn drain(&self) -> usize {
         self.draining.cancel();
+        self.desk.rounds.close();
         let bound = Duration::from_millis(self.config.drain_ms);
         tokio::time::timeout(bound, self.quiet()).await.ok();
         let left = self.active();
@@ -215,9 +224,14 @@ impl HttpFront {
 
     /// Counts a call in, unless the gateway is about to stop.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Active> {
-        self.active.fetch_add(1, Ordering::AcqRel);
-        let active = Active(Arc::clone(self));
+        let active = self.enter_anyway();
         (!self.is_draining()).then_some(active)
+    }
+
+    /// Counts in what belongs to a call that runs.
+    pub(super) fn enter_anyway(self: &Arc<Self>) -> Active {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        Active(Arc::clone(self))
     }
 }
 

@@ -1,12 +1,7 @@
-//! The way back to a client on the stream of its request.
+//! What goes back to a client besides answers, and whether it wants that.
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 
-use crate::model::client::{Client, Pulse};
-use crate::session::outbox::Outbox;
-use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
-use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
 use crate::wire::message::{Params, write_notification};
 use crate::wire::method::Method;
@@ -23,65 +18,27 @@ pub(crate) enum Logs {
 }
 
 impl Logs {
+    /// The level that was named, if one was.
+    pub(crate) fn level(self) -> Option<LogLevel> {
+        match self {
+            Self::From(level) => Some(level),
+            Self::None | Self::All => None,
+        }
+    }
+
     /// Whether a message of these params goes through.
     fn lets(self, params: &Params) -> bool {
         match self {
             Self::None => false,
             Self::All => true,
-            Self::From(least) => {
-                let level = params
-                    .members
-                    .string("level")
-                    .and_then(|name| LogLevel::of(&name));
-                level.is_none_or(|level| level >= least)
-            }
+            Self::From(least) => least.lets(params),
         }
     }
 }
 
-/// The stream of one request.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) outbox: Outbox,
-    logs: Logs,
-    pulse: Pulse,
-}
-
-impl Outgoing {
-    pub(crate) fn new(logs: Logs) -> Self {
-        Self {
-            outbox: Outbox::default(),
-            logs,
-            pulse: Pulse::default(),
-        }
-    }
-}
-
-/// The time, for a [`Pulse`].
+/// The time, for a [`Pulse`](crate::model::client::Pulse).
 pub(crate) fn now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
-}
-
-impl Client for Outgoing {
-    fn notify(&self, method: &Method, params: &Params) {
-        if *method == Method::Progress {
-            self.pulse.beat(now());
-        }
-        if let Some(message) = notification(self.logs, method, params)
-            && !self.outbox.push(message)
-        {
-            tracing::debug!("Dropped a notification for a client that does not read");
-        }
-    }
-
-    fn ask(&self, method: Method, _: Params) -> BoxFuture<'_, Result<Json, RpcError>> {
-        let error = RpcError::new(METHOD_NOT_FOUND, format!("the client offers no `{method}`"));
-        Box::pin(std::future::ready(Err(error)))
-    }
-
-    fn pulse(&self) -> Option<&Pulse> {
-        Some(&self.pulse)
-    }
 }
 
 /// The text of a notification, if the client wants it.

@@ -3,6 +3,8 @@
 //! Standard output belongs to the protocol. The end of the input ends everything: calls are cancelled, the gateway
 //! stops.
 
+mod modern;
+
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -14,21 +16,20 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::{Desk, Reply};
-use crate::front::outgoing::{Logs, notification, now};
+use crate::front::outgoing::Logs;
+use crate::front::rounds::Rounds;
+use crate::front::session_client::{AtEnd, SessionClient, Way};
 use crate::front::stdio::writer::Writer;
 use crate::front::subscription::Subscription;
 use crate::model::caller::{Caller, ClientProfile};
-use crate::model::client::{Client, Pulse};
+use crate::model::client::{Client, Deaf};
 use crate::registry::Viewer;
 use crate::registry::changes::Changes;
 use crate::registry::pool::Who;
 use crate::runtime::CallContext;
 use crate::session::table::new_id;
 use crate::session::{InFlight, Session};
-use crate::wire::error::{
-    INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, RpcError,
-};
-use crate::wire::json::Json;
+use crate::wire::error::{INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, RpcError};
 use crate::wire::line::{LineDecoder, LineError};
 use crate::wire::message::{
     Id, Message, Notification, Params, Reject, Request, write_error, write_notification,
@@ -52,6 +53,8 @@ struct Pipe {
     desk: Arc<Desk>,
     caller: Arc<Caller>,
     writer: Arc<Writer>,
+    /// The calls that wait for its client.
+    rounds: Arc<Rounds>,
     /// How many requests are being answered.
     answering: watch::Sender<usize>,
     /// Cancelled when the gateway is told to stop while the client is still there.
@@ -80,6 +83,7 @@ pub async fn serve<R, W>(
         Arc::new(ClientProfile::bare()),
     );
     let pipe = Arc::new(Pipe {
+        rounds: desk.rounds.alike(),
         desk,
         caller,
         writer,
@@ -93,6 +97,7 @@ pub async fn serve<R, W>(
         () = stop.cancelled() => pipe.say_goodbye().await,
         () = pipe.writer.broken() => {}
     }
+    pipe.rounds.close();
     pipe.process.end();
     if let Some(session) = pipe.session.get() {
         session.end();
@@ -127,6 +132,7 @@ impl Pipe {
     /// Ends what runs, each with an answer.
     async fn say_goodbye(&self) {
         self.stopping.cancel();
+        self.rounds.close();
         self.desk.dispatcher.close();
         let mut answering = self.answering.subscribe();
         let quiet = answering.wait_for(|count| *count == 0);
@@ -164,23 +170,26 @@ impl Pipe {
         match message {
             Ok(Message::Request(request)) => self.request(request).await,
             Ok(Message::Notification(notification)) => self.told(notification),
-            Ok(Message::Response(_)) => tracing::debug!("Dropped an answer to nothing"),
+            Ok(Message::Response(response)) => {
+                let session = self.session.get();
+                if !session.is_some_and(|session| session.answered(response)) {
+                    tracing::debug!("Dropped an answer to nothing");
+                }
+            }
             Err(reject) => self.reject(&reject).await,
         }
     }
 
     fn told(&self, notification: Notification) {
-        if notification.method == Method::Cancelled
-            && let Some(id) = notification
-                .params
-                .members
-                .get("requestId")
-                .and_then(Id::of)
-        {
-            self.process.cancel(&id);
+        if notification.method != Method::Cancelled {
+            if let Some(session) = self.session.get() {
+                self.desk.told(session, notification);
+            }
+            return;
         }
-        if let Some(session) = self.session.get() {
-            self.desk.told(session, notification);
+        let id = notification.params.members.get("requestId");
+        if let Some(id) = id.and_then(Id::of) {
+            self.process.cancel(&id);
         }
     }
 
@@ -223,7 +232,8 @@ impl Pipe {
         let answering = Answering::begin(self);
         self.desk.supervisor.spawn_request(async move {
             let pipe = Arc::clone(&answering.0);
-            pipe.answer(request, profile, session, in_flight).await;
+            pipe.answer(request, (profile, session), in_flight, answering)
+                .await;
         });
     }
 
@@ -259,14 +269,12 @@ impl Pipe {
                     Arc::clone(&self.caller.principal),
                     Arc::new(profile),
                 );
-                let viewer = Viewer {
-                    caller: Arc::clone(&self.caller),
-                    who: Who {
-                        profile: Arc::clone(&session.profile),
-                        session: Some(Arc::clone(&session)),
-                    },
-                };
+                let viewer = Viewer::of_session(&self.caller, &session);
                 self.desk.registry().meet(&viewer.who);
+                let writer = Arc::clone(&self.writer);
+                session.reach_by(move |message| writer.offer(message));
+                let writer = Arc::clone(&self.writer);
+                session.ask_by(move |session| SessionClient::outside(session, Arc::clone(&writer)));
                 if self.session.set(session).is_err() {
                     let error = RpcError::new(
                         INVALID_REQUEST,
@@ -285,46 +293,68 @@ impl Pipe {
     async fn answer(
         self: Arc<Self>,
         request: Request,
-        profile: Arc<ClientProfile>,
-        session: Option<Arc<Session>>,
+        (profile, session): (Arc<ClientProfile>, Option<Arc<Session>>),
         in_flight: InFlight,
+        answering: Answering,
     ) {
         let Request { id, method, params } = request;
         if method == Method::Listen && profile.era() == Era::Modern {
             return self.listen(&id, &params, profile, &in_flight).await;
         }
+        if profile.era() == Era::Modern {
+            return self
+                .modern((id, method, params), profile, in_flight, answering)
+                .await;
+        }
         let logs = match &session {
             Some(session) => Desk::session_logs(session),
-            None => Desk::modern_logs(&params),
+            None => Logs::None,
         };
-        let log_level = match logs {
-            Logs::From(level) => Some(level),
-            Logs::None | Logs::All => None,
-        };
+        let call = self.desk.dispatcher.next_call();
+        let (client, at_end) = self.client(call, session.as_ref(), logs);
         let context = CallContext {
-            id: self.desk.dispatcher.next_call(),
+            id: call,
             caller: Arc::clone(&self.caller),
             profile,
             session,
-            log_level,
+            log_level: logs.level(),
             timeout: None,
             cancel: in_flight.cancel.clone(),
-            client: Arc::new(OfCall {
-                writer: Arc::clone(&self.writer),
-                logs,
-                pulse: Pulse::default(),
-            }),
+            client,
         };
         let reply = self.desk.answer(&method, params, context).await;
+        drop(at_end);
+        self.end(&id, in_flight, reply).await;
+    }
+
+    /// Answers a request. What was cancelled gets no answer (MCP, cancellation).
+    async fn end(&self, id: &Id, in_flight: InFlight, reply: Reply) {
         let cancelled = in_flight.cancel.is_cancelled();
         drop(in_flight);
         match reply {
-            // What was cancelled gets no answer (MCP, cancellation).
             _ if cancelled => {}
             Reply::Nothing => {}
-            Reply::Result(result) => self.result(&id, &result).await,
-            Reply::Error(error) => self.refuse(Some(&id), &error).await,
+            Reply::Result(result) => self.result(id, &result).await,
+            Reply::Asks(result) => self.result(id, result.bytes()).await,
+            Reply::Error(error) => self.refuse(Some(id), &error).await,
         }
+    }
+
+    /// The way back to the client of a call, and what ends it.
+    fn client(
+        &self,
+        call: u64,
+        session: Option<&Arc<Session>>,
+        logs: Logs,
+    ) -> (Arc<dyn Client>, Option<AtEnd<Arc<Writer>>>) {
+        let writer = Arc::clone(&self.writer);
+        let Some(session) = session else {
+            // Before `initialize` there is only `ping`.
+            return (Arc::new(Deaf), None);
+        };
+        let client = SessionClient::new(session, call, logs, writer);
+        let at_end = client.at_end();
+        (client, Some(at_end))
     }
 
     /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
@@ -411,33 +441,13 @@ impl Drop for Answering {
     }
 }
 
-/// The way back to the client of one call.
-struct OfCall {
-    writer: Arc<Writer>,
-    logs: Logs,
-    pulse: Pulse,
-}
-
-impl Client for OfCall {
-    fn notify(&self, method: &Method, params: &Params) {
-        if *method == Method::Progress {
-            self.pulse.beat(now());
-        }
-        if let Some(message) = notification(self.logs, method, params) {
-            self.writer.offer(message);
-        }
+impl Way for Arc<Writer> {
+    fn offer(&self, message: Bytes) {
+        Writer::offer(self, message);
     }
 
-    fn ask(
-        &self,
-        method: Method,
-        _: Params,
-    ) -> futures::future::BoxFuture<'_, Result<Json, RpcError>> {
-        let error = RpcError::new(METHOD_NOT_FOUND, format!("the client offers no `{method}`"));
-        Box::pin(std::future::ready(Err(error)))
-    }
-
-    fn pulse(&self) -> Option<&Pulse> {
-        Some(&self.pulse)
+    async fn send(&self, message: Bytes) -> bool {
+        Writer::send(self, message).await;
+        true
     }
 }

@@ -58,9 +58,26 @@ impl ClientProfile {
         }
     }
 
+    /// The same in memory of its own: it does not keep the message alive that it came in.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self {
+            revision: self.revision,
+            capabilities: self.capabilities.detached(),
+            info: self.info.as_ref().map(Json::detached),
+        }
+    }
+
     /// The era it speaks.
     pub fn era(&self) -> Era {
         self.revision.era()
+    }
+
+    /// Whether it declares the extension `name`.
+    pub fn declares(&self, name: &str) -> bool {
+        let known = Members::of(&self.capabilities);
+        let extensions = known.and_then(|known| Members::of(known.get("extensions")?));
+        extensions.is_some_and(|extensions| extensions.get(name).is_some())
     }
 
     /// Its capabilities as a server of `era` is told them: without the tasks of the other era, which cannot be carried

@@ -3,6 +3,10 @@
 //! A lease is held for one call. Starting runs in a task of its own, so a caller that gives up does not end what others
 //! wait for. All that must agree sits behind one lock, which is never held across an await.
 
+mod budget;
+
+mod lease;
+
 mod offered;
 
 mod slot;
@@ -12,7 +16,6 @@ mod speech;
 mod start;
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -22,18 +25,13 @@ use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
+pub use crate::registry::pool::lease::Lease;
+use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
 use crate::registry::pool::slot::{Holder, Slot, Started, Wanted};
 use crate::registry::pool::speech::Speech;
-use crate::runtime::updates::Updates;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
-
-/// After so many calls in a row that were not answered in time an instance is asked whether it is there.
-const SUSPICIOUS: u32 = 3;
-
-/// How long it may take to answer that.
-const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The instances of one plugin.
 pub struct Pool {
@@ -69,13 +67,6 @@ struct Failure {
     at: Instant,
     /// The plugin may only have disliked the question for its era: forgotten when it starts without.
     may_be_ours: bool,
-}
-
-/// An instance for one call. Dropping it gives the instance back.
-pub struct Lease {
-    pool: Arc<Pool>,
-    slot: Arc<Slot>,
-    instance: Arc<dyn Instance>,
 }
 
 /// Who wants something of a plugin: a kind of client, and its session if it has one.
@@ -316,54 +307,6 @@ impl Pool {
         Ok(slot)
     }
 
-    /// Refuses to start a plugin that failed too often, or just now.
-    fn check_budget(&self, state: &State) -> Result<(), Fault> {
-        let restart = &self.manifest.restart;
-        let within = Duration::from_millis(restart.within_ms);
-        let Some(last) = state.failures.back() else {
-            return Ok(());
-        };
-        let recent = state
-            .failures
-            .iter()
-            .filter(|failure| failure.at.elapsed() < within)
-            .count();
-        let (wait, words) = if recent > restart.max as usize {
-            let first = &state.failures[state.failures.len() - recent];
-            let words = format!("it failed {recent} times within {} s", within.as_secs());
-            (within.saturating_sub(first.at.elapsed()), words)
-        } else if state.failed_in_a_row >= 2 {
-            let doubled = restart
-                .backoff_initial_ms
-                .saturating_mul(1 << (state.failed_in_a_row - 2).min(20));
-            let backoff = Duration::from_millis(doubled.min(restart.backoff_max_ms));
-            (
-                backoff.saturating_sub(last.at.elapsed()),
-                "it failed just now".to_owned(),
-            )
-        } else {
-            return Ok(());
-        };
-        if wait.is_zero() {
-            return Ok(());
-        }
-        let why = state
-            .last_failure
-            .as_ref()
-            .map_or_else(String::new, |fault| format!(": {fault}"));
-        let reason = state
-            .last_failure
-            .as_ref()
-            .map_or("unavailable", |fault| fault.reason);
-        let message = format!(
-            "plugin `{}` is not started again yet, {words}{why}",
-            self.manifest.id
-        );
-        Err(Fault::new(FaultKind::Unavailable, message)
-            .because(reason)
-            .retry_after(wait))
-    }
-
     fn full(&self) -> Fault {
         let (id, bound) = (&self.manifest.id, self.manifest.limits.max_instances);
         let message = format!(
@@ -501,64 +444,5 @@ impl State {
             .min_by_key(|(_, slot)| (slot.owner.borrow().is_some(), slot.last_used()))
             .map(|(at, _)| at)?;
         Some(self.slots.remove(at))
-    }
-}
-
-impl Lease {
-    /// The instance.
-    pub fn instance(&self) -> &Arc<dyn Instance> {
-        &self.instance
-    }
-
-    /// Who hears of updates of its resources.
-    pub fn updates(&self) -> &Arc<Updates> {
-        &self.slot.updates
-    }
-
-    /// The plugin answered, whatever it said.
-    pub fn answered(&self) {
-        if self.slot.silent.load(Ordering::Relaxed) != 0 {
-            self.slot.silent.store(0, Ordering::Relaxed);
-        }
-    }
-
-    /// The plugin did not answer in time, or does not read. After the third such call in a row it is asked whether it is
-    /// there, and ended if not: the next call starts another.
-    pub fn silent(&self) {
-        if self.slot.silent.fetch_add(1, Ordering::Relaxed) + 1 != SUSPICIOUS {
-            return;
-        }
-        let (pool, slot, instance) = (
-            Arc::clone(&self.pool),
-            Arc::clone(&self.slot),
-            Arc::clone(&self.instance),
-        );
-        self.pool.supervisor.spawn(format!("{} probe", self.pool.manifest.id), |_| async move {
-            if instance.probe(PROBE_DEADLINE).await.is_ok() {
-                slot.silent.store(0, Ordering::Relaxed);
-                return;
-            }
-            tracing::warn!(plugin.id = %pool.manifest.id, "Ends a plugin that does not answer any more");
-            pool.forget(&slot);
-            pool.retire(&mut pool.state(), slot);
-        });
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.pool.release(&self.slot);
-    }
-}
-
-/// A place in a slot whose instance is not there yet.
-struct Reserved<'a> {
-    pool: &'a Pool,
-    slot: &'a Arc<Slot>,
-}
-
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        self.pool.release(self.slot);
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::caller::ClientProfile;
 use crate::session::Session;
+use crate::session::streams::Replay;
 
 /// The bounds of a table.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct Bounds {
     pub idle: Duration,
     /// How long any session is kept.
     pub total: Duration,
+    /// What each keeps for a client that comes back.
+    pub replay: Replay,
 }
 
 /// How long a session must have been unused before another may take its place in a full table.
@@ -64,7 +67,8 @@ impl Sessions {
             evicted.end();
             table = self.table();
         }
-        let session = Session::new(new_id(), Arc::clone(principal), profile);
+        let id = new_id();
+        let session = Session::with_replay(id, Arc::clone(principal), profile, self.bounds.replay);
         *table
             .per_principal
             .entry(Arc::clone(principal))
@@ -95,16 +99,17 @@ impl Sessions {
         session.end();
     }
 
-    /// Ends the sessions whose time is up.
+    /// Ends the sessions whose time is up; the others forget what they have kept for long enough.
     pub fn sweep(&self) {
         let now = Instant::now();
-        let over: Vec<_> = self
-            .table()
-            .sessions
-            .values()
-            .filter(|session| self.is_over(session, now))
-            .cloned()
-            .collect();
+        let mut over = Vec::new();
+        for session in self.table().sessions.values() {
+            if self.is_over(session, now) {
+                over.push(Arc::clone(session));
+            } else {
+                session.sweep(now);
+            }
+        }
         over.iter().for_each(|session| self.close(session));
     }
 
@@ -196,6 +201,7 @@ mod tests {
             max_per_principal: max,
             idle,
             total: Duration::from_secs(60),
+            replay: Replay::default(),
         })
     }
 

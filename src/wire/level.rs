@@ -1,5 +1,7 @@
 //! The levels of log messages (RFC 5424 section 6.2.1, as MCP names them).
 
+use crate::wire::message::Params;
+
 /// How grave a log message is, least grave first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 
@@ -32,6 +34,14 @@ impl LogLevel {
             .into_iter()
             .find(|(known, _)| *known == name)
             .map(|(_, level)| level)
+    }
+
+    /// Whether a log message of these params is at least as grave. One without a level that we know is.
+    pub fn lets(self, params: &Params) -> bool {
+        let level = params.members.string("level");
+        level
+            .and_then(|name| Self::of(&name))
+            .is_none_or(|level| level >= self)
     }
 
     /// The name on the wire.

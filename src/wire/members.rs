@@ -74,6 +74,11 @@ impl Members {
         self.0.iter().map(|(name, value)| (&name[..], value))
     }
 
+    /// The members in order, to be kept without copying their texts.
+    pub fn shared(&self) -> impl Iterator<Item = (&Bytes, &Json)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+
     /// Writes the object.
     pub fn write(&self, out: &mut Vec<u8>) {
         self.write_with(out, |_, value, out| out.extend_from_slice(value.bytes()));

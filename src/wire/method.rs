@@ -95,7 +95,9 @@ impl Method {
         match self {
             Self::ToolsCall | Self::PromptsGet => Some("name"),
             Self::ResourcesRead => Some("uri"),
-            Self::Other(name) if name.starts_with("tasks/") => Some("taskId"),
+            Self::Other(name) => {
+                matches!(&**name, "tasks/get" | "tasks/update" | "tasks/cancel").then_some("taskId")
+            }
             _ => None,
         }
     }
@@ -116,5 +118,6 @@ mod tests {
         assert_eq!(Method::of("tools/call"), Method::ToolsCall);
         assert_eq!(Method::of("x/y").as_str(), "x/y");
         assert_eq!(Method::of("tasks/get").name_param(), Some("taskId"));
+        assert_eq!(Method::of("tasks/result").name_param(), None);
     }
 }

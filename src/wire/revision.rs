@@ -82,6 +82,12 @@ impl Revision {
         self <= Self::V2025_03_26
     }
 
+    /// Whether an event stream begins with an event that has an id and no data. Clients of other revisions try to read
+    /// that as a message.
+    pub fn has_priming(self) -> bool {
+        self == Self::V2025_11_25
+    }
+
     /// The names of all revisions, newest first.
     pub fn names() -> Vec<&'static str> {
         Self::ALL.into_iter().map(Self::as_str).collect()

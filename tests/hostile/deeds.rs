@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use crate::{Next, Server, family, members};
+use crate::{Next, Server, asks, family, members};
 
 /// Carries out a call, and notes it in the ledger.
 pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
@@ -27,6 +27,8 @@ pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
         arguments,
     };
     match name.as_str() {
+        "ask" => asks::ask(server, id),
+        "ask_back" => asks::ask_back(server, id, params),
         "crash" => std::process::abort(),
         "die" => call.die(),
         "exit" => return call.exit(),

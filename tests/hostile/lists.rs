@@ -4,7 +4,7 @@ use crate::members;
 use crate::options::{List, Options};
 
 /// The tools that do what `deeds` says of them.
-const TOOLS: [&str; 38] = [
+const TOOLS: [&str; 40] = [
     "echo",
     "params",
     "pid",
@@ -43,6 +43,8 @@ const TOOLS: [&str; 38] = [
     "answer_then_die",
     "big",
     "pause",
+    "ask",
+    "ask_back",
 ];
 
 /// A definition with everything in it that a proxy could lose.

@@ -1,5 +1,7 @@
 //! An MCP server that misbehaves as its arguments and the tools that are called say. See `options` and `deeds`.
 
+mod asks;
+
 mod deeds;
 
 mod family;
@@ -96,7 +98,11 @@ fn serve(server: &Arc<Server>) -> ExitCode {
             Ok(0) | Err(_) => break,
             Ok(_) => {}
         }
-        match heard(&line).map_or(Next::Read, |message| take(server, &message)) {
+        let Some(message) = heard(&line) else {
+            asks::answered(server, &line);
+            continue;
+        };
+        match take(server, &message) {
             Next::Read => {}
             Next::Exit(code) => return ExitCode::from(code),
             Next::Freeze => return park(),

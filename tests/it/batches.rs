@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Latch, LegacySession, Request, StdioClient, TestGateway, modern};
+use crate::support::{Latch, LegacySession, Request, StdioClient, TestGateway, asker, modern};
 
 fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": params })
@@ -176,5 +176,50 @@ async fn a_pipe_answers_each_message_of_a_batch() {
         );
         client.finish().await;
     }
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_requests_of_a_batch_tell_and_ask_stands_before_their_answers() {
+    let gateway = TestGateway::builder().plugin("ask", asker()).build().await;
+    let session = LegacySession::open_able(&gateway, "2025-03-26").await;
+    let call = |id: u64, tool: &str, arguments: Value| {
+        let params =
+            json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": id } });
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
+    };
+    let batch = json!([
+        call(1, "echo__count", json!({ "to": 2 })),
+        call(2, "ask__ask", json!({ "method": "roots/list" })),
+        { "jsonrpc": "2.0", "id": 3, "method": "ping" },
+    ]);
+    let mut connection = gateway.connect().await;
+    let request = session.of(Request::message(batch.to_string()));
+    assert!(connection.begin(&request).await.is_stream());
+    let mut before = Vec::new();
+    let asked = loop {
+        let event = connection.event().await.expect("the stream goes on");
+        if event["method"] == "roots/list" {
+            break event["id"].clone();
+        }
+        before.push(event);
+    };
+    // A batch can also bring answers and cancel.
+    let answers = json!([
+        { "jsonrpc": "2.0", "id": asked, "result": { "roots": [] } },
+        { "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 77 } },
+    ]);
+    let request = session.of(Request::message(answers.to_string()));
+    assert_eq!(gateway.send(&request).await.status, 202);
+    let mut ids = Vec::new();
+    while let Some(event) = connection.event().await {
+        match event.get("method") {
+            Some(_) => before.push(event),
+            None => ids.push(event["id"].clone()),
+        }
+    }
+    assert_eq!(ids, [1, 2, 3], "answers come last");
+    let counted = before.iter().map(|event| &event["params"]["progressToken"]);
+    assert_eq!(counted.collect::<Vec<_>>(), [&json!(1), &json!(1)]);
     gateway.finish().await;
 }

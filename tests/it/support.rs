@@ -20,8 +20,8 @@ mod stdio;
 
 pub(crate) use deadline::{until, within};
 pub(crate) use gateway::TestGateway;
-pub(crate) use http::{Answer, Connection, Request};
-pub(crate) use legacy::LegacySession;
-pub(crate) use plugins::{Latch, plugin};
+pub(crate) use http::{Answer, Connection, Event, Request};
+pub(crate) use legacy::{LegacySession, able};
+pub(crate) use plugins::{Latch, asker, plugin};
 pub(crate) use program::{Piped, Program};
 pub(crate) use stdio::StdioClient;

@@ -1,34 +1,30 @@
-//! Requests of the legacy era: sessions, the standalone stream, batches (MCP 2025-03-26 to 2025-11-25).
+//! Requests of the legacy era and the sessions they belong to (MCP 2025-03-26 to 2025-11-25).
+
+mod batch;
+
+mod call;
+
+mod post_stream;
+
+mod reading;
+
+mod standing;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::stream::unfold;
 use http::header::{HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
-use tokio_util::sync::CancellationToken;
 
-use crate::front::desk::{Desk, Reply};
-use crate::front::http::body::{Body, json_response, problem, stream};
+use crate::front::http::body::{Body, json_response};
 use crate::front::http::guard::only;
-use crate::front::http::listen::{KEEP_ALIVE, comment};
 use crate::front::http::mcp::{accepted, busy, error_response, not_allowed};
-use crate::front::http::stream::{Answered, event, events, one_stream};
 use crate::front::http::{Active, HttpFront};
-use crate::front::outgoing::{Logs, Outgoing};
+use crate::front::session_client::{SessionClient, StandaloneWay};
 use crate::model::caller::Caller;
-use crate::registry::Viewer;
-use crate::registry::changes::Changes;
-use crate::registry::pool::Who;
-use crate::runtime::CallContext;
-use crate::session::outbox::Outbox;
-use crate::session::{InFlight, Session};
+use crate::session::Session;
 use crate::wire::error::{INVALID_REQUEST, RpcError};
 use crate::wire::header::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
-use crate::wire::message::{
-    Id, Message, Notification, Params, Reject, Request, write_error, write_notification,
-    write_result_head,
-};
+use crate::wire::message::{Id, Message, Notification, Request, write_result_head};
 use crate::wire::method::Method;
 use crate::wire::revision::{Era, Revision};
 
@@ -71,12 +67,28 @@ impl HttpFront {
                 self.legacy_request(&session, request, caller, active).await
             }
             Message::Notification(notification) => {
-                heard(&session, &notification);
-                self.desk.told(&session, notification);
+                self.heard(&session, notification);
                 accepted()
             }
-            // Nothing was asked, so it answers nothing; a client must not be told off for being late.
-            Message::Response(_) => accepted(),
+            Message::Response(response) => {
+                // A client must not be told off for being late.
+                if !session.answered(response) {
+                    tracing::debug!("Dropped an answer to nothing");
+                }
+                accepted()
+            }
+        }
+    }
+
+    /// Takes note of what a client tells.
+    fn heard(&self, session: &Arc<Session>, notification: Notification) {
+        session.touch();
+        if notification.method != Method::Cancelled {
+            return self.desk.told(session, notification);
+        }
+        let id = notification.params.members.get("requestId");
+        if let Some(id) = id.and_then(Id::of) {
+            session.cancel(&id);
         }
     }
 
@@ -89,6 +101,8 @@ impl HttpFront {
         let Some(session) = self.sessions.open(&caller.principal, Arc::new(profile)) else {
             return busy("there is no room for another session (`server.sessions`)");
         };
+        session
+            .ask_by(|session| SessionClient::outside(session, StandaloneWay(Arc::clone(session))));
         let mut head = Vec::with_capacity(64);
         write_result_head(&mut head, &request.id);
         let mut response = json_response(StatusCode::OK, Body::around(head, result, b"}"));
@@ -97,6 +111,7 @@ impl HttpFront {
         response
     }
 
+    /// The session that a request names.
     fn session(&self, headers: &HeaderMap, caller: &Caller) -> Result<Arc<Session>, NoSession> {
         let version = only(headers, MCP_PROTOCOL_VERSION).map_err(|()| NoSession::Ambiguous)?;
         if let Some(version) = version {
@@ -113,201 +128,6 @@ impl HttpFront {
             .ok_or(NoSession::Unknown)
     }
 
-    async fn legacy_request(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        request: Request,
-        caller: &Arc<Caller>,
-        active: Active,
-    ) -> Response<Body> {
-        let Some(in_flight) = session.begin(&request.id) else {
-            return error_response(
-                StatusCode::BAD_REQUEST,
-                Some(&request.id),
-                &in_flight_already(),
-            );
-        };
-        let outgoing = Arc::new(Outgoing::new(Desk::session_logs(session)));
-        let work = self.run(
-            session,
-            request,
-            caller,
-            in_flight,
-            Arc::clone(&outgoing),
-            active,
-        );
-        // A client that goes away has not cancelled: the work goes on without it.
-        let work = self.desk.supervisor.spawn_request(work);
-        let work = async move { work.await.unwrap_or_else(|_| Answered::nothing()) };
-        one_stream(outgoing, work, &self.desk.supervisor).await
-    }
-
-    /// The work of one request, owned by nobody but itself.
-    fn run(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        request: Request,
-        caller: &Arc<Caller>,
-        in_flight: InFlight,
-        outgoing: Arc<Outgoing>,
-        active: Active,
-    ) -> impl Future<Output = Answered> + Send + use<> {
-        let Request { id, method, params } = request;
-        let context = self.context(session, caller, in_flight.cancel.clone(), outgoing);
-        let desk = Arc::clone(&self.desk);
-        async move {
-            let reply = desk.answer(&method, params, context).await;
-            drop((in_flight, active));
-            Answered::of(&id, reply, |_| StatusCode::OK)
-        }
-    }
-
-    fn context(
-        &self,
-        session: &Arc<Session>,
-        caller: &Arc<Caller>,
-        cancel: CancellationToken,
-        client: Arc<Outgoing>,
-    ) -> CallContext {
-        CallContext {
-            id: self.desk.dispatcher.next_call(),
-            caller: Arc::clone(caller),
-            profile: Arc::clone(&session.profile),
-            session: Some(Arc::clone(session)),
-            log_level: session.log_level(),
-            timeout: None,
-            cancel,
-            client,
-        }
-    }
-
-    /// Answers a batch in one array (MCP 2025-03-26). Notifications that its requests cause have no place in it.
-    pub(super) async fn legacy_batch(
-        self: &Arc<Self>,
-        headers: &HeaderMap,
-        batch: Vec<Result<Message, Reject>>,
-        caller: &Arc<Caller>,
-        active: Active,
-    ) -> Response<Body> {
-        let session = match self.session(headers, caller) {
-            Ok(session) => session,
-            Err(none) => return none.response(None),
-        };
-        if !session.profile.revision.has_batches() {
-            let text = format!(
-                "Invalid request: revision {} has no batches",
-                session.profile.revision.as_str()
-            );
-            return error_response(
-                StatusCode::BAD_REQUEST,
-                None,
-                &RpcError::new(INVALID_REQUEST, text),
-            );
-        }
-        let (front, caller) = (Arc::clone(self), Arc::clone(caller));
-        // As with single requests, a client that goes away has not cancelled.
-        let work = self.desk.supervisor.spawn_request(async move {
-            let _active = active;
-            let answers = batch
-                .into_iter()
-                .map(|message| front.of_batch(&session, message, &caller));
-            futures::future::join_all(answers).await
-        });
-        let answers: Vec<Vec<u8>> = work
-            .await
-            .unwrap_or_default()
-            .into_iter()
-            .flatten()
-            .collect();
-        if answers.is_empty() {
-            return accepted();
-        }
-        let mut out = b"[".to_vec();
-        out.extend_from_slice(&answers.join(&b","[..]));
-        out.push(b']');
-        json_response(StatusCode::OK, Body::of(Bytes::from(out)))
-    }
-
-    async fn of_batch(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        message: Result<Message, Reject>,
-        caller: &Arc<Caller>,
-    ) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
-        match message {
-            Err(reject) => write_error(&mut out, reject.id.as_ref(), &reject.error),
-            Ok(Message::Notification(notification)) => {
-                heard(session, &notification);
-                self.desk.told(session, notification);
-            }
-            Ok(Message::Response(_)) => {}
-            Ok(Message::Request(Request { id, method, params })) => {
-                let Some(in_flight) = session.begin(&id) else {
-                    write_error(&mut out, Some(&id), &in_flight_already());
-                    return Some(out);
-                };
-                let outgoing = Arc::new(Outgoing::new(Logs::None));
-                let context = self.context(session, caller, in_flight.cancel.clone(), outgoing);
-                match self.desk.answer(&method, params, context).await {
-                    Reply::Result(result) => {
-                        write_result_head(&mut out, &id);
-                        out.extend_from_slice(&result);
-                        out.push(b'}');
-                    }
-                    Reply::Error(error) => write_error(&mut out, Some(&id), &error),
-                    Reply::Nothing => {}
-                }
-            }
-        }
-        (!out.is_empty()).then_some(out)
-    }
-
-    /// Opens the standalone stream of a session.
-    pub(super) fn legacy_get(
-        self: &Arc<Self>,
-        headers: &HeaderMap,
-        caller: &Arc<Caller>,
-    ) -> Response<Body> {
-        let accepts = headers
-            .get_all(http::header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let events_only = accepts.flat_map(|value| value.split(',')).any(|kind| {
-            matches!(
-                kind.split(';').next().unwrap_or("").trim(),
-                "text/event-stream" | "text/*" | "*/*"
-            )
-        });
-        if !events_only {
-            let message = "send `Accept: text/event-stream`";
-            return problem(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message);
-        }
-        let session = match self.session(headers, caller) {
-            Ok(session) => session,
-            // A modern client has no such stream.
-            Err(NoSession::Version(_)) => return not_allowed(),
-            Err(none) => return none.response(None),
-        };
-        if self.is_draining() {
-            return busy("the gateway is stopping");
-        }
-        let viewer = Viewer {
-            caller: Arc::clone(caller),
-            who: Who {
-                profile: Arc::clone(&session.profile),
-                session: Some(Arc::clone(&session)),
-            },
-        };
-        let begin = Standalone {
-            outbox: session.open_stream(),
-            session,
-            changes: self.desk.registry().changes(viewer),
-            ended: self.draining.clone(),
-        };
-        events(stream(unfold(begin, Standalone::step)))
-    }
-
     /// Ends a session.
     pub(super) fn legacy_delete(&self, headers: &HeaderMap, caller: &Caller) -> Response<Body> {
         match self.session(headers, caller) {
@@ -321,27 +141,6 @@ impl HttpFront {
             Err(none) => none.response(None),
         }
     }
-}
-
-/// Takes note of what a client tells.
-fn heard(session: &Session, notification: &Notification) {
-    session.touch();
-    if notification.method == Method::Cancelled
-        && let Some(id) = notification
-            .params
-            .members
-            .get("requestId")
-            .and_then(Id::of)
-    {
-        session.cancel(&id);
-    }
-}
-
-fn in_flight_already() -> RpcError {
-    RpcError::new(
-        INVALID_REQUEST,
-        "Invalid request: a request of this `id` is in flight",
-    )
 }
 
 impl NoSession {
@@ -374,39 +173,5 @@ impl NoSession {
             ),
         };
         error_response(status, id, &error)
-    }
-}
-
-/// The standalone stream of a session while somebody reads it.
-struct Standalone {
-    session: Arc<Session>,
-    outbox: Arc<Outbox>,
-    changes: Changes,
-    ended: CancellationToken,
-}
-
-impl Standalone {
-    async fn step(mut self) -> Option<(Bytes, Self)> {
-        let message = tokio::select! {
-            message = self.outbox.next() => event(&message?),
-            topics = self.changes.next() => {
-                let mut events = Vec::new();
-                for topic in topics {
-                    let mut out = Vec::new();
-                    write_notification(&mut out, &topic.changed(), &Params::default());
-                    events.extend_from_slice(&event(&out));
-                }
-                events.into()
-            }
-            () = self.ended.cancelled() => return None,
-            () = tokio::time::sleep(KEEP_ALIVE) => comment(),
-        };
-        Some((message, self))
-    }
-}
-
-impl Drop for Standalone {
-    fn drop(&mut self) {
-        self.session.close_stream(&self.outbox);
     }
 }

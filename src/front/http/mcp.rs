@@ -54,9 +54,7 @@ impl HttpFront {
             let message = "send `Accept: application/json, text/event-stream`";
             return problem(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message);
         }
-        let Some(active) = self.enter() else {
-            return busy("the gateway is stopping");
-        };
+        let active = self.enter();
         let max = self.config.max_body_bytes;
         let text = match read(
             body,
@@ -68,15 +66,17 @@ impl HttpFront {
             Ok(text) => text,
             Err(unreadable) => return unreadable.response(max),
         };
-        if let Some(batch) = Message::parse_batch(&text) {
-            return match batch {
-                Ok(batch) => self.legacy_batch(&headers, batch, &caller, active).await,
+        let batch = Message::parse_batch(&text);
+        match (batch, active) {
+            (Some(Err(reject)), _) => rejected(&reject),
+            (Some(Ok(batch)), Some(active)) => {
+                self.legacy_batch(&headers, batch, &caller, active).await
+            }
+            (Some(Ok(_)), None) => stopping(),
+            (None, active) => match Message::parse(text) {
+                Ok(message) => self.message(headers, message, caller, active).await,
                 Err(reject) => rejected(&reject),
-            };
-        }
-        match Message::parse(text) {
-            Ok(message) => self.message(headers, message, caller, active).await,
-            Err(reject) => rejected(&reject),
+            },
         }
     }
 
@@ -85,8 +85,14 @@ impl HttpFront {
         headers: HeaderMap,
         message: Message,
         caller: Arc<Caller>,
-        active: Active,
+        active: Option<Active>,
     ) -> Response<Body> {
+        let active = match (active, &message) {
+            (Some(active), _) => active,
+            (None, Message::Request(_)) => return stopping(),
+            // Calls that still run may wait for what it says.
+            (None, Message::Notification(_) | Message::Response(_)) => self.enter_anyway(),
+        };
         let era = match &message {
             Message::Request(request) => era(&headers, &request.params),
             Message::Notification(notification) => era(&headers, &notification.params),
@@ -176,6 +182,10 @@ pub(super) fn accepted() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::ACCEPTED;
     response
+}
+
+fn stopping() -> Response<Body> {
+    busy("the gateway is stopping")
 }
 
 /// A refusal that may be another answer later.

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::mcp::error_response;
-use crate::front::http::stream::{Answered, one_stream};
+use crate::front::http::round::{self, Asking};
+use crate::front::http::stream::Answered;
 use crate::front::http::{Active, HttpFront};
-use crate::front::outgoing::{Logs, Outgoing};
 use crate::model::caller::Caller;
 use crate::runtime::CallContext;
 use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
@@ -28,7 +28,11 @@ impl HttpFront {
         caller: Arc<Caller>,
         active: Active,
     ) -> Response<Body> {
-        let Request { id, method, params } = request;
+        let Request {
+            id,
+            method,
+            mut params,
+        } = request;
         let agrees = |version: &str| {
             let checked = self.check_headers(headers, version, &method, &params, &caller);
             checked.map_err(|mismatch| RpcError::new(HEADER_MISMATCH, mismatch.to_string()))
@@ -41,28 +45,34 @@ impl HttpFront {
             drop(active);
             return self.listen(id, &params, &caller, profile).await;
         }
-        let logs = Desk::modern_logs(&params);
-        let outgoing = Arc::new(Outgoing::new(logs));
+        let profile = Arc::new(profile);
+        let rounds = &self.desk.rounds;
+        let next = match rounds.receive(&caller, &profile, &method, &mut params) {
+            Ok(next) => next,
+            Err(error) => return error_response(StatusCode::OK, Some(&id), &error),
+        };
+        let asking = Asking { id, active, status };
+        if let Some(next) = next {
+            return round::later(next, asking).await;
+        }
+        let cancel = CancellationToken::new();
+        let dialogue = rounds.begin(&caller, &profile, (&method, &params), &cancel);
         let context = CallContext {
             id: self.desk.dispatcher.next_call(),
             caller,
-            profile: Arc::new(profile),
+            profile,
             session: None,
-            log_level: match logs {
-                Logs::From(level) => Some(level),
-                Logs::None | Logs::All => None,
-            },
+            log_level: Desk::modern_logs(&params).level(),
             timeout: None,
-            cancel: CancellationToken::new(),
-            client: Arc::clone(&outgoing) as _,
+            cancel,
+            client: Arc::clone(&dialogue) as _,
         };
-        let desk = Arc::clone(&self.desk);
+        let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
         let work = async move {
             let reply = desk.answer(&method, params, context).await;
-            drop(active);
-            Answered::of(&id, reply, status)
+            dialogue.sealed(reply)
         };
-        one_stream(outgoing, work, &self.desk.supervisor).await
+        round::first(first, work, asking, &self.desk.supervisor).await
     }
 
     fn check_headers(

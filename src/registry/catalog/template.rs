@@ -68,16 +68,13 @@ fn fits(parts: &[Part], text: &str) -> bool {
             .match_indices(&**next)
             .take_while(|(at, _)| *at <= within(text))
             .any(|(at, _)| at >= least && fits(rest, &text[at..])),
-        // Two expressions side by side: where one ends and the other begins cannot be told, and need not be.
-        (_, Some(Part::Segment | Part::Any)) => match fits(rest, text) {
-            true => true,
-            false => text
-                .char_indices()
-                .skip(1)
-                .map(|(at, _)| at)
-                .take_while(|at| *at <= within(text))
-                .any(|at| fits(rest, &text[at..])),
-        },
+        // Two expressions side by side: where one ends and the other begins cannot be told, so all places are tried.
+        (_, Some(Part::Segment | Part::Any)) => text
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([text.len()])
+            .take_while(|at| *at <= within(text))
+            .any(|at| at >= least && fits(rest, &text[at..])),
     }
 }
 

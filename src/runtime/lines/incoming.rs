@@ -202,7 +202,7 @@ fn asked(lines: &Arc<Lines>, request: Request) {
     }
     let caller = lines.addressee().map(|caller| caller.client);
     // Outside of calls the session that has the plugin to itself is asked, if it can be reached there.
-    let outside = || lines.session()?.client().cloned();
+    let outside = || lines.session()?.client();
     let Some(client) = caller.or_else(outside) else {
         let text = format!(
             "`{}`: no call is in flight that the question could belong to",

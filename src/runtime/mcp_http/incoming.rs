@@ -139,7 +139,7 @@ impl HttpLink {
         let Request { id, method, params } = question;
         let open = self.questions.begin(&id);
         let caller = self.addressee(origin);
-        let outside = || self.host.session.as_ref()?.client().cloned();
+        let outside = || self.host.session.as_ref()?.client();
         let client = caller.map(|caller| caller.client).or_else(outside);
         let answer = match (&method, client, &open) {
             (Method::Ping, ..) => Ok(Json::literal("{}")),

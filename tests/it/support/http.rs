@@ -30,6 +30,14 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// One event of a stream, with or without a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) retry: Option<u64>,
+    pub(crate) message: Option<Value>,
+}
+
 /// A connection to the gateway.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -260,6 +268,22 @@ impl Connection {
             let text = std::str::from_utf8(&part).expect("events are UTF-8");
             if let Some(message) = message(text) {
                 return Some(message);
+            }
+        }
+    }
+
+    /// Reads the next event of a stream, whatever it holds; `None` at its end. Comments are passed over.
+    pub(crate) async fn whole_event(&mut self) -> Option<Event> {
+        loop {
+            let part = self.part().await?;
+            let text = std::str::from_utf8(&part).expect("events are UTF-8");
+            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+            if !text.starts_with(':') {
+                return Some(Event {
+                    id: field("id: ").unwrap_or_default().to_owned(),
+                    retry: field("retry: ").and_then(|retry| retry.parse().ok()),
+                    message: message(text),
+                });
             }
         }
     }

@@ -15,7 +15,12 @@ pub(crate) struct LegacySession {
 impl LegacySession {
     /// The request that opens a session.
     pub(crate) fn initialize(version: &str) -> Request {
-        Request::message(message(0, "initialize", initialize_params(version)).to_string())
+        Self::initialize_with(version, json!({}))
+    }
+
+    fn initialize_with(version: &str, capabilities: Value) -> Request {
+        let params = initialize_params(version, capabilities);
+        Request::message(message(0, "initialize", params).to_string())
     }
 
     /// Opens a session of the newest revision.
@@ -24,7 +29,21 @@ impl LegacySession {
     }
 
     pub(crate) async fn open_as(gateway: &TestGateway, version: &str, token: Option<&str>) -> Self {
-        let mut request = Self::initialize(version);
+        Self::open_with(gateway, version, token, json!({})).await
+    }
+
+    /// Opens a session of a client that can be asked.
+    pub(crate) async fn open_able(gateway: &TestGateway, version: &str) -> Self {
+        Self::open_with(gateway, version, None, able()).await
+    }
+
+    pub(crate) async fn open_with(
+        gateway: &TestGateway,
+        version: &str,
+        token: Option<&str>,
+        capabilities: Value,
+    ) -> Self {
+        let mut request = Self::initialize_with(version, capabilities);
         if let Some(token) = token {
             request = request.token(token);
         }
@@ -78,13 +97,29 @@ impl LegacySession {
         self.of(Request::new("GET", "/mcp").header("accept", "text/event-stream"))
     }
 
+    /// The request that goes on with a stream.
+    pub(crate) fn resume(&self, last_event: &str) -> Request {
+        self.get().header("last-event-id", last_event)
+    }
+
+    /// An answer to a question of the gateway.
+    pub(crate) fn answer(&self, id: &Value, result: Value) -> Request {
+        let text = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
+        self.of(Request::message(text))
+    }
+
     pub(crate) async fn delete(&self, gateway: &TestGateway) -> Answer {
         gateway.send(&self.of(Request::new("DELETE", "/mcp"))).await
     }
 }
 
-pub(crate) fn initialize_params(version: &str) -> Value {
-    json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } })
+/// The capabilities of a client that can be asked everything.
+pub(crate) fn able() -> Value {
+    json!({ "elicitation": {}, "sampling": {}, "roots": {} })
+}
+
+pub(crate) fn initialize_params(version: &str, capabilities: Value) -> Value {
+    json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": { "name": "test", "version": "1" } })
 }
 
 pub(crate) fn message(id: impl Into<Value>, method: &str, params: Value) -> Value {

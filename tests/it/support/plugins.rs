@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::sync::watch;
-use toolgate::plugin::{NoArguments, Plugin, ToolError, Tools};
+use toolgate::plugin::{NoArguments, Plugin, ToolContext, ToolError, Tools};
+use toolgate::wire::json::Json;
+use toolgate::wire::message::Params;
+use toolgate::wire::method::Method;
 
 use crate::support::within;
 
@@ -22,6 +26,26 @@ impl<F: Fn(&mut Tools) + Send + Sync + 'static> Plugin for Of<F> {
 /// A plugin of these tools.
 pub(crate) fn plugin(tools: impl Fn(&mut Tools) + Send + Sync + 'static) -> impl Plugin {
     Of(tools)
+}
+
+/// A plugin with the one tool `ask`: asks the client the `method` of its arguments with the `params` there, and answers
+/// with what it was told, as text.
+pub(crate) fn asker() -> impl Plugin {
+    plugin(|tools| {
+        let definition = Json::literal(r#"{"name":"ask","inputSchema":{"type":"object"}}"#);
+        tools.raw(definition, |arguments, context: ToolContext| async move {
+            let arguments = Params::from(arguments).members;
+            let method = Method::of(&arguments.string("method").unwrap_or_default());
+            let params = arguments.get("params").cloned();
+            let params = params.map(Params::from).unwrap_or_default();
+            let told = match context.ask(method, params).await {
+                Ok(result) => result.as_str().to_owned(),
+                Err(error) => format!("{}: {}", error.code, error.message),
+            };
+            let content = json!({ "content": [{ "type": "text", "text": told }] });
+            Ok::<_, ToolError>(Json::of(&content))
+        });
+    })
 }
 
 /// Holds calls until it is opened, and counts them. Clones are the same latch.

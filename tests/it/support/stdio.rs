@@ -41,10 +41,18 @@ impl StdioClient {
 
     /// A client that has opened a session.
     pub(crate) async fn initialized(gateway: &TestGateway, version: &str) -> Self {
+        Self::initialized_with(gateway, version, json!({})).await
+    }
+
+    /// A client of these capabilities that has opened a session.
+    pub(crate) async fn initialized_with(
+        gateway: &TestGateway,
+        version: &str,
+        capabilities: Value,
+    ) -> Self {
         let mut client = Self::start(gateway);
-        let answer = client
-            .ask("init", "initialize", initialize_params(version))
-            .await;
+        let params = initialize_params(version, capabilities);
+        let answer = client.ask("init", "initialize", params).await;
         assert_eq!(answer["result"]["protocolVersion"], version);
         client.tell("notifications/initialized", json!({})).await;
         client

@@ -111,7 +111,7 @@ async fn the_surface_lists_what_can_be_called_and_says_what_cannot() {
             .collect();
         insta::allow_duplicates! {
             insta::assert_snapshot!(omitted.join("\n"), @r#"
-            one: the plugin lists two tools of this name
+            one: the plugin lists this name twice
             list: its arguments cannot be described: its type is "array", and must be "object"
             "#);
         }

@@ -1,0 +1,94 @@
+//! Calls of modern clients on a pipe, round by round.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use crate::front::desk::{Desk, Reply};
+use crate::front::rounds::{Next, Round};
+use crate::front::stdio::{Answering, Pipe};
+use crate::model::caller::ClientProfile;
+use crate::runtime::CallContext;
+use crate::session::InFlight;
+use crate::wire::message::{Id, Params};
+use crate::wire::method::Method;
+
+impl Pipe {
+    /// Answers a modern request: a call, or the next round of one.
+    pub(super) async fn modern(
+        self: Arc<Self>,
+        (id, method, mut params): (Id, Method, Params),
+        profile: Arc<ClientProfile>,
+        in_flight: InFlight,
+        answering: Answering,
+    ) {
+        let received = self
+            .rounds
+            .receive(&self.caller, &profile, &method, &mut params);
+        match received {
+            Err(error) => return self.end(&id, in_flight, Reply::Error(error)).await,
+            Ok(Some(next)) => return self.later_round(next, &id, in_flight).await,
+            Ok(None) => {}
+        }
+        let request = (&method, &params);
+        let cancel = &in_flight.cancel;
+        let dialogue = self.rounds.begin(&self.caller, &profile, request, cancel);
+        let context = CallContext {
+            id: self.desk.dispatcher.next_call(),
+            caller: Arc::clone(&self.caller),
+            profile,
+            session: None,
+            log_level: Desk::modern_logs(&params).level(),
+            timeout: None,
+            cancel: cancel.clone(),
+            client: Arc::clone(&dialogue) as _,
+        };
+        let mut round = dialogue.first();
+        let mut work = pin!(self.desk.answer(&method, params, context));
+        let asked = loop {
+            let next = tokio::select! {
+                biased;
+                reply = &mut work => {
+                    for message in round.end() {
+                        self.writer.offer(message);
+                    }
+                    let reply = dialogue.sealed(reply);
+                    return self.end(&id, in_flight, reply).await;
+                }
+                next = round.next() => next,
+            };
+            match next {
+                Next::Message(message) => self.writer.offer(message),
+                Next::Asked(asked) => break asked,
+                Next::Answered(reply) => return self.end(&id, in_flight, reply).await,
+            }
+        };
+        // From here on later requests read what comes of the call, and this task only drives it.
+        drop(round);
+        let told = async {
+            self.end(&id, in_flight, Reply::Result(asked)).await;
+            drop(answering);
+        };
+        let work = async { dialogue.sealed(work.await) };
+        tokio::join!(told, Arc::clone(&dialogue).drive(work));
+    }
+
+    async fn later_round(&self, mut round: Round, id: &Id, in_flight: InFlight) {
+        loop {
+            let next = tokio::select! {
+                biased;
+                // Dropping the round cancels the call.
+                () = in_flight.cancel.cancelled() => return,
+                next = round.next() => next,
+            };
+            let reply = match next {
+                Next::Message(message) => {
+                    self.writer.offer(message);
+                    continue;
+                }
+                Next::Asked(result) => Reply::Result(result),
+                Next::Answered(reply) => reply,
+            };
+            return self.end(id, in_flight, reply).await;
+        }
+    }
+}

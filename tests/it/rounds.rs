@@ -1,0 +1,13 @@
+//! Calls that ask a modern client in their middle, over several requests.
+
+mod asker;
+
+mod bounds;
+
+mod http;
+
+mod pipe;
+
+mod states;
+
+mod upstream;
