@@ -10,7 +10,7 @@ use crate::model::answer::{Answer, kind_of};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::link::{Link, ask};
-use crate::runtime::subscribed::Subscribed;
+use crate::runtime::subscribed::{Subscribed, Unwatched};
 use crate::runtime::surface::without;
 use crate::runtime::{CallContext, Host, Request};
 use crate::wire::error::{
@@ -161,13 +161,18 @@ impl Peer {
         } else if !begin {
             subscribed.remove(&uri);
             Answer::result(Json::literal("{}"), Era::Legacy)
-        } else if subscribed.add(&uri).await {
-            Answer::result(Json::literal("{}"), Era::Legacy)
         } else {
-            error(
-                INTERNAL_ERROR,
-                "too many resources of this plugin are watched",
-            )
+            match subscribed.add(&uri).await {
+                Ok(()) => Answer::result(Json::literal("{}"), Era::Legacy),
+                Err(Unwatched::TooMany) => error(
+                    INTERNAL_ERROR,
+                    "too many resources of this plugin are watched",
+                ),
+                Err(Unwatched::Refused) => error(
+                    INTERNAL_ERROR,
+                    "the plugin refused to tell of changes of this resource",
+                ),
+            }
         }))
     }
 

@@ -275,6 +275,9 @@ impl Lines {
         call: Option<&CallContext>,
     ) -> Result<Outcome, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        if *method == Method::Listen {
+            self.subscribed.asked(id);
+        }
         let caller = call.map(|call| Caller {
             client: Arc::clone(&call.client),
             token: params.progress_token().cloned(),

@@ -160,14 +160,14 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
             true
         }
         Method::ListenAcknowledged => {
-            let id = params.meta.get(SUBSCRIPTION_ID);
-            lines.subscribed.acknowledged(id);
+            lines.subscribed.acknowledged(Some(&params));
             true
         }
+        // During a replacement each of both subscriptions tells of it.
+        Method::ResourcesUpdated if !lines.subscribed.is_news(&params) => true,
         Method::ResourcesUpdated => {
-            let id = params.meta.remove(SUBSCRIPTION_ID);
-            let counts = lines.subscribed.is_current(id.as_ref());
-            counts && lines.host.updates.tell(&method, &params) > 0
+            params.meta.remove(SUBSCRIPTION_ID);
+            lines.host.updates.tell(&method, &params) > 0
         }
         _ => match Topic::of(&method) {
             Some(topic) => {

@@ -16,6 +16,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::changed::Changed;
 use crate::runtime::client::{Peer, initialize};
 use crate::runtime::link::Link;
+use crate::runtime::mcp_http::changes::Pace;
 use crate::runtime::mcp_http::endpoint::Endpoint;
 use crate::runtime::mcp_http::head::{Head, SESSION_ID, session_id};
 use crate::runtime::mcp_http::incoming::{Caller, Callers};
@@ -43,6 +44,8 @@ pub(super) struct HttpLink {
     /// Held while a lost session is opened again.
     renewing: tokio::sync::Mutex<()>,
     start_timeout: Duration,
+    /// How often things are done again.
+    pub(super) pace: Pace,
     next_id: AtomicU64,
     pub(super) callers: Callers,
     pub(super) mirrors: ArcSwap<Mirrors>,
@@ -86,7 +89,12 @@ impl From<Fault> for Failure {
 
 impl HttpLink {
     /// A link that has said nothing yet. A session is opened again within `start_timeout`.
-    pub(super) fn new(endpoint: Endpoint, host: Host, start_timeout: Duration) -> Arc<Self> {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        host: Host,
+        start_timeout: Duration,
+        pace: Pace,
+    ) -> Arc<Self> {
         let head = Head::new(endpoint.headers(), None, None, 0);
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
@@ -96,6 +104,7 @@ impl HttpLink {
             opening: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
             start_timeout,
+            pace,
             next_id: AtomicU64::new(1),
             callers: Callers::default(),
             mirrors: ArcSwap::default(),
@@ -127,6 +136,11 @@ impl HttpLink {
         if let Some(head) = self.opening().take() {
             self.head.store(head);
         }
+    }
+
+    /// The session that `initialize` is opening, if it does.
+    pub(super) fn being_opened(&self) -> Option<Arc<Head>> {
+        self.opening().clone()
     }
 
     fn opening(&self) -> std::sync::MutexGuard<'_, Option<Arc<Head>>> {

@@ -6,6 +6,14 @@ mod changes;
 
 mod faults;
 
+mod headers;
+
+mod listening;
+
+mod resume;
+
+mod routing;
+
 mod sessions;
 
 mod tls;
