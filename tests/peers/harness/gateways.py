@@ -47,7 +47,7 @@ def _toml(keys: dict[str, object]) -> list[str]:
 def config(path: Path, *entries: Entry) -> Path:
     """Writes a toolgate.toml with these plugins."""
     # Some clients list once and do not listen for changes: on a busy machine the first list waits for Node to start.
-    lines = ["[server]", "settle_ms = 20000", ""]
+    lines = ["[server]", "settle_ms = 20000", "drain_ms = 3000", ""]
     for entry in entries:
         lines += entry.lines()
     path.write_text("\n".join(lines))
