@@ -11,7 +11,7 @@ use crate::background::Supervisor;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
-use crate::front::rounds::Rounds;
+use crate::front::rounds::{Rounds, Tasks};
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
@@ -42,6 +42,8 @@ pub struct Desk {
     pub supervisor: Supervisor,
     /// The calls that wait for modern clients.
     pub rounds: Arc<Rounds>,
+    /// The calls that go on as tasks.
+    pub tasks: Arc<Tasks>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -196,6 +198,9 @@ impl Desk {
         if let Some(kind) = ListKind::of(method) {
             return Box::pin(self.list(kind, &params, &context)).await;
         }
+        if let Some(reply) = self.about_task(method, &params, &context) {
+            return reply;
+        }
         match (method, era) {
             (Method::Discover, Era::Modern) => {
                 Reply::Result(Box::pin(self.discover(&context.caller)).await)
@@ -320,7 +325,7 @@ impl Desk {
 }
 
 /// The error for a request that needs an extension which its client did not declare (MCP 2026-07-28, extensions).
-fn undeclared(extension: &str) -> RpcError {
+pub(crate) fn undeclared(extension: &str) -> RpcError {
     let message =
         format!("This request needs the extension `{extension}` among the client's capabilities");
     let data = json!({ "requiredCapabilities": { "extensions": { extension: {} } } });

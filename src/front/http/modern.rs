@@ -17,6 +17,7 @@ use crate::runtime::CallContext;
 use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
 use crate::wire::message::{Params, Request};
+use crate::wire::meta::TASKS;
 use crate::wire::method::Method;
 
 impl HttpFront {
@@ -56,11 +57,18 @@ impl HttpFront {
             return round::later(next, asking).await;
         }
         let cancel = CancellationToken::new();
-        let dialogue = rounds.begin(&caller, &profile, (&method, &params), &cancel);
+        let tasks = self.desk.tasks_for(&method, &params, (&caller, &profile));
+        // A plugin does not make a task of what is to become one here.
+        let told = match &tasks {
+            Some(_) => Arc::new(profile.without_extension(TASKS)),
+            None => Arc::clone(&profile),
+        };
+        let request = (&method, &params);
+        let dialogue = rounds.begin(&caller, &profile, request, tasks, &cancel);
         let context = CallContext {
             id: self.desk.dispatcher.next_call(),
             caller,
-            profile,
+            profile: told,
             session: None,
             log_level: Desk::modern_logs(&params).level(),
             timeout: None,
@@ -110,7 +118,7 @@ impl HttpFront {
 }
 
 /// The status of an error that is the whole answer (MCP 2026-07-28, transports).
-fn status(error: &RpcError) -> StatusCode {
+pub(super) fn status(error: &RpcError) -> StatusCode {
     match error.code {
         METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
         _ if error.is_modern() => StatusCode::BAD_REQUEST,

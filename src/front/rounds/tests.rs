@@ -60,7 +60,7 @@ impl Call {
     {
         let (caller, cancel) = (caller(who), CancellationToken::new());
         let request = (&Method::ToolsCall, &params(number));
-        let dialogue = rounds.begin(&caller, &asker(), request, &cancel);
+        let dialogue = rounds.begin(&caller, &asker(), request, None, &cancel);
         let round = dialogue.first();
         let driver = tokio::spawn(Arc::clone(&dialogue).drive(work(Arc::clone(&dialogue))));
         Self {
@@ -82,7 +82,7 @@ impl Call {
     /// The question that ends the round.
     async fn asked(&mut self) -> Value {
         match self.next().await {
-            Next::Asked(result) => serde_json::from_slice(&result).expect("JSON"),
+            Next::Parked(result) => serde_json::from_slice(&result).expect("JSON"),
             Next::Message(_) | Next::Answered(_) => panic!("no question"),
         }
     }
@@ -90,7 +90,7 @@ impl Call {
     async fn answered(&mut self) -> Reply {
         match self.next().await {
             Next::Answered(reply) => reply,
-            Next::Message(_) | Next::Asked(_) => panic!("no answer"),
+            Next::Message(_) | Next::Parked(_) => panic!("no answer"),
         }
     }
 
@@ -138,7 +138,7 @@ async fn a_thousand_calls_park_and_complete_and_leave_nothing() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(rounds.is_empty() && rounds.table().per_principal.is_empty());
+    assert!(rounds.is_empty() && rounds.places.table().per_principal.is_empty());
     for call in calls {
         call.driver.await.expect("the driver ends");
         assert!(!call.cancel.is_cancelled());

@@ -10,6 +10,7 @@ use crate::model::caller::ClientProfile;
 use crate::runtime::CallContext;
 use crate::session::InFlight;
 use crate::wire::message::{Id, Params};
+use crate::wire::meta::TASKS;
 use crate::wire::method::Method;
 
 impl Pipe {
@@ -31,11 +32,21 @@ impl Pipe {
         }
         let request = (&method, &params);
         let cancel = &in_flight.cancel;
-        let dialogue = self.rounds.begin(&self.caller, &profile, request, cancel);
+        let tasks = self
+            .desk
+            .tasks_for(&method, &params, (&self.caller, &profile));
+        // A plugin does not make a task of what is to become one here.
+        let told = match &tasks {
+            Some(_) => Arc::new(profile.without_extension(TASKS)),
+            None => Arc::clone(&profile),
+        };
+        let dialogue = self
+            .rounds
+            .begin(&self.caller, &profile, request, tasks, cancel);
         let context = CallContext {
             id: self.desk.dispatcher.next_call(),
             caller: Arc::clone(&self.caller),
-            profile,
+            profile: told,
             session: None,
             log_level: Desk::modern_logs(&params).level(),
             timeout: None,
@@ -44,7 +55,7 @@ impl Pipe {
         };
         let mut round = dialogue.first();
         let mut work = pin!(self.desk.answer(&method, params, context));
-        let asked = loop {
+        let parked = loop {
             let next = tokio::select! {
                 biased;
                 reply = &mut work => {
@@ -58,14 +69,14 @@ impl Pipe {
             };
             match next {
                 Next::Message(message) => self.writer.offer(message),
-                Next::Asked(asked) => break asked,
+                Next::Parked(result) => break result,
                 Next::Answered(reply) => return self.end(&id, in_flight, reply).await,
             }
         };
         // From here on later requests read what comes of the call, and this task only drives it.
         drop(round);
         let told = async {
-            self.end(&id, in_flight, Reply::Result(asked)).await;
+            self.end(&id, in_flight, Reply::Result(parked)).await;
             drop(answering);
         };
         let work = async { dialogue.sealed(work.await) };
@@ -85,7 +96,7 @@ impl Pipe {
                     self.writer.offer(message);
                     continue;
                 }
-                Next::Asked(result) => Reply::Result(result),
+                Next::Parked(result) => Reply::Result(result),
                 Next::Answered(reply) => reply,
             };
             return self.end(id, in_flight, reply).await;
