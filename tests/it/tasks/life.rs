@@ -92,6 +92,7 @@ async fn a_task_can_be_cancelled() {
     let latch = Latch::new();
     let gateway = gateway(AT_ONCE, &latch).await;
     let id = begin(&gateway, "asker__hold").await;
+    latch.begun(1).await;
     done(&gateway, "tasks/cancel", json!({ "taskId": id })).await;
     latch.given_up(1).await;
     assert_eq!(get(&gateway, &id).await["status"], "cancelled");
@@ -109,7 +110,6 @@ async fn a_task_that_is_too_old_is_forgotten() {
     let config = AT_ONCE.replace("after_ms = 0", "after_ms = 0\nttl_ms = 50");
     let gateway = gateway(&config, &latch).await;
     let id = begin(&gateway, "asker__hold").await;
-    latch.given_up(1).await;
     until("it is forgotten", || gateway.app.desk.tasks.is_empty()).await;
     is_unknown(&gateway, &id).await;
     until("it is recorded", || {
@@ -152,6 +152,7 @@ async fn tasks_end_when_the_gateway_stops() {
     let latch = Latch::new();
     let gateway = gateway(AT_ONCE, &latch).await;
     begin(&gateway, "asker__hold").await;
+    latch.begun(1).await;
     assert_eq!(gateway.front.drain().await, 0);
     latch.given_up(1).await;
     until("it is recorded", || {

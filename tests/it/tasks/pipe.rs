@@ -26,6 +26,7 @@ async fn a_slow_call_goes_on_as_a_task_over_a_pipe_too() {
         .tell("notifications/cancelled", json!({ "requestId": 1 }))
         .await;
     let second = task_of(&ask(&mut client, 1, "tools/call", hold).await);
+    latch.begun(2).await;
     ask(&mut client, 2, "tasks/cancel", json!({ "taskId": second })).await;
     latch.given_up(1).await;
     latch.open();

@@ -295,7 +295,9 @@ fn is_task(result: &Bytes) -> bool {
 }
 
 fn shortened(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
+    let fits = |at: &usize| text.is_char_boundary(*at);
+    let end = (0..=MAX_MESSAGE_BYTES.min(text.len())).rev().find(fits);
+    text.truncate(end.unwrap_or(0));
     text
 }
 
