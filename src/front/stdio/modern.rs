@@ -1,7 +1,9 @@
 //! Calls of modern clients on a pipe, round by round.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+
+use futures::future::OptionFuture;
 
 use crate::front::desk::{Desk, Reply};
 use crate::front::rounds::{Next, Round};
@@ -54,7 +56,8 @@ impl Pipe {
             client: Arc::clone(&dialogue) as _,
         };
         let mut round = dialogue.first();
-        let mut work = pin!(self.desk.answer(&method, params, context));
+        let work = self.desk.answer(&method, params, context);
+        let mut work = pin!(OptionFuture::from(Some(work)));
         let parked = loop {
             let next = tokio::select! {
                 biased;
@@ -62,7 +65,7 @@ impl Pipe {
                     for message in round.end() {
                         self.writer.offer(message);
                     }
-                    let reply = dialogue.sealed(reply);
+                    let reply = dialogue.sealed(reply.unwrap_or(Reply::Nothing));
                     return self.end(&id, in_flight, reply).await;
                 }
                 next = round.next() => next,
@@ -79,7 +82,12 @@ impl Pipe {
             self.end(&id, in_flight, Reply::Result(parked)).await;
             drop(answering);
         };
-        let work = async { dialogue.sealed(work.await) };
+        let mut rest = Rest(work);
+        let dialogue_of_work = Arc::clone(&dialogue);
+        let work = async move {
+            let reply = rest.0.as_mut().await;
+            dialogue_of_work.sealed(reply.unwrap_or(Reply::Nothing))
+        };
         tokio::join!(told, Arc::clone(&dialogue).drive(work));
     }
 
@@ -101,5 +109,15 @@ impl Pipe {
             };
             return self.end(id, in_flight, reply).await;
         }
+    }
+}
+
+/// The rest of a call's work. Dropping it ends that, though it stays pinned where it began: the call may be remembered
+/// for longer than it works.
+struct Rest<'a, F>(Pin<&'a mut OptionFuture<F>>);
+
+impl<F> Drop for Rest<'_, F> {
+    fn drop(&mut self) {
+        self.0.set(None.into());
     }
 }
