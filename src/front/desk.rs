@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
-use crate::front::rounds::{Rounds, Tasks};
+use crate::front::rounds::{Dialogue, Rounds, Tasks};
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
@@ -27,7 +28,7 @@ use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
 use crate::wire::list::ListKind;
 use crate::wire::message::{Notification, Params};
-use crate::wire::meta;
+use crate::wire::meta::{self, TASKS};
 use crate::wire::method::Method;
 use crate::wire::revision::{Era, Revision};
 
@@ -151,6 +152,34 @@ impl Desk {
             capabilities,
             info: params.meta.get(meta::CLIENT_INFO).cloned(),
         })
+    }
+
+    /// A new call of a modern client, with what surrounds it.
+    pub(crate) fn modern_call(
+        &self,
+        rounds: &Arc<Rounds>,
+        (caller, profile): (&Arc<Caller>, &Arc<ClientProfile>),
+        (method, params): (&Method, &Params),
+        cancel: CancellationToken,
+    ) -> (Arc<Dialogue>, CallContext) {
+        let tasks = self.tasks_for(method, params, (caller, profile));
+        // A plugin makes no task of what is to become one here.
+        let told = match &tasks {
+            Some(_) => Arc::new(profile.without_extension(TASKS)),
+            None => Arc::clone(profile),
+        };
+        let dialogue = rounds.begin(caller, profile, (method, params), tasks, &cancel);
+        let context = CallContext {
+            id: self.dispatcher.next_call(),
+            caller: Arc::clone(caller),
+            profile: told,
+            session: None,
+            log_level: Self::modern_logs(params).level(),
+            timeout: None,
+            cancel,
+            client: Arc::clone(&dialogue) as _,
+        };
+        (dialogue, context)
     }
 
     /// Which log messages a modern request asks for.

@@ -13,11 +13,9 @@ use crate::front::http::round::{self, Asking};
 use crate::front::http::stream::Answered;
 use crate::front::http::{Active, HttpFront};
 use crate::model::caller::Caller;
-use crate::runtime::CallContext;
 use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
 use crate::wire::message::{Params, Request};
-use crate::wire::meta::TASKS;
 use crate::wire::method::Method;
 
 impl HttpFront {
@@ -56,25 +54,11 @@ impl HttpFront {
         if let Some(next) = next {
             return round::later(next, asking).await;
         }
-        let cancel = CancellationToken::new();
-        let tasks = self.desk.tasks_for(&method, &params, (&caller, &profile));
-        // A plugin does not make a task of what is to become one here.
-        let told = match &tasks {
-            Some(_) => Arc::new(profile.without_extension(TASKS)),
-            None => Arc::clone(&profile),
-        };
+        let calls = (&caller, &profile);
         let request = (&method, &params);
-        let dialogue = rounds.begin(&caller, &profile, request, tasks, &cancel);
-        let context = CallContext {
-            id: self.desk.dispatcher.next_call(),
-            caller,
-            profile: told,
-            session: None,
-            log_level: Desk::modern_logs(&params).level(),
-            timeout: None,
-            cancel,
-            client: Arc::clone(&dialogue) as _,
-        };
+        let (dialogue, context) =
+            self.desk
+                .modern_call(rounds, calls, request, CancellationToken::new());
         let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
         let work = async move {
             let reply = desk.answer(&method, params, context).await;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use futures::future::OptionFuture;
 
-use crate::front::desk::{Desk, Reply};
+use crate::front::desk::Reply;
 use crate::front::rounds::{Next, Round};
 use crate::front::stdio::{Answering, Pipe};
 use crate::model::caller::ClientProfile;
-use crate::runtime::CallContext;
 use crate::session::InFlight;
 use crate::wire::message::{Id, Params};
-use crate::wire::meta::TASKS;
 use crate::wire::method::Method;
 
 impl Pipe {
@@ -32,29 +30,10 @@ impl Pipe {
             Ok(Some(next)) => return self.later_round(next, &id, in_flight).await,
             Ok(None) => {}
         }
+        let calls = (&self.caller, &profile);
         let request = (&method, &params);
-        let cancel = &in_flight.cancel;
-        let tasks = self
-            .desk
-            .tasks_for(&method, &params, (&self.caller, &profile));
-        // A plugin does not make a task of what is to become one here.
-        let told = match &tasks {
-            Some(_) => Arc::new(profile.without_extension(TASKS)),
-            None => Arc::clone(&profile),
-        };
-        let dialogue = self
-            .rounds
-            .begin(&self.caller, &profile, request, tasks, cancel);
-        let context = CallContext {
-            id: self.desk.dispatcher.next_call(),
-            caller: Arc::clone(&self.caller),
-            profile: told,
-            session: None,
-            log_level: Desk::modern_logs(&params).level(),
-            timeout: None,
-            cancel: cancel.clone(),
-            client: Arc::clone(&dialogue) as _,
-        };
+        let cancel = in_flight.cancel.clone();
+        let (dialogue, context) = self.desk.modern_call(&self.rounds, calls, request, cancel);
         let mut round = dialogue.first();
         let work = self.desk.answer(&method, params, context);
         let mut work = pin!(OptionFuture::from(Some(work)));
