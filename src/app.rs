@@ -130,6 +130,10 @@ impl App {
             config.policy.clone(),
             audit,
             supervisor.clone(),
+            config
+                .server
+                .sessions
+                .bounds(!config.auth.tokens.is_empty()),
         ));
         let callers = Callers::new(&config.auth);
         let desk = Desk {

@@ -17,6 +17,8 @@ mod bridge;
 
 mod deadline;
 
+mod handles;
+
 mod rounds;
 
 mod task_list;
@@ -37,6 +39,7 @@ use crate::background::Supervisor;
 use crate::dispatch::address::Address;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
+use crate::dispatch::handles::Handles;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
@@ -47,6 +50,7 @@ use crate::registry::Registry;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Lease;
 use crate::runtime::{CallContext, Request};
+use crate::session::table::Bounds;
 use crate::wire::error::{INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND};
 use crate::wire::message::{Outcome, Params, Reply};
 use crate::wire::method::Method;
@@ -63,6 +67,7 @@ pub struct Dispatcher {
     calls: AtomicU64,
     tasks: Tasks,
     watching: Watching,
+    handles: Handles,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -74,6 +79,7 @@ impl Dispatcher {
         policy: PolicyConfig,
         audit: Arc<dyn Sink>,
         supervisor: Supervisor,
+        handles: Bounds,
     ) -> Self {
         Self {
             registry,
@@ -83,6 +89,7 @@ impl Dispatcher {
             calls: AtomicU64::new(0),
             tasks: Tasks::default(),
             watching: Watching::default(),
+            handles: Handles::new(handles),
             closing: CancellationToken::new(),
         }
     }
@@ -100,6 +107,7 @@ impl Dispatcher {
     /// Ends the calls that still run: their callers are told that the gateway stops.
     pub fn close(&self) {
         self.closing.cancel();
+        self.handles.close_all();
     }
 
     /// Carries a request to the plugin that it is for. One answer or one fault; one audit record, whatever happens, also
@@ -130,6 +138,9 @@ impl Dispatcher {
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
+        if let Some(answer) = self.own_tool(subject, &request, context) {
+            return answer;
+        }
         let mut addresses = self.find(subject, context).await?;
         if *subject == Subject::Tasks {
             return self.list_tasks(&addresses, request, context).await;
@@ -159,12 +170,13 @@ impl Dispatcher {
         &self,
         address: &Address,
         subject: &Subject,
-        request: Request,
+        mut request: Request,
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
         let plugin = &address.plugin;
         record.found(plugin);
+        let context = &*self.bound(plugin, &mut request.params, context)?;
         if let Some(entry) = &address.tool
             && (plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments)
         {

@@ -78,6 +78,10 @@ pub struct Manifest {
     /// How its instances belong to client sessions; the runtime's own default when left out.
     #[serde(default)]
     pub isolation: Option<Isolation>,
+    /// Whether clients without sessions may hold on to one of its instances, so that their calls find what earlier ones
+    /// left there. For servers of the legacy era with `isolation = "session"`.
+    #[serde(default)]
+    pub handles: Handles,
     /// What stands in front of its tools' names: `{id}__` when left out, nothing when empty.
     #[serde(default)]
     #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]{0,63}$"))]
@@ -210,6 +214,20 @@ pub enum Isolation {
     Shared,
     /// One instance per call.
     Call,
+}
+
+/// How clients without sessions get at one instance for several calls: by a handle that the tool
+/// `toolgate__open_session` gives them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Handles {
+    /// Not at all.
+    Off,
+    /// A handle is taken, in `_meta["toolgate/session"]` or as the argument `toolgate_session`.
+    #[default]
+    Accept,
+    /// The same, and the argument stands in the schemas of its tools, where models look.
+    Declare,
 }
 
 /// The generation of the protocol a server speaks.

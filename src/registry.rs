@@ -6,6 +6,8 @@ pub mod changes;
 
 pub mod gate;
 
+pub mod handle_tools;
+
 pub mod naming;
 
 pub mod discover;
@@ -107,6 +109,7 @@ impl Viewer {
         Self {
             caller: Arc::clone(caller),
             who: Who {
+                principal: Arc::clone(&caller.principal),
                 profile: Arc::clone(&session.profile),
                 session: Some(Arc::clone(session)),
             },

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::plugin_id::PluginId;
+use crate::session::streams::Replay;
+use crate::session::table::Bounds;
 
 /// The HTTP server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -113,6 +116,28 @@ pub struct SessionsConfig {
     /// Milliseconds for which they are kept.
     #[schemars(range(max = 86_400_000))]
     pub replay_ms: u64,
+}
+
+impl SessionsConfig {
+    /// The bounds of one table of sessions. Where callers have no names there is but one of them, who may have all.
+    pub fn bounds(&self, named: bool) -> Bounds {
+        let max_per_principal = if named {
+            self.max_per_principal
+        } else {
+            self.max
+        };
+        Bounds {
+            max: self.max,
+            max_per_principal,
+            idle: Duration::from_millis(self.idle_ms),
+            total: Duration::from_millis(self.total_ms),
+            replay: Replay {
+                messages: self.replay_messages,
+                bytes: self.replay_bytes,
+                keep: Duration::from_millis(self.replay_ms),
+            },
+        }
+    }
 }
 
 impl Default for SessionsConfig {

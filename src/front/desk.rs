@@ -27,6 +27,7 @@ use crate::wire::error::{
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
 use crate::wire::list::ListKind;
+use crate::wire::members::Members;
 use crate::wire::message::{Notification, Params};
 use crate::wire::meta::{self, TASKS};
 use crate::wire::method::Method;
@@ -72,13 +73,8 @@ impl Desk {
         json!({ "name": "toolgate", "title": "toolgate", "version": self.version })
     }
 
-    /// Answers `initialize` (MCP 2025-11-25, lifecycle): the client's profile for its session, and the result. Waits for
-    /// plugins that are being started as a list would, because the result says what all of them can do.
-    pub(crate) async fn initialize(
-        &self,
-        params: &Params,
-        caller: &Caller,
-    ) -> Result<(ClientProfile, Bytes), RpcError> {
+    /// Reads what `initialize` says of its client (MCP 2025-11-25, lifecycle).
+    pub(crate) fn legacy_profile(params: &Params) -> Result<ClientProfile, RpcError> {
         let Some(asked) = params.members.string("protocolVersion") else {
             return Err(RpcError::new(
                 INVALID_PARAMS,
@@ -96,13 +92,17 @@ impl Desk {
             ));
         };
         let known = Revision::of(&asked).filter(|revision| revision.era() == Era::Legacy);
-        let revision = known.unwrap_or(Revision::NEWEST_LEGACY);
         // The message they came in must not stay alive with the session.
-        let profile = ClientProfile {
-            revision,
+        Ok(ClientProfile {
+            revision: known.unwrap_or(Revision::NEWEST_LEGACY),
             capabilities: capabilities.detached(),
             info: params.members.get("clientInfo").map(Json::detached),
-        };
+        })
+    }
+
+    /// The result of `initialize` for a client of `revision`. Waits for plugins that are being started as a list would,
+    /// because the result says what all of them can do.
+    pub(crate) async fn welcome(&self, revision: Revision, caller: &Caller) -> Bytes {
         self.registry().settle().await;
         let catalog = self.registry().catalog();
         let mut result = json!({
@@ -113,7 +113,8 @@ impl Desk {
         if let Some(instructions) = catalog.instructions(caller) {
             result["instructions"] = instructions.into();
         }
-        Ok((profile, Json::of(&result).bytes().clone()))
+        let greeting = catalog.greeting(caller, Era::Legacy);
+        with(&Json::of(&result), &greeting).bytes().clone()
     }
 
     /// Reads what a modern request says of its client (MCP 2026-07-28, `_meta`). `agrees` checks the revision that is
@@ -177,6 +178,7 @@ impl Desk {
             log_level: Self::modern_logs(params).level(),
             timeout: None,
             cancel,
+            farewell: None,
             client: Arc::clone(&dialogue) as _,
         };
         (dialogue, context)
@@ -212,8 +214,12 @@ impl Desk {
         let same_for_all = self.registry().is_same_for_all();
         result["ttlMs"] = if settled { DISCOVER_TTL_MS } else { 0 }.into();
         result["cacheScope"] = if same_for_all { "public" } else { "private" }.into();
-        result["_meta"] = json!({ meta::SERVER_INFO: self.server_info() });
-        Json::of(&result).bytes().clone()
+        let mut greeting = catalog.greeting(caller, Era::Modern);
+        let own = greeting.remove("_meta");
+        let mut about = own.as_ref().and_then(Members::of).unwrap_or_default();
+        about.set(meta::SERVER_INFO, Json::of(&self.server_info()));
+        greeting.set("_meta", about.to_json());
+        with(&Json::of(&result), &greeting).bytes().clone()
     }
 
     /// Answers a request that is neither the beginning of a session nor a stream.
@@ -351,6 +357,13 @@ impl Desk {
             method => tracing::debug!("Dropped a `{method}` of a client"),
         }
     }
+}
+
+/// `result` and behind its members those of `rest`.
+fn with(result: &Json, rest: &Members) -> Json {
+    let mut members = Members::of(result).unwrap_or_default();
+    members.append(rest);
+    members.to_json()
 }
 
 /// The error for a request that needs an extension which its client did not declare (MCP 2026-07-28, extensions).

@@ -86,6 +86,7 @@ impl Subscription {
         let viewer = Viewer {
             caller: Arc::clone(caller),
             who: Who {
+                principal: Arc::clone(&caller.principal),
                 profile: Arc::clone(&profile),
                 session: None,
             },
@@ -231,6 +232,7 @@ fn context(desk: &Desk, caller: &Arc<Caller>, profile: &Arc<ClientProfile>) -> C
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client: Arc::new(Deaf),
     }
 }

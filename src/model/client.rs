@@ -1,6 +1,6 @@
 //! The way back from a call to the client that made it.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use futures::future::BoxFuture;
@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
 use crate::wire::message::Params;
+use crate::wire::meta::PER_HOP;
 use crate::wire::method::Method;
 
 /// Reaches the client of one call while the call runs.
@@ -19,6 +20,17 @@ pub trait Client: Send + Sync {
     /// Asks the client: elicitation, sampling, roots. The answer is the result or the client's error. A client that did
     /// not offer this is not asked. Dropping the future takes the question back.
     fn ask(&self, method: Method, params: Params) -> BoxFuture<'_, Result<Json, RpcError>>;
+
+    /// The same for a question that may be taken back in words: `farewell` holds them by the time the future is dropped.
+    fn ask_until(
+        &self,
+        method: Method,
+        params: Params,
+        farewell: Farewell,
+    ) -> BoxFuture<'_, Result<Json, RpcError>> {
+        let _ = farewell;
+        self.ask(method, params)
+    }
 
     /// What the call's deadline is moved by; `None` where nothing moves it.
     fn pulse(&self) -> Option<&Pulse> {
@@ -34,6 +46,26 @@ pub trait Client: Send + Sync {
     /// Once that was said it stays so; where the client has stopped waiting the questions are asked on the way.
     fn takes_questions(&self) -> bool {
         true
+    }
+}
+
+/// What was said when a request was taken back. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Farewell(Arc<OnceLock<Params>>);
+
+impl Farewell {
+    /// This was said; only the first time counts.
+    pub fn say(&self, params: &Params) {
+        drop(self.0.set(params.clone()));
+    }
+
+    /// The params that take back the request that the other side knows as `id`: what was said, if anything was.
+    pub fn params(said: Option<&Self>, id: u64) -> Params {
+        let said = said.and_then(|said| said.0.get().cloned());
+        let mut params = said.unwrap_or_default();
+        PER_HOP.iter().for_each(|key| drop(params.meta.remove(key)));
+        params.members.set("requestId", Json::of(&id));
+        params
     }
 }
 

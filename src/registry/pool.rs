@@ -72,6 +72,8 @@ struct Failure {
 /// Who wants something of a plugin: a kind of client, and its session if it has one.
 #[derive(Debug, Clone)]
 pub struct Who {
+    /// The name of the credential it comes with.
+    pub principal: Arc<str>,
     /// What the client said of itself.
     pub profile: Arc<ClientProfile>,
     /// Its session.
@@ -159,7 +161,9 @@ impl Pool {
     /// Like [`Pool::lease`], where an instance is there for this caller already.
     pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
         let state = self.state();
-        let wanted = self.wanted_by(&state, context.session.as_ref(), &context.profile);
+        let principal = &context.caller.principal;
+        let session = context.session.as_ref();
+        let wanted = self.wanted_by(&state, session, principal, &context.profile);
         let slot = Arc::clone(state.slots.iter().find(|slot| slot.serves(&wanted))?);
         let instance = slot.instance()?;
         slot.enter(&wanted);
@@ -296,9 +300,10 @@ impl Pool {
         let wanted = self.wanted(state, who);
         let owner = match wanted.holder {
             Holder::Session(_) => who.session.clone(),
-            Holder::Shared | Holder::OneCall => None,
+            Holder::Shared | Holder::OneCall(_) => None,
         };
-        let slot = Slot::new(wanted, owner, self.told_profile(&who.profile));
+        let principal = Arc::clone(&who.principal);
+        let slot = Slot::new(wanted, owner, (principal, self.told_profile(&who.profile)));
         state.slots.push(Arc::clone(&slot));
         if let Some(evicted) = evicted {
             self.retire(state, evicted);

@@ -284,6 +284,14 @@ impl Instance for Child {
         self.server.probe(deadline)
     }
 
+    fn is_open(&self) -> bool {
+        self.server.is_open()
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.server.lines.is_at_work()
+    }
+
     fn ended(&self) -> &CancellationToken {
         self.server.ended()
     }

@@ -33,7 +33,8 @@ impl Pipe {
         let calls = (&self.caller, &profile);
         let request = (&method, &params);
         let cancel = in_flight.cancel.clone();
-        let (dialogue, context) = self.desk.modern_call(&self.rounds, calls, request, cancel);
+        let (dialogue, mut context) = self.desk.modern_call(&self.rounds, calls, request, cancel);
+        context.farewell = Some(in_flight.farewell.clone());
         let mut round = dialogue.first();
         let work = self.desk.answer(&method, params, context);
         let mut work = pin!(OptionFuture::from(Some(work)));

@@ -22,8 +22,15 @@ pub(super) enum Holder {
     Shared,
     /// One session's, for as long as that lives.
     Session(Arc<str>),
-    /// One call's, for as long as that runs; then the next one's.
-    OneCall,
+    /// One call's, for as long as that runs; then the next one's of the same principal, who may find what the first left
+    /// behind.
+    OneCall(Arc<str>),
+}
+
+impl Holder {
+    pub(super) fn is_one_call(&self) -> bool {
+        matches!(self, Self::OneCall(_))
+    }
 }
 
 /// What an instance knows of the clients it serves.
@@ -63,6 +70,8 @@ pub(super) struct Slot {
     pub(super) silent: AtomicU32,
     /// The session that has it to itself, once one does.
     pub(super) owner: watch::Sender<Option<Arc<Session>>>,
+    /// Who it was started for.
+    pub(super) principal: Arc<str>,
     /// The client that its instance is told of at its start.
     pub(super) profile: Arc<ClientProfile>,
     /// Who hears of updates of its resources.
@@ -84,7 +93,7 @@ impl Slot {
     pub(super) fn new(
         wanted: Wanted,
         owner: Option<Arc<Session>>,
-        profile: Arc<ClientProfile>,
+        (principal, profile): (Arc<str>, Arc<ClientProfile>),
     ) -> Arc<Self> {
         let held = Held {
             wanted,
@@ -98,6 +107,7 @@ impl Slot {
             retired: CancellationToken::new(),
             silent: AtomicU32::new(0),
             owner: watch::Sender::new(owner),
+            principal,
             profile,
             updates: Arc::default(),
             held: Mutex::new(held),
@@ -111,9 +121,7 @@ impl Slot {
     /// The instance, if it runs.
     pub(super) fn instance(&self) -> Option<Arc<dyn Instance>> {
         match &*self.started.borrow() {
-            Some(Started::Ready(instance)) if !instance.ended().is_cancelled() => {
-                Some(Arc::clone(instance))
-            }
+            Some(Started::Ready(instance)) if instance.is_open() => Some(Arc::clone(instance)),
             _ => None,
         }
     }
@@ -129,7 +137,7 @@ impl Slot {
     pub(super) fn is_over(&self) -> bool {
         match &*self.started.borrow() {
             None => false,
-            Some(Started::Ready(instance)) => instance.ended().is_cancelled(),
+            Some(Started::Ready(instance)) => !instance.is_open(),
             Some(Started::Failed(_) | Started::TryAgain) => true,
         }
     }
@@ -137,21 +145,29 @@ impl Slot {
     /// Whether it is there for `wanted` already.
     pub(super) fn serves(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        let free = wanted.holder != Holder::OneCall || held.uses == 0;
+        let free = !wanted.holder.is_one_call() || (held.uses == 0 && !self.is_at_work());
         held.wanted == *wanted && free && !self.is_over()
+    }
+
+    /// Whether its instance may still say something about a call whose caller has gone.
+    fn is_at_work(&self) -> bool {
+        match &*self.started.borrow() {
+            Some(Started::Ready(instance)) => instance.is_at_work(),
+            _ => false,
+        }
     }
 
     /// Whether who came for `wanted`, and is counted in, may use it: its start may have made it something else.
     pub(super) fn still_serves(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        held.wanted == *wanted && (wanted.holder != Holder::OneCall || held.uses == 1)
+        held.wanted == *wanted && (!wanted.holder.is_one_call() || held.uses == 1)
     }
 
     /// Whether it can be given to `wanted` without showing it anything of someone else's.
     pub(super) fn can_become(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        held.wanted.holder == Holder::OneCall
-            && wanted.holder != Holder::OneCall
+        held.wanted.holder.is_one_call()
+            && wanted.holder != Holder::Shared
             && held.wanted.told == wanted.told
             && held.uses == 0
             && !held.used

@@ -103,7 +103,8 @@ impl Pool {
             let mut state = self.state();
             state.speech.learn(asked, instance.era());
             let owner = slot.owner.borrow().clone();
-            let is = self.wanted_in(instance.era(), owner.as_ref(), &slot.profile);
+            let (session, era) = (owner.as_ref(), instance.era());
+            let is = self.wanted_in(era, session, &slot.principal, &slot.profile);
             if is.told != slot.told() {
                 slot.turn_into(is);
             }

@@ -160,9 +160,11 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
             true
         }
         Method::ListenAcknowledged => {
-            lines.subscribed.acknowledged();
+            lines.subscribed.acknowledged(Some(&params));
             true
         }
+        // During a replacement each of both subscriptions tells of it.
+        Method::ResourcesUpdated if !lines.subscribed.is_news(&params) => true,
         Method::ResourcesUpdated => {
             params.meta.remove(SUBSCRIPTION_ID);
             lines.host.updates.tell(&method, &params) > 0
@@ -212,10 +214,10 @@ fn asked(lines: &Arc<Lines>, request: Request) {
         let text = "too many questions are open, or one of this `id` is";
         return refuse(lines, &request.id, &RpcError::new(INTERNAL_ERROR, text));
     };
-    let asking = Arc::clone(lines);
+    let (asking, farewell) = (Arc::clone(lines), question.farewell.clone());
     lines.host.supervisor.spawn_request(async move {
         let answer = tokio::select! {
-            answer = client.ask(request.method, request.params) => answer,
+            answer = client.ask_until(request.method, request.params, farewell) => answer,
             () = asking.ended.cancelled() => return,
             // What was taken back gets no answer (MCP, cancellation).
             () = question.cancel.cancelled() => return,

@@ -13,7 +13,7 @@ use crate::model::answer::Answer;
 use crate::model::fault::Fault;
 use crate::runtime::client::Peer;
 use crate::runtime::link::{Link, ask};
-use crate::runtime::mcp_http::changes::{Pace, keep_listening};
+use crate::runtime::mcp_http::changes::keep_listening;
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::mirror::Mirrors;
 use crate::runtime::surface::Reader;
@@ -45,7 +45,6 @@ impl Remote {
         link: Arc<HttpLink>,
         peer: Peer,
         limits: Limits,
-        pace: Pace,
     ) -> Result<Arc<Self>, Fault> {
         let first = read_surface(&link, &peer, &limits, None).await?;
         let remote = Arc::new(Self {
@@ -63,7 +62,7 @@ impl Remote {
                 biased;
                 () = stop.cancelled() => {}
                 () = following.link.ended.cancelled() => {}
-                () = following.follow(pace) => {}
+                () = following.follow() => {}
             }
         });
         let (link, peer) = (Arc::clone(&remote.link), remote.peer.clone());
@@ -73,14 +72,14 @@ impl Remote {
                 biased;
                 () = stop.cancelled() => {}
                 () = ended.cancelled() => {}
-                () = keep_listening(link, peer, pace) => {}
+                () = keep_listening(link, peer) => {}
             }
         });
         Ok(remote)
     }
 
     /// Reads the surface again whenever it may have changed.
-    async fn follow(&self, pace: Pace) {
+    async fn follow(&self) {
         loop {
             let kinds = self.link.changed.next().await;
             let known = Arc::clone(&self.surface.borrow());
@@ -95,7 +94,7 @@ impl Remote {
                     tracing::warn!(plugin.id = %plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
-            tokio::time::sleep(pace.lists).await;
+            tokio::time::sleep(self.link.pace.lists).await;
         }
     }
 

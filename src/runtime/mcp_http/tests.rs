@@ -6,6 +6,14 @@ mod changes;
 
 mod faults;
 
+mod headers;
+
+mod listening;
+
+mod resume;
+
+mod routing;
+
 mod sessions;
 
 mod tls;
@@ -119,6 +127,7 @@ pub(super) fn context(client: Arc<dyn Client>) -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client,
     }
 }
