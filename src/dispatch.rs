@@ -256,6 +256,16 @@ impl Dispatcher {
         rounds::request(&**lease.instance(), request, context).await
     }
 
+    /// Waits for plugins that are being started, for as long as a list would.
+    async fn settled(&self, context: &CallContext) -> Result<(), Fault> {
+        tokio::select! {
+            biased;
+            () = self.registry.settle() => Ok(()),
+            () = context.cancel.cancelled() => Err(cancelled()),
+            () = self.closing.cancelled() => Err(shutting_down()),
+        }
+    }
+
     /// Wakes the plugin that may have the tool, for as long as the caller would wait for the call.
     async fn wake(&self, name: &str, context: &CallContext) -> Option<Result<(), Fault>> {
         let bound = context.timeout.unwrap_or(WAKE_DEADLINE);

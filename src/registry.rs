@@ -35,7 +35,7 @@ use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::page::{UnknownCursor, Wanted};
 use crate::registry::catalog::{Catalog, Surfaces};
-use crate::registry::changes::Changes;
+use crate::registry::changes::{Changes, Seen};
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::{Standing, Who};
@@ -359,6 +359,9 @@ impl Registry {
         cursor: Option<&str>,
     ) -> Result<Bytes, UnknownCursor> {
         let catalog = self.settled_view(viewer).await;
+        if viewer.who.session.is_some() {
+            Seen::of(&viewer.who).note(kind.topic(), catalog.surfaces());
+        }
         catalog.page(Wanted {
             kind,
             caller: &viewer.caller,
@@ -376,9 +379,12 @@ impl Registry {
 
     /// The changes of what `viewer` is offered, from now on.
     pub fn changes(self: &Arc<Self>, viewer: Viewer) -> Changes {
+        let counted = self.changes.subscribe();
+        let seen = Seen::of(&viewer.who);
+        seen.begin(&self.surfaces_for(&viewer.who));
         Changes {
-            counted: self.changes.subscribe(),
-            told_of: self.surfaces_for(&viewer.who),
+            counted,
+            seen,
             registry: Arc::clone(self),
             viewer,
             told: None,

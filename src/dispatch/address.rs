@@ -142,9 +142,17 @@ impl Dispatcher {
             }
         }
         // It may be offered to this client only.
-        let known = found(&*self.registry.view(&Who::of(context)));
+        let known = found(&self.registry.view(&Who::of(context)));
         if !known.is_empty() {
             return Ok(known);
+        }
+        // It may belong to a plugin that is being started, as a list would wait for.
+        if !self.registry.is_settled() {
+            self.settled(context).await?;
+            let known = found(&self.registry.view(&Who::of(context)));
+            if !known.is_empty() {
+                return Ok(known);
+            }
         }
         let woken = match subject {
             Subject::Tool(name) | Subject::Prompt(name) => Box::pin(self.wake(name, context)).await,
@@ -152,7 +160,7 @@ impl Dispatcher {
         };
         if let Some(woken) = woken {
             woken?;
-            let known = found(&*self.registry.view(&Who::of(context)));
+            let known = found(&self.registry.view(&Who::of(context)));
             if !known.is_empty() {
                 return Ok(known);
             }

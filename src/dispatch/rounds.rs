@@ -8,6 +8,7 @@ use crate::model::answer::{Answer, ResultKind, kind_of};
 use crate::model::client::Client;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::{CallContext, Instance, Request};
+use crate::session::table::new_id;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::{Outcome, Params, Reply};
@@ -96,7 +97,13 @@ async fn ask(question: &Json, client: &dyn Client) -> Result<Json, Fault> {
         return Err(malformed(&format!("it asks for `{method}`")));
     }
     let params = members.get("params").cloned();
-    let params = params.map_or_else(Params::default, Params::from);
+    let mut params = params.map_or_else(Params::default, Params::from);
+    let by_url =
+        method == Method::Elicit && params.members.string("mode").as_deref() == Some("url");
+    if by_url && params.members.get("elicitationId").is_none() {
+        // Legacy clients want one; modern plugins have none (MCP 2025-11-25, elicitation by URL).
+        params.members.set("elicitationId", Json::of(&*new_id()));
+    }
     let name = method.to_string();
     client.ask(method, params).await.map_err(|error| {
         let message = format!("the plugin needs `{name}`: {}", error.message);

@@ -314,11 +314,11 @@ impl Desk {
             Err(error) => return Reply::Error(error),
         };
         let uri = subject.name();
-        if *method == Method::ResourcesUnsubscribe {
-            let reply = self.dispatcher.unsubscribe(uri, &context);
-            return Reply::Result(reply.result.bytes().clone());
-        }
-        match self.dispatcher.subscribe(uri, context).await {
+        let answered = match method {
+            Method::ResourcesUnsubscribe => self.dispatcher.unsubscribe(uri, context).await,
+            _ => self.dispatcher.subscribe(uri, context).await,
+        };
+        match answered {
             Ok(reply) => Reply::Result(reply.result.bytes().clone()),
             Err(CallError::Plugin(error)) => Reply::Error(error),
             Err(CallError::Fault(fault)) => fault::told(&fault, &subject, era),

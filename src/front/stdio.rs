@@ -276,8 +276,8 @@ impl Pipe {
         }
         // The plugins are started for this client.
         self.desk.registry().meet(&viewer.who);
-        let changes = self.desk.registry().changes(viewer);
         let result = self.desk.welcome(revision, &self.caller).await;
+        let changes = self.desk.registry().changes(viewer);
         self.result(&request.id, &result).await;
         // Nothing stands before the answer that opens the session.
         opened.cancel();

@@ -178,6 +178,11 @@ impl Catalog {
         }
     }
 
+    /// What it was made from.
+    pub(super) fn surfaces(&self) -> &Surfaces {
+        &self.surfaces
+    }
+
     /// Whether it was made from just these surfaces: the same ones, not only equal ones.
     pub fn is_made_of(&self, surfaces: &Surfaces) -> bool {
         let same = |(one, other): (&Option<Arc<Surface>>, &Option<Arc<Surface>>)| match (one, other)

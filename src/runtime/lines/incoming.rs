@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::model::client::Hearer;
 use crate::model::fault::{Fault, FaultKind};
+use crate::model::offer;
 use crate::runtime::client::broken;
 use crate::runtime::lines::{Lines, Why};
 use crate::wire::error::{INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError};
@@ -199,6 +200,10 @@ fn pass_on(lines: &Lines, method: &Method, params: &Params) -> bool {
 fn asked(lines: &Arc<Lines>, request: Request) {
     if request.method == Method::Ping {
         return lines.answer(&request.id, &Json::literal("{}"));
+    }
+    // It knows what it was told of its clients; one that everyone shares was told that they offer nothing.
+    if let Err(error) = offer::check(&lines.host.profile, &request.method, &request.params) {
+        return refuse(lines, &request.id, &error);
     }
     let caller = lines.addressee().map(|caller| caller.client);
     // Outside of calls the session that has the plugin to itself is asked, if it can be reached there.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use crate::model::client::{Client, Hearer};
+use crate::model::offer;
 use crate::runtime::mcp_http::head::Head;
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::wire::error::{INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError};
@@ -137,12 +138,15 @@ impl HttpLink {
     /// what becomes of the stream on which it came.
     pub(super) async fn asked(&self, question: Request, origin: Origin<'_>, head: &Arc<Head>) {
         let Request { id, method, params } = question;
+        // It knows what it was told of its clients; one that everyone shares was told that they offer nothing.
+        let offered = offer::check(&self.host.profile, &method, &params);
         let open = self.questions.begin(&id);
         let caller = self.addressee(origin);
         let outside = || self.host.session.as_ref()?.client();
         let client = caller.map(|caller| caller.client).or_else(outside);
         let answer = match (&method, client, &open) {
             (Method::Ping, ..) => Ok(Json::literal("{}")),
+            _ if offered.is_err() => offered.map(|()| Json::literal("{}")),
             (_, _, None) => Err(RpcError::new(
                 INTERNAL_ERROR,
                 "too many questions are open, or one of this `id` is",

@@ -47,6 +47,7 @@ fn peer(capabilities: &Value) -> Peer {
         revision: Revision::NEWEST,
         capabilities: Json::of(capabilities),
         instructions: None,
+        greeting: Default::default(),
     }
 }
 
