@@ -21,6 +21,8 @@ mod handles;
 
 mod rounds;
 
+mod task_list;
+
 mod tasks;
 
 mod telling;
@@ -140,6 +142,9 @@ impl Dispatcher {
             return answer;
         }
         let mut addresses = self.find(subject, context).await?;
+        if *subject == Subject::Tasks {
+            return self.list_tasks(&addresses, request, context).await;
+        }
         let last = addresses.pop();
         for address in addresses {
             // Nobody lists it: whoever does not know it has done nothing.
@@ -177,7 +182,20 @@ impl Dispatcher {
         {
             arguments::check(entry, &request.params)?;
         }
-        let own = Duration::from_millis(address.timeout_ms());
+        self.carry(address, subject, request, context).await
+    }
+
+    /// Carries a request to one plugin, within its deadline.
+    async fn carry(
+        &self,
+        address: &Address,
+        subject: &Subject,
+        request: Request,
+        context: &CallContext,
+    ) -> Result<Answer, Fault> {
+        let plugin = &address.plugin;
+        let wants_task = request.params.members.get("task").is_some();
+        let own = Duration::from_millis(address.timeout_ms(&request.method));
         let deadline = deadline::Deadline::new(
             context.timeout.map_or(own, |asked| asked.min(own)),
             Duration::from_millis(plugin.manifest.limits.max_call_ms),
@@ -200,13 +218,11 @@ impl Dispatcher {
         {
             return Ok(bridge::read_under(answer.clone(), own, listed));
         }
-        if let Ok(answer) = &ended
-            && let Outcome::Result(reply) = &answer.outcome
-            && is_task(reply, subject)
+        if let (Ok(answer), Subject::Tool(_)) = (&ended, subject)
+            && let Some(task) = tasks::begun(answer, wants_task)
         {
             let id = &plugin.manifest.id;
-            self.tasks
-                .note(&reply.result, id, &context.caller.principal);
+            self.tasks.note(&task, id, &context.caller.principal);
         }
         ended
     }
@@ -306,13 +322,6 @@ fn is_unknown(answer: &Answer, subject: &Subject) -> bool {
         }
         _ => error.code == METHOD_NOT_FOUND,
     }
-}
-
-/// Whether a call's answer is the beginning of a task: of the extension, or of revision 2025-11-25.
-fn is_task(reply: &Reply, subject: &Subject) -> bool {
-    matches!(subject, Subject::Tool(_))
-        && (reply.result_type.as_deref() == Some("task")
-            || (reply.result_type.is_none() && reply.result.bytes().starts_with(b"{\"task\":")))
 }
 
 fn full(plugin: &Plugin) -> Fault {

@@ -104,6 +104,11 @@ pub struct Manifest {
     /// Which of its tools are listed, and under which names.
     #[serde(default)]
     pub expose: Expose,
+    /// Whether slow calls of its tools go on as tasks for clients that know these (the extension
+    /// `io.modelcontextprotocol/tasks`), though the plugin does not. Such a call may take `max_call_ms`. A plugin that
+    /// makes tasks itself goes on doing so.
+    #[serde(default)]
+    pub tasks: bool,
     /// Its HTTP routes under `/ext/{id}` (grant `ROUTES`).
     #[serde(default)]
     pub routes: Vec<Route>,
@@ -276,6 +281,17 @@ impl Manifest {
         self.prefix
             .clone()
             .unwrap_or_else(|| format!("{}__", self.id))
+    }
+
+    /// Whether slow calls of the plugin's own tool of that name go on as tasks.
+    pub fn makes_task_of(&self, tool: &str) -> bool {
+        let entry = self.tools.iter().find(|entry| entry.name == tool);
+        entry.and_then(|entry| entry.tasks).unwrap_or(self.tasks)
+    }
+
+    /// Whether slow calls of any of its tools do.
+    pub fn makes_tasks(&self) -> bool {
+        self.tasks || self.tools.iter().any(|entry| entry.tasks == Some(true))
     }
 
     /// The runtimes it can use, the preferred one first; never empty.

@@ -12,6 +12,7 @@ use crate::registry::plugin::Plugin;
 use crate::registry::pool::Who;
 use crate::runtime::{CallContext, Surface};
 use crate::wire::json::Json;
+use crate::wire::method::Method;
 
 /// Where a request goes.
 #[derive(Debug, Clone)]
@@ -50,10 +51,12 @@ impl Address {
     }
 
     /// How long the request may take, in milliseconds.
-    pub(super) fn timeout_ms(&self) -> u64 {
+    pub(super) fn timeout_ms(&self, method: &Method) -> u64 {
         let limits = &self.plugin.manifest.limits;
         match &self.tool {
             Some(entry) => entry.timeout_ms,
+            // It waits until its task is done (MCP 2025-11-25, tasks).
+            None if method.as_str() == "tasks/result" => limits.max_call_ms,
             None => limits.call_timeout_ms.min(limits.max_call_ms),
         }
     }

@@ -1,5 +1,6 @@
-//! The rounds of a modern plugin's answer on behalf of a legacy client: the plugin answers that it needs input, the
-//! client is asked, the plugin is asked again with what the client said (MCP 2026-07-28, multi round-trip requests).
+//! The rounds of a modern plugin's answer on behalf of a client that is not answered with questions: the plugin answers
+//! that it needs input, the client is asked, the plugin is asked again with what the client said (MCP 2026-07-28, multi
+//! round-trip requests).
 
 use futures::future::join_all;
 
@@ -20,14 +21,19 @@ const MAX_ROUNDS: usize = 16;
 /// The most questions of one round.
 const MAX_QUESTIONS: usize = 32;
 
-/// Asks `instance`. For a legacy client the plugin's questions are asked and answered on the way; each round is a request
-/// of its own, with an id of its own.
+/// Asks `instance`. For a client that is not answered with questions, a legacy one and one that comes back for a task, the
+/// plugin's questions are asked and answered on the way; each round is a request of its own, with an id of its own.
 pub(super) async fn request(
     instance: &dyn Instance,
     mut request: Request,
     context: &CallContext,
 ) -> Result<Answer, Fault> {
-    if instance.era() == Era::Legacy || context.era() == Era::Modern {
+    let is_modern = context.era() == Era::Modern;
+    if instance.era() == Era::Legacy && is_modern {
+        // It asks for a task of revision 2025-11-25, which this client could not read.
+        request.params.members.remove("task");
+    }
+    if instance.era() == Era::Legacy || (is_modern && !context.client.may_stop_waiting()) {
         return instance.request(request, context).await;
     }
     for _ in 0..MAX_ROUNDS {
@@ -35,7 +41,9 @@ pub(super) async fn request(
         let Outcome::Result(reply) = &answer.outcome else {
             return Ok(answer);
         };
-        if kind_of(reply) != Some(ResultKind::InputRequired) {
+        if kind_of(reply) != Some(ResultKind::InputRequired)
+            || (is_modern && context.client.takes_questions())
+        {
             return Ok(answer);
         }
         answer_questions(reply, &mut request.params, &*context.client).await?;

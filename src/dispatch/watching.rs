@@ -349,7 +349,7 @@ impl Wish {
     /// Takes an instance and asks it to tell of the resource. Bounded by the time of a call.
     async fn place(&self) -> Result<(Placed, Answer), Fault> {
         let plugin = &self.address.plugin;
-        let bound = Duration::from_millis(self.address.timeout_ms());
+        let bound = Duration::from_millis(self.address.timeout_ms(&Method::ResourcesSubscribe));
         let placing = async {
             let lease = plugin.pool.lease(&self.context).await?;
             let (own, listed) = (Arc::clone(&self.own), self.listed.clone());

@@ -62,6 +62,8 @@ pub struct ServerConfig {
     pub sessions: SessionsConfig,
     /// Calls that wait for answers of their clients.
     pub rounds: RoundsConfig,
+    /// Calls that go on as tasks.
+    pub tasks: TasksConfig,
 }
 
 impl Default for ServerConfig {
@@ -83,6 +85,7 @@ impl Default for ServerConfig {
             worker_threads: None,
             sessions: SessionsConfig::default(),
             rounds: RoundsConfig::default(),
+            tasks: TasksConfig::default(),
         }
     }
 }
@@ -173,6 +176,40 @@ impl Default for RoundsConfig {
             max: 4_096,
             max_per_principal: 1_024,
             wait_ms: 300_000,
+        }
+    }
+}
+
+/// Calls of tools with `tasks = true` that go on as tasks (the extension `io.modelcontextprotocol/tasks` of revision
+/// 2026-07-28): their clients are not kept waiting, and come back for the result. Over a bound a call goes on as any other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TasksConfig {
+    /// Milliseconds after which a call becomes a task; what is done sooner is answered as ever. 0 waits for nothing.
+    #[schemars(range(max = 3_600_000))]
+    pub after_ms: u64,
+    /// Tasks at one time, those included whose results wait to be fetched.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max: usize,
+    /// Tasks of one principal at one time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_per_principal: usize,
+    /// Milliseconds from its beginning after which a task is forgotten. One that is not done by then is cancelled.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub ttl_ms: u64,
+    /// Milliseconds that clients are told to let pass before they ask for a task again.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub poll_interval_ms: u64,
+}
+
+impl Default for TasksConfig {
+    fn default() -> Self {
+        Self {
+            after_ms: 1_000,
+            max: 4_096,
+            max_per_principal: 1_024,
+            ttl_ms: 3_600_000,
+            poll_interval_ms: 1_000,
         }
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
-use crate::front::rounds::Rounds;
+use crate::front::rounds::{Dialogue, Rounds, Tasks};
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
@@ -28,7 +29,7 @@ use crate::wire::level::LogLevel;
 use crate::wire::list::ListKind;
 use crate::wire::members::Members;
 use crate::wire::message::{Notification, Params};
-use crate::wire::meta;
+use crate::wire::meta::{self, TASKS};
 use crate::wire::method::Method;
 use crate::wire::revision::{Era, Revision};
 
@@ -43,6 +44,8 @@ pub struct Desk {
     pub supervisor: Supervisor,
     /// The calls that wait for modern clients.
     pub rounds: Arc<Rounds>,
+    /// The calls that go on as tasks.
+    pub tasks: Arc<Tasks>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -152,6 +155,35 @@ impl Desk {
         })
     }
 
+    /// A new call of a modern client, with what surrounds it.
+    pub(crate) fn modern_call(
+        &self,
+        rounds: &Arc<Rounds>,
+        (caller, profile): (&Arc<Caller>, &Arc<ClientProfile>),
+        (method, params): (&Method, &Params),
+        cancel: CancellationToken,
+    ) -> (Arc<Dialogue>, CallContext) {
+        let tasks = self.tasks_for(method, params, (caller, profile));
+        // A plugin makes no task of what is to become one here.
+        let told = match &tasks {
+            Some(_) => Arc::new(profile.without_extension(TASKS)),
+            None => Arc::clone(profile),
+        };
+        let dialogue = rounds.begin(caller, profile, (method, params), tasks, &cancel);
+        let context = CallContext {
+            id: self.dispatcher.next_call(),
+            caller: Arc::clone(caller),
+            profile: told,
+            session: None,
+            log_level: Self::modern_logs(params).level(),
+            timeout: None,
+            cancel,
+            farewell: None,
+            client: Arc::clone(&dialogue) as _,
+        };
+        (dialogue, context)
+    }
+
     /// Which log messages a modern request asks for.
     pub(crate) fn modern_logs(params: &Params) -> Logs {
         let level = params
@@ -200,6 +232,9 @@ impl Desk {
         let era = context.era();
         if let Some(kind) = ListKind::of(method) {
             return Box::pin(self.list(kind, &params, &context)).await;
+        }
+        if let Some(reply) = self.about_task(method, &params, &context) {
+            return reply;
         }
         match (method, era) {
             (Method::Discover, Era::Modern) => {
@@ -332,7 +367,7 @@ fn with(result: &Json, rest: &Members) -> Json {
 }
 
 /// The error for a request that needs an extension which its client did not declare (MCP 2026-07-28, extensions).
-fn undeclared(extension: &str) -> RpcError {
+pub(crate) fn undeclared(extension: &str) -> RpcError {
     let message =
         format!("This request needs the extension `{extension}` among the client's capabilities");
     let data = json!({ "requiredCapabilities": { "extensions": { extension: {} } } });

@@ -124,6 +124,7 @@ impl HttpFront {
     pub async fn drain(&self) -> usize {
         self.draining.cancel();
         self.desk.rounds.close();
+        self.desk.tasks.close();
         let bound = Duration::from_millis(self.config.drain_ms);
         tokio::time::timeout(bound, self.quiet()).await.ok();
         let left = self.active();

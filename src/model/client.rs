@@ -36,6 +36,17 @@ pub trait Client: Send + Sync {
     fn pulse(&self) -> Option<&Pulse> {
         None
     }
+
+    /// Whether the client may stop waiting for the answer of the call before that is there, and come back for it.
+    fn may_stop_waiting(&self) -> bool {
+        false
+    }
+
+    /// Whether the answer of the call may be questions of a modern plugin, for the client to answer and to call again.
+    /// Once that was said it stays so; where the client has stopped waiting the questions are asked on the way.
+    fn takes_questions(&self) -> bool {
+        true
+    }
 }
 
 /// What was said when a request was taken back. Clones are one.
@@ -64,7 +75,7 @@ pub trait Hearer: Send + Sync {
     fn hear(&self, method: &Method, params: &Params);
 }
 
-/// Signs of life of one call: when it last got on, and whether it waits for its client.
+/// Signs of life of one call: when it last got on, and whether it waits for its client or its client for it.
 #[derive(Debug, Default)]
 pub struct Pulse(Mutex<Beats>);
 
@@ -72,6 +83,7 @@ pub struct Pulse(Mutex<Beats>);
 struct Beats {
     last: Option<Instant>,
     asking: usize,
+    unwaited: bool,
 }
 
 /// A question while its answer is waited for. Dropping it ends that.
@@ -97,10 +109,16 @@ impl Pulse {
         Asking { pulse: self, now }
     }
 
-    /// When the last beat was, and whether the call waits for its client.
+    /// The client has stopped waiting for the answer of the call: it may take its time from here on.
+    pub fn take_your_time(&self) {
+        self.beats().unwaited = true;
+    }
+
+    /// When the last beat was, and whether none is needed: the call waits for its client, or its client does not wait
+    /// for it.
     pub fn read(&self) -> (Option<Instant>, bool) {
         let beats = *self.beats();
-        (beats.last, beats.asking > 0)
+        (beats.last, beats.asking > 0 || beats.unwaited)
     }
 }
 

@@ -37,4 +37,5 @@ mod stdio_lists;
 mod stdio_start;
 mod stopping;
 mod streams;
+mod tasks;
 mod tokens;

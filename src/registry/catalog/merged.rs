@@ -25,6 +25,11 @@ impl Catalog {
                 None if plugin.refused.is_none() => take_in(&mut merged, anything()),
                 None => {}
             }
+            // The gateway makes tasks where the plugin does not.
+            if plugin.refused.is_none() && plugin.manifest.makes_tasks() {
+                let tasks = json!({ "extensions": { TASKS: {} } });
+                take_in(&mut merged, tasks.as_object().cloned().unwrap_or_default());
+            }
         }
         match era {
             Era::Modern => drop(merged.shift_remove("tasks")),
