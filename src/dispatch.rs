@@ -266,6 +266,16 @@ impl Dispatcher {
         }
     }
 
+    /// Waits until lists have been read that plugins say are others now; whether there were any.
+    async fn caught_up(&self, context: &CallContext) -> Result<bool, Fault> {
+        tokio::select! {
+            biased;
+            caught = self.registry.catch_up_with_plugins(&context.caller) => Ok(caught),
+            () = context.cancel.cancelled() => Err(cancelled()),
+            () = self.closing.cancelled() => Err(shutting_down()),
+        }
+    }
+
     /// Wakes the plugin that may have the tool, for as long as the caller would wait for the call.
     async fn wake(&self, name: &str, context: &CallContext) -> Option<Result<(), Fault>> {
         let bound = context.timeout.unwrap_or(WAKE_DEADLINE);

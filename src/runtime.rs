@@ -104,6 +104,11 @@ pub trait Instance: Send + Sync {
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
 
+    /// Waits until lists that the plugin says are others now have been read; `false` where there are none.
+    fn catch_up(&self) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Passes on what the client that it serves alone tells: that its roots are others now, and the like. Bounded by
     /// what it takes to send it.
     fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {

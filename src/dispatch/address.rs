@@ -154,6 +154,13 @@ impl Dispatcher {
                 return Ok(known);
             }
         }
+        // A plugin may have said that its lists are others now, and they are not read yet.
+        if self.caught_up(context).await? {
+            let known = found(&self.registry.view(&Who::of(context)));
+            if !known.is_empty() {
+                return Ok(known);
+            }
+        }
         let woken = match subject {
             Subject::Tool(name) | Subject::Prompt(name) => Box::pin(self.wake(name, context)).await,
             _ => None,

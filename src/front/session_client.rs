@@ -1,7 +1,7 @@
 //! The way back to the client of a legacy session, whatever carries the messages.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,6 +52,7 @@ pub(crate) trait Way: Send + Sync + 'static {
 /// The client of one call.
 #[derive(Debug)]
 pub(crate) struct SessionClient<W: Way> {
+    me: Weak<Self>,
     session: Arc<Session>,
     call: u64,
     logs: Logs,
@@ -67,7 +68,8 @@ pub(crate) struct AtEnd<W: Way>(Arc<SessionClient<W>>);
 impl<W: Way> SessionClient<W> {
     /// The client of the call `call`, which is unique in this process.
     pub(crate) fn new(session: &Arc<Session>, call: u64, logs: Logs, way: W) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             session: Arc::clone(session),
             call,
             logs,
@@ -120,6 +122,15 @@ impl<W: Way> SessionClient<W> {
         let mut text = Vec::with_capacity(256);
         write_request(&mut text, id, method, params);
         open.was_put = true;
+        if let Some(farewell) = &open.farewell {
+            let me = self.me.clone();
+            // Told before whatever the plugin says next, which may be the end of the call.
+            farewell.then(move |said| {
+                if let Some(me) = me.upgrade().filter(|me| me.session.forget(id)) {
+                    me.take_back(id, Some(said));
+                }
+            });
+        }
         if !self.way.send(text.into()).await {
             open.was_put = false;
             let text = "the client has gone away, or does not read";

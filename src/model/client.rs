@@ -50,22 +50,59 @@ pub trait Client: Send + Sync {
 }
 
 /// What was said when a request was taken back. Clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct Farewell(Arc<OnceLock<Params>>);
+#[derive(Clone, Default)]
+pub struct Farewell(Arc<Said>);
+
+#[derive(Default)]
+struct Said {
+    params: OnceLock<Params>,
+    /// Is told at once, in the order of what else is told.
+    then: Mutex<Option<Then>>,
+}
+
+type Then = Box<dyn FnOnce(&Farewell) + Send>;
 
 impl Farewell {
     /// This was said; only the first time counts.
     pub fn say(&self, params: &Params) {
-        drop(self.0.set(params.clone()));
+        if self.0.params.set(params.clone()).is_err() {
+            return;
+        }
+        let then = self
+            .0
+            .then
+            .lock()
+            .expect("no holder of this lock panics")
+            .take();
+        if let Some(then) = then {
+            then(self);
+        }
+    }
+
+    /// Does something at the moment at which it is said; at once, if that has happened.
+    pub fn then(&self, work: impl FnOnce(&Self) + Send + 'static) {
+        let mut then = self.0.then.lock().expect("no holder of this lock panics");
+        if self.0.params.get().is_none() {
+            *then = Some(Box::new(work));
+            return;
+        }
+        drop(then);
+        work(self);
     }
 
     /// The params that take back the request that the other side knows as `id`: what was said, if anything was.
     pub fn params(said: Option<&Self>, id: u64) -> Params {
-        let said = said.and_then(|said| said.0.get().cloned());
+        let said = said.and_then(|said| said.0.params.get().cloned());
         let mut params = said.unwrap_or_default();
         PER_HOP.iter().for_each(|key| drop(params.meta.remove(key)));
         params.members.set("requestId", Json::of(&id));
         params
+    }
+}
+
+impl std::fmt::Debug for Farewell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Farewell").field(&self.0.params).finish()
     }
 }
 

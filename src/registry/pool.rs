@@ -33,6 +33,9 @@ use crate::registry::pool::speech::Speech;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
 
+/// How long lists that are others now may take to be read for somebody who waits.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
 /// The instances of one plugin.
 pub struct Pool {
     manifest: Arc<Manifest>,
@@ -189,6 +192,27 @@ impl Pool {
         let mine = Holder::Session(Arc::clone(&session.id));
         let mut slots = state.slots.iter();
         slots.find(|slot| slot.is_held_by(&mine))?.instance()
+    }
+
+    /// Waits until lists that its instances say are others now have been taken in; whether there were any.
+    pub async fn catch_up(&self) -> bool {
+        let slots = self.state().slots.clone();
+        let catching = slots.iter().map(|slot| async {
+            let Some(instance) = slot.instance() else {
+                return false;
+            };
+            let caught = instance.catch_up().await;
+            if caught {
+                let mut changes = self.changes();
+                let offers = instance.surface();
+                let taken_in = || slot.has_taken_in(&offers.borrow());
+                while !taken_in() && changes.changed().await.is_ok() {}
+            }
+            caught
+        });
+        let caught = futures::future::join_all(catching);
+        let caught = tokio::time::timeout(CATCH_UP, caught).await;
+        caught.is_ok_and(|caught| caught.contains(&true))
     }
 
     /// Starts an instance if there is none, so that it is known what the plugin offers. Whoever comes first may have it.

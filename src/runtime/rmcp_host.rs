@@ -182,6 +182,10 @@ impl Instance for Guest {
         self.server.request(request, context)
     }
 
+    fn catch_up(&self) -> BoxFuture<'_, bool> {
+        self.server.catch_up()
+    }
+
     fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
         self.server.tell(method, params)
     }

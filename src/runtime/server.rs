@@ -123,7 +123,9 @@ impl Server {
     /// Reads lists again whenever the plugin says that they changed.
     async fn follow(&self) {
         loop {
-            let kinds = self.lines.changed.next().await;
+            let changed = &self.lines.changed;
+            let kinds = changed.next().await;
+            let marked = changed.marked();
             let known = Arc::clone(&self.surface.borrow());
             let reader = Reader {
                 link: &*self.lines,
@@ -138,8 +140,14 @@ impl Server {
                     tracing::warn!(plugin.id = %self.host.plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
-            tokio::time::sleep(LIST_PAUSE).await;
+            changed.done(marked);
+            changed.pause(LIST_PAUSE).await;
         }
+    }
+
+    /// Waits until lists that it says are others now have been read; `false` where there are none.
+    pub(crate) fn catch_up(&self) -> BoxFuture<'_, bool> {
+        Box::pin(self.lines.changed.caught_up())
     }
 
     pub(crate) fn surface(&self) -> watch::Receiver<Arc<Surface>> {

@@ -83,6 +83,8 @@ struct Held {
     wanted: Wanted,
     /// What its instance offers, once it has started.
     surface: Option<Arc<Surface>>,
+    /// The same as the instance gave it.
+    raw: Option<Arc<Surface>>,
     uses: usize,
     last_used: Instant,
     /// Whether a call has run on it: then it may hold what one caller left behind.
@@ -98,6 +100,7 @@ impl Slot {
         let held = Held {
             wanted,
             surface: None,
+            raw: None,
             uses: 0,
             last_used: Instant::now(),
             used: false,
@@ -206,8 +209,19 @@ impl Slot {
         self.held().surface.clone()
     }
 
-    pub(super) fn set_surface(&self, surface: Arc<Surface>) {
-        self.held().surface = Some(surface);
+    /// Notes what its instance offers: `raw` as it gave it.
+    pub(super) fn set_surface(&self, surface: Arc<Surface>, raw: &Arc<Surface>) {
+        let mut held = self.held();
+        held.surface = Some(surface);
+        held.raw = Some(Arc::clone(raw));
+    }
+
+    /// Whether what the instance gave as `raw` was noted.
+    pub(super) fn has_taken_in(&self, raw: &Arc<Surface>) -> bool {
+        let held = self.held();
+        held.raw
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, raw))
     }
 
     /// Gives it to a session for good, if it is nobody's.

@@ -81,7 +81,9 @@ impl Remote {
     /// Reads the surface again whenever it may have changed.
     async fn follow(&self) {
         loop {
-            let kinds = self.link.changed.next().await;
+            let changed = &self.link.changed;
+            let kinds = changed.next().await;
+            let marked = changed.marked();
             let known = Arc::clone(&self.surface.borrow());
             let again = Some((&*known, &kinds[..]));
             match read_surface(&self.link, &self.peer, &self.limits, again).await {
@@ -94,7 +96,8 @@ impl Remote {
                     tracing::warn!(plugin.id = %plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
-            tokio::time::sleep(self.link.pace.lists).await;
+            changed.done(marked);
+            changed.pause(self.link.pace.lists).await;
         }
     }
 
@@ -184,6 +187,10 @@ impl Instance for Remote {
             let answer = self.peer.answer(outcome);
             answer.map_err(|fault| self.link.endpoint.upstream.named(fault))
         })
+    }
+
+    fn catch_up(&self) -> BoxFuture<'_, bool> {
+        Box::pin(self.link.changed.caught_up())
     }
 
     fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
