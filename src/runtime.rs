@@ -66,6 +66,11 @@ pub trait Runtime: Send + Sync {
     /// start deadline; when it fails nothing of the attempt is left behind.
     async fn start(&self, plugin: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault>;
 
+    /// Whether all calls of an instance share one stream, on which a modern plugin's log messages name no call.
+    fn is_pipe(&self) -> bool {
+        true
+    }
+
     /// How instances of `plugin` belong to client sessions where its manifest does not say.
     fn isolation(&self, plugin: &Manifest) -> Isolation {
         let _ = plugin;

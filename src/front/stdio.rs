@@ -207,6 +207,7 @@ impl Pipe {
                 .map(|profile| (Arc::new(profile), None))
                 .inspect(|(profile, _)| {
                     self.desk.registry().meet(&Who {
+                        logs: false,
                         principal: Arc::clone(&self.caller.principal),
                         profile: Arc::clone(profile),
                         session: None,

@@ -15,6 +15,7 @@ mod speech;
 
 mod start;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
 use crate::registry::pool::slot::{Holder, Slot, Started, Wanted};
-use crate::registry::pool::speech::Speech;
+use crate::registry::pool::speech::{Asker, Speech};
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
 
@@ -42,6 +43,7 @@ pub struct Pool {
     runtime: Arc<dyn Runtime>,
     supervisor: Supervisor,
     isolation: Isolation,
+    is_pipe: bool,
     offered: Offered,
     state: Mutex<State>,
     version: &'static str,
@@ -75,6 +77,8 @@ struct Failure {
 /// Who wants something of a plugin: a kind of client, and its session if it has one.
 #[derive(Debug, Clone)]
 pub struct Who {
+    /// Whether it wants log messages of its calls from some level on.
+    pub logs: bool,
     /// The name of the credential it comes with.
     pub principal: Arc<str>,
     /// What the client said of itself.
@@ -112,6 +116,7 @@ impl Pool {
             ..State::default()
         };
         Arc::new(Self {
+            is_pipe: runtime.is_pipe(),
             manifest,
             runtime,
             supervisor,
@@ -164,9 +169,7 @@ impl Pool {
     /// Like [`Pool::lease`], where an instance is there for this caller already.
     pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
         let state = self.state();
-        let principal = &context.caller.principal;
-        let session = context.session.as_ref();
-        let wanted = self.wanted_by(&state, session, principal, &context.profile);
+        let wanted = self.wanted_by(&state, Asker::of(context));
         let slot = Arc::clone(state.slots.iter().find(|slot| slot.serves(&wanted))?);
         let instance = slot.instance()?;
         slot.enter(&wanted);
@@ -243,8 +246,16 @@ impl Pool {
 
     async fn lease_for(self: &Arc<Self>, who: &Who) -> Result<Lease, Fault> {
         let mut again = false;
+        let mut who = Cow::Borrowed(who);
         loop {
-            let (slot, wanted) = self.reserve(who, again)?;
+            let (slot, wanted) = match self.reserve(&who, again) {
+                // Without an instance of its own it hears what can be told to be its own.
+                Err(fault) if who.logs && fault.reason == "overloaded" => {
+                    who.to_mut().logs = false;
+                    continue;
+                }
+                reserved => reserved?,
+            };
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -260,7 +271,7 @@ impl Pool {
             };
             match slot.outcome().await {
                 Some(Started::Ready(instance)) => {
-                    let learned = self.wanted(&self.state(), who);
+                    let learned = self.wanted(&self.state(), &who);
                     if wanted != learned || !slot.still_serves(&learned) {
                         // The start has shown which era the plugin speaks, and that others have to be served apart.
                         continue;
@@ -320,7 +331,7 @@ impl Pool {
             None
         };
         state.starts += 1;
-        let prefer = self.preferred(state, who.session.as_ref(), &who.profile);
+        let prefer = self.preferred(state, who.asker());
         let wanted = self.wanted(state, who);
         let owner = match wanted.holder {
             Holder::Session(_) => who.session.clone(),

@@ -49,10 +49,41 @@ impl Speech {
     }
 }
 
+/// Who wants an instance, as it decides which.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) session: Option<&'a Arc<Session>>,
+    pub(super) principal: &'a Arc<str>,
+    pub(super) profile: &'a ClientProfile,
+    pub(super) logs: bool,
+}
+
+impl<'a> Asker<'a> {
+    /// Who makes this call.
+    pub(super) fn of(context: &'a CallContext) -> Self {
+        Self {
+            session: context.session.as_ref(),
+            principal: &context.caller.principal,
+            profile: &context.profile,
+            logs: context.log_level.is_some(),
+        }
+    }
+}
+
 impl Who {
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker {
+            session: self.session.as_ref(),
+            principal: &self.principal,
+            profile: &self.profile,
+            logs: self.logs,
+        }
+    }
+
     /// Who makes this call.
     pub fn of(context: &CallContext) -> Self {
         Self {
+            logs: context.log_level.is_some(),
             principal: Arc::clone(&context.caller.principal),
             profile: Arc::clone(&context.profile),
             session: context.session.clone(),
@@ -62,6 +93,7 @@ impl Who {
     /// Nobody in particular.
     pub fn nobody() -> Self {
         Self {
+            logs: false,
             principal: "".into(),
             profile: Arc::new(ClientProfile::bare()),
             session: None,
@@ -72,47 +104,40 @@ impl Who {
 impl Pool {
     /// The era in which the plugin is spoken to for a caller: the caller's own where the plugin knows it and has the
     /// caller to itself, so that nothing must be translated. Else the modern one, where each request says whose it is.
-    pub(super) fn preferred(
-        &self,
-        state: &State,
-        session: Option<&Arc<Session>>,
-        profile: &ClientProfile,
-    ) -> Era {
-        let own = match (self.isolation, session) {
-            (Isolation::Session | Isolation::Call, Some(_)) => profile.era(),
+    pub(super) fn preferred(&self, state: &State, asker: Asker<'_>) -> Era {
+        let own = match (self.isolation, asker.session) {
+            (Isolation::Session | Isolation::Call, Some(_)) => asker.profile.era(),
             _ => Era::Modern,
         };
         state.speech.choose(own)
     }
 
     pub(super) fn wanted(&self, state: &State, who: &Who) -> Wanted {
-        self.wanted_by(state, who.session.as_ref(), &who.principal, &who.profile)
+        self.wanted_by(state, who.asker())
     }
 
     /// How this caller may use an instance.
-    pub(super) fn wanted_by(
-        &self,
-        state: &State,
-        session: Option<&Arc<Session>>,
-        principal: &Arc<str>,
-        profile: &ClientProfile,
-    ) -> Wanted {
-        let era = self.preferred(state, session, profile);
-        self.wanted_in(era, session, principal, profile)
+    pub(super) fn wanted_by(&self, state: &State, asker: Asker<'_>) -> Wanted {
+        self.wanted_in(self.preferred(state, asker), asker)
     }
 
-    /// How a caller may use an instance that speaks `era`. Modern ones keep nothing between requests and are everyone's.
-    pub(super) fn wanted_in(
-        &self,
-        era: Era,
-        session: Option<&Arc<Session>>,
-        principal: &Arc<str>,
-        profile: &ClientProfile,
-    ) -> Wanted {
+    /// How a caller may use an instance that speaks `era`. Modern ones keep nothing between requests and are everyone's;
+    /// but on a pipe their log messages name no call, so who wants those has it alone meanwhile.
+    pub(super) fn wanted_in(&self, era: Era, asker: Asker<'_>) -> Wanted {
+        let Asker {
+            session,
+            principal,
+            profile,
+            logs,
+        } = asker;
         let holder = match (era, self.isolation, session) {
             (Era::Modern, ..) => {
+                let alone = logs && self.is_pipe;
                 return Wanted {
-                    holder: Holder::Shared,
+                    holder: match alone {
+                        true => Holder::OneCall(Arc::clone(principal)),
+                        false => Holder::Shared,
+                    },
                     told: Told::OnEachRequest,
                 };
             }

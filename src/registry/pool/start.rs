@@ -7,6 +7,7 @@ use crate::manifest::Load;
 use crate::model::fault::Fault;
 use crate::registry::pool::offered::moved;
 use crate::registry::pool::slot::{Slot, Started};
+use crate::registry::pool::speech::Asker;
 use crate::registry::pool::{Failure, Pool, State};
 use crate::runtime::{Host, Instance, Surface};
 use crate::wire::revision::Era;
@@ -103,8 +104,13 @@ impl Pool {
             let mut state = self.state();
             state.speech.learn(asked, instance.era());
             let owner = slot.owner.borrow().clone();
-            let (session, era) = (owner.as_ref(), instance.era());
-            let is = self.wanted_in(era, session, &slot.principal, &slot.profile);
+            let asker = Asker {
+                session: owner.as_ref(),
+                principal: &slot.principal,
+                profile: &slot.profile,
+                logs: false,
+            };
+            let is = self.wanted_in(instance.era(), asker);
             if is.told != slot.told() {
                 slot.turn_into(is);
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::model::client::Hearer;
@@ -220,7 +221,7 @@ fn asked(lines: &Arc<Lines>, request: Request) {
         return refuse(lines, &request.id, &RpcError::new(INTERNAL_ERROR, text));
     };
     let (asking, farewell) = (Arc::clone(lines), question.farewell.clone());
-    lines.host.supervisor.spawn_request(async move {
+    let mut work = Box::pin(async move {
         let answer = tokio::select! {
             answer = client.ask_until(request.method, request.params, farewell) => answer,
             () = asking.ended.cancelled() => return,
@@ -232,6 +233,10 @@ fn asked(lines: &Arc<Lines>, request: Request) {
             Err(error) => refuse(&asking, &request.id, &error),
         }
     });
+    // It is put at once, before whatever the plugin says next.
+    if (&mut work).now_or_never().is_none() {
+        lines.host.supervisor.spawn_request(work);
+    }
 }
 
 fn refuse(lines: &Lines, id: &Id, error: &RpcError) {

@@ -255,7 +255,7 @@ impl Listening<'_> {
                     Message::Request(asked)
                         if self.peer.era() == Era::Legacy && questions.len() < MAX_QUESTIONS =>
                     {
-                        questions.push(link.asked(asked, Origin::Standing, head));
+                        questions.extend(link.begin_asking(asked, Origin::Standing, head));
                     }
                     // A server that floods us with questions gets no answers.
                     Message::Request(_) => {}

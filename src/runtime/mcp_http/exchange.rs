@@ -109,7 +109,7 @@ impl HttpLink {
                     }
                     Said::Told(told) => self.told(told, origin),
                     Said::Asked(asked) if questions.len() < MAX_QUESTIONS => {
-                        questions.push(self.asked(asked, origin, &turn.head));
+                        questions.extend(self.begin_asking(asked, origin, &turn.head));
                     }
                     // A server that floods us with questions gets no answers.
                     Said::Asked(_) => {}

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use crate::model::client::{Client, Hearer};
 use crate::model::offer;
@@ -134,9 +136,20 @@ impl HttpLink {
         }
     }
 
+    /// Puts a question to the client at once, before whatever the server says next; gives back what is left to do.
+    pub(super) fn begin_asking<'a>(
+        &'a self,
+        question: Request,
+        origin: Origin<'a>,
+        head: &'a Arc<Head>,
+    ) -> Option<BoxFuture<'a, ()>> {
+        let mut asking = self.asked(question, origin, head).boxed();
+        (&mut asking).now_or_never().is_none().then_some(asking)
+    }
+
     /// Answers a question of the server's with what the client says to it, in the session of `head`. It does not matter
     /// what becomes of the stream on which it came.
-    pub(super) async fn asked(&self, question: Request, origin: Origin<'_>, head: &Arc<Head>) {
+    async fn asked(&self, question: Request, origin: Origin<'_>, head: &Arc<Head>) {
         let Request { id, method, params } = question;
         // It knows what it was told of its clients; one that everyone shares was told that they offer nothing.
         let offered = offer::check(&self.host.profile, &method, &params);

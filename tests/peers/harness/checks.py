@@ -131,8 +131,9 @@ def _progress(through: dict, direct: dict) -> str | None:
 
 
 def _asked(result: dict, way: Way) -> list[dict]:
-    """The questions. An id of an elicitation is of the legacy era; which keys of `_meta` a question has, of the hop."""
-    dropped = ("_meta", "elicitationId") if way.bridged else ("_meta",)
+    """The questions. An id of an elicitation is of the legacy era: modern clients drop it, and bridges make one up. Which
+    keys of `_meta` a question has is of the hop."""
+    dropped = ("_meta", "elicitationId") if way.gateway else ("_meta",)
     return [{**one, "params": _without(one["params"], dropped)} for one in result.get("asked", [])]
 
 
