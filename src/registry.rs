@@ -329,7 +329,7 @@ impl Registry {
     ) -> Result<Bytes, UnknownCursor> {
         let catalog = self.settled_view(viewer).await;
         if viewer.who.session.is_some() {
-            Seen::of(&viewer.who).note(kind.topic(), catalog.surfaces());
+            Seen::of(&viewer.who).listed(kind.topic(), catalog.surfaces());
         }
         catalog.page(Wanted {
             kind,

@@ -66,11 +66,6 @@ pub trait Runtime: Send + Sync {
     /// start deadline; when it fails nothing of the attempt is left behind.
     async fn start(&self, plugin: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault>;
 
-    /// Whether all calls of an instance share one stream, on which a modern plugin's log messages name no call.
-    fn is_pipe(&self) -> bool {
-        true
-    }
-
     /// How instances of `plugin` belong to client sessions where its manifest does not say.
     fn isolation(&self, plugin: &Manifest) -> Isolation {
         let _ = plugin;
@@ -214,6 +209,18 @@ pub struct Listing {
     pub hints: Option<CacheHints>,
     /// What else stood in the result: `_meta`, members that are not known here. Of the first page.
     pub rest: Members,
+    /// Whether the plugin said that it is another one now.
+    pub announced: Announced,
+}
+
+/// Whether a plugin said that a list is another one now. Makes no difference between two lists.
+#[derive(Debug, Clone, Copy, Default, Eq)]
+pub struct Announced(pub bool);
+
+impl PartialEq for Announced {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// One tool, prompt, resource or template as its plugin defines it.

@@ -207,7 +207,6 @@ impl Pipe {
                 .map(|profile| (Arc::new(profile), None))
                 .inspect(|(profile, _)| {
                     self.desk.registry().meet(&Who {
-                        logs: false,
                         principal: Arc::clone(&self.caller.principal),
                         profile: Arc::clone(profile),
                         session: None,

@@ -86,7 +86,6 @@ impl Subscription {
         let viewer = Viewer {
             caller: Arc::clone(caller),
             who: Who {
-                logs: false,
                 principal: Arc::clone(&caller.principal),
                 profile: Arc::clone(&profile),
                 session: None,

@@ -10,6 +10,7 @@ use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::Surfaces;
 use crate::registry::pool::Who;
 use crate::registry::{Registry, Viewer};
+use crate::runtime::Surface;
 use crate::wire::list::Topic;
 
 /// A client is told of changes at most this often.
@@ -42,9 +43,25 @@ impl Seen {
         }
     }
 
-    /// The client is shown `offered` about `topic`.
-    pub(super) fn note(&self, topic: Topic, offered: &Surfaces) {
+    /// The client is told of `topic`, and `offered` is what that is about.
+    fn told(&self, topic: Topic, offered: &Surfaces) {
         self.topics()[topic as usize] = Some(offered.clone());
+    }
+
+    /// The client is shown what is `offered` about `topic`. What a plugin said to be another thing now it is told of all
+    /// the same, as the plugin itself would have told it.
+    pub(super) fn listed(&self, topic: Topic, offered: &Surfaces) {
+        let mut topics = self.topics();
+        let shown = &mut topics[topic as usize];
+        let Some(before) = shown else {
+            *shown = Some(offered.clone());
+            return;
+        };
+        for (before, now) in before.iter_mut().zip(offered) {
+            if !owes(before.as_deref(), now.as_deref(), topic) {
+                before.clone_from(now);
+            }
+        }
     }
 
     /// Takes what is offered for shown, as far as nothing was shown before.
@@ -57,6 +74,17 @@ impl Seen {
     fn topics(&self) -> MutexGuard<'_, [Option<Surfaces>; 3]> {
         self.0.lock().expect("no holder of this lock panics")
     }
+}
+
+/// Whether a plugin has said that it is now another thing that it offers about `topic`.
+fn owes(before: Option<&Surface>, now: Option<&Surface>, topic: Topic) -> bool {
+    let (Some(before), Some(now)) = (before, now) else {
+        return false;
+    };
+    topic.lists().iter().any(|kind| {
+        let (before, now) = (before.list(*kind), now.list(*kind));
+        now.announced.0 && !Arc::ptr_eq(before, now)
+    })
 }
 
 impl Changes {
@@ -72,7 +100,7 @@ impl Changes {
                 let (offered, topics) = self.now();
                 topics
                     .iter()
-                    .for_each(|topic| self.seen.note(*topic, &offered));
+                    .for_each(|topic| self.seen.told(*topic, &offered));
                 if !topics.is_empty() {
                     self.told = Some(Instant::now());
                     return topics;

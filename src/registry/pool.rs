@@ -15,7 +15,6 @@ mod speech;
 
 mod start;
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -43,7 +42,6 @@ pub struct Pool {
     runtime: Arc<dyn Runtime>,
     supervisor: Supervisor,
     isolation: Isolation,
-    is_pipe: bool,
     offered: Offered,
     state: Mutex<State>,
     version: &'static str,
@@ -77,8 +75,6 @@ struct Failure {
 /// Who wants something of a plugin: a kind of client, and its session if it has one.
 #[derive(Debug, Clone)]
 pub struct Who {
-    /// Whether it wants log messages of its calls from some level on.
-    pub logs: bool,
     /// The name of the credential it comes with.
     pub principal: Arc<str>,
     /// What the client said of itself.
@@ -116,7 +112,6 @@ impl Pool {
             ..State::default()
         };
         Arc::new(Self {
-            is_pipe: runtime.is_pipe(),
             manifest,
             runtime,
             supervisor,
@@ -246,16 +241,8 @@ impl Pool {
 
     async fn lease_for(self: &Arc<Self>, who: &Who) -> Result<Lease, Fault> {
         let mut again = false;
-        let mut who = Cow::Borrowed(who);
         loop {
-            let (slot, wanted) = match self.reserve(&who, again) {
-                // Without an instance of its own it hears what can be told to be its own.
-                Err(fault) if who.logs && fault.reason == "overloaded" => {
-                    who.to_mut().logs = false;
-                    continue;
-                }
-                reserved => reserved?,
-            };
+            let (slot, wanted) = self.reserve(who, again)?;
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -271,7 +258,7 @@ impl Pool {
             };
             match slot.outcome().await {
                 Some(Started::Ready(instance)) => {
-                    let learned = self.wanted(&self.state(), &who);
+                    let learned = self.wanted(&self.state(), who);
                     if wanted != learned || !slot.still_serves(&learned) {
                         // The start has shown which era the plugin speaks, and that others have to be served apart.
                         continue;

@@ -30,7 +30,6 @@ impl Viewer {
         Self {
             caller: Arc::clone(caller),
             who: Who {
-                logs: false,
                 principal: Arc::clone(&caller.principal),
                 profile: Arc::clone(&session.profile),
                 session: Some(Arc::clone(session)),

@@ -169,6 +169,15 @@ impl Lines {
         self.pending.addressee(self.session().is_some())
     }
 
+    /// The client that a log message or the like is for, if that can be said.
+    fn hearer(&self, method: &Method) -> Option<Caller> {
+        let is_log = *method == Method::LogMessage;
+        match is_log && self.is_modern.load(Ordering::Relaxed) {
+            true => self.pending.listener(),
+            false => self.addressee(),
+        }
+    }
+
     /// Ends it: whoever still waits is told `fault`.
     fn end(&self, fault: &Fault) {
         self.close();
@@ -281,6 +290,7 @@ impl Lines {
         let caller = call.map(|call| Caller {
             client: Arc::clone(&call.client),
             token: params.progress_token().cloned(),
+            logs: call.log_level.is_some(),
         });
         if caller.as_ref().is_some_and(|caller| caller.token.is_some()) {
             params.meta.set(meta::PROGRESS_TOKEN, Json::of(&id));

@@ -162,10 +162,6 @@ fn is_final(fault: &Fault) -> bool {
 
 #[async_trait]
 impl Runtime for McpHttp {
-    fn is_pipe(&self) -> bool {
-        false
-    }
-
     async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
         let deadline_ms = manifest.limits.start_timeout_ms;
         let attempt = self.attempt(&manifest, &host);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::registry::pool::slot::Told;
-use crate::runtime::Surface;
+use crate::runtime::{Announced, Listing, Surface};
 use crate::wire::list::ListKind;
 
 /// The most kinds of clients that are told apart.
@@ -111,14 +111,19 @@ fn shared(surface: &Arc<Surface>, known: &Arc<Surface>) -> Arc<Surface> {
     Arc::new(shared)
 }
 
-/// What an instance offers after it went from `before` to `now`, where `shared` stood for `before`: lists that did not
-/// change stay the shared ones.
+/// What an instance offers after it has said that it went from `before` to `now`, where `shared` stood for `before`:
+/// lists that did not change stay the shared ones.
 pub(super) fn moved(before: &Surface, now: &Surface, shared: &Surface) -> Arc<Surface> {
     let mut moved = now.clone();
     for kind in ListKind::ALL {
-        if Arc::ptr_eq(before.list(kind), now.list(kind)) {
-            moved.set(kind, Arc::clone(shared.list(kind)));
-        }
+        let list = match Arc::ptr_eq(before.list(kind), now.list(kind)) {
+            true => Arc::clone(shared.list(kind)),
+            false => Arc::new(Listing {
+                announced: Announced(true),
+                ..Listing::clone(now.list(kind))
+            }),
+        };
+        moved.set(kind, list);
     }
     Arc::new(moved)
 }

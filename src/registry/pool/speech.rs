@@ -55,7 +55,6 @@ pub(super) struct Asker<'a> {
     pub(super) session: Option<&'a Arc<Session>>,
     pub(super) principal: &'a Arc<str>,
     pub(super) profile: &'a ClientProfile,
-    pub(super) logs: bool,
 }
 
 impl<'a> Asker<'a> {
@@ -65,7 +64,6 @@ impl<'a> Asker<'a> {
             session: context.session.as_ref(),
             principal: &context.caller.principal,
             profile: &context.profile,
-            logs: context.log_level.is_some(),
         }
     }
 }
@@ -76,14 +74,12 @@ impl Who {
             session: self.session.as_ref(),
             principal: &self.principal,
             profile: &self.profile,
-            logs: self.logs,
         }
     }
 
     /// Who makes this call.
     pub fn of(context: &CallContext) -> Self {
         Self {
-            logs: context.log_level.is_some(),
             principal: Arc::clone(&context.caller.principal),
             profile: Arc::clone(&context.profile),
             session: context.session.clone(),
@@ -93,7 +89,6 @@ impl Who {
     /// Nobody in particular.
     pub fn nobody() -> Self {
         Self {
-            logs: false,
             principal: "".into(),
             profile: Arc::new(ClientProfile::bare()),
             session: None,
@@ -121,23 +116,17 @@ impl Pool {
         self.wanted_in(self.preferred(state, asker), asker)
     }
 
-    /// How a caller may use an instance that speaks `era`. Modern ones keep nothing between requests and are everyone's;
-    /// but on a pipe their log messages name no call, so who wants those has it alone meanwhile.
+    /// How a caller may use an instance that speaks `era`. Modern ones keep nothing between requests and are everyone's.
     pub(super) fn wanted_in(&self, era: Era, asker: Asker<'_>) -> Wanted {
         let Asker {
             session,
             principal,
             profile,
-            logs,
         } = asker;
         let holder = match (era, self.isolation, session) {
             (Era::Modern, ..) => {
-                let alone = logs && self.is_pipe;
                 return Wanted {
-                    holder: match alone {
-                        true => Holder::OneCall(Arc::clone(principal)),
-                        false => Holder::Shared,
-                    },
+                    holder: Holder::Shared,
                     told: Told::OnEachRequest,
                 };
             }

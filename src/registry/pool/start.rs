@@ -108,7 +108,6 @@ impl Pool {
                 session: owner.as_ref(),
                 principal: &slot.principal,
                 profile: &slot.profile,
-                logs: false,
             };
             let is = self.wanted_in(instance.era(), asker);
             if is.told != slot.told() {

@@ -187,7 +187,7 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
 /// Passes on a log message or what an extension tells: to the client of the call it must belong to, else to the session
 /// that has the plugin to itself.
 fn pass_on(lines: &Lines, method: &Method, params: &Params) -> bool {
-    if let Some(caller) = lines.addressee() {
+    if let Some(caller) = lines.hearer(method) {
         caller.client.notify(method, params);
         return true;
     }

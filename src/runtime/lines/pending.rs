@@ -23,6 +23,8 @@ pub(crate) struct Caller {
     pub(crate) client: Arc<dyn Client>,
     /// What it marks progress with.
     pub(crate) token: Option<Json>,
+    /// Whether it wants log messages from some level on.
+    pub(crate) logs: bool,
 }
 
 struct Waiter {
@@ -142,6 +144,17 @@ impl Pending {
     /// Whether the plugin may still say something about a request whose caller gave up.
     pub(crate) fn is_at_work(&self) -> bool {
         self.waiting().is_at_work()
+    }
+
+    /// The one client that a log message of a modern plugin can be for: such a plugin only logs where that was asked for.
+    pub(crate) fn listener(&self) -> Option<Caller> {
+        let waiting = self.waiting();
+        let callers = waiting.requests.values();
+        let mut listening = callers
+            .filter_map(|waiter| waiter.caller.as_ref())
+            .filter(|caller| caller.logs);
+        let only = listening.next()?.clone();
+        listening.next().is_none().then_some(only)
     }
 
     /// The one client that something without an address can be for: the only one that waits, or, where all that wait

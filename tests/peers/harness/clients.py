@@ -132,7 +132,9 @@ def _inspect(main: list[str], step: dict, env: dict[str, str]) -> dict:
     return {do if do != "list" else "tools": said[_LISTS[do][1]]} if do in _LISTS else {"result": said}
 
 
-def at_once(take: Callable[[Client], list[dict]], chosen: list[Client]) -> dict[Client, list[dict] | Exception]:
+def at_once(
+    take: Callable[[Client], list[dict]], chosen: list[Client], n_at_once: int = AT_ONCE
+) -> dict[Client, list[dict] | Exception]:
     """What each of the clients got, or how it broke off."""
 
     def outcome(client: Client) -> list[dict] | Exception:
@@ -141,7 +143,7 @@ def at_once(take: Callable[[Client], list[dict]], chosen: list[Client]) -> dict[
         except (Failed, OSError, ValueError) as error:
             return error
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(n_at_once) as pool:
         return dict(zip(chosen, pool.map(outcome, chosen), strict=True))
 
 
