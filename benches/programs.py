@@ -163,9 +163,10 @@ class Bench:
 ROOM = "limits.max_concurrent_calls = 1024\n"
 
 
-def stdio_plugin(plugin, n_tools=1):
-    """The configuration of a plugin that is the raw echo as a child process."""
-    command = json.dumps([RIG, "echo-stdio", "--tools", str(n_tools)])
+def stdio_plugin(plugin, n_tools=1, scenes=None):
+    """The configuration of a plugin that is the raw echo as a child process; `scenes` names its resources."""
+    words = [RIG, "echo-stdio", "--tools", str(n_tools)]
+    command = json.dumps(words if scenes is None else [*words, "--scenes", scenes])
     return (
         f'[plugins.{plugin}]\nruntime = "mcp_stdio"\n{ROOM}'
         f"[plugins.{plugin}.mcp_stdio]\ncommand = {command}\n"
