@@ -181,5 +181,15 @@ def http_plugin(plugin, url):
     )
 
 
+def actor_plugin(plugin, isolation):
+    """The configuration of a plugin that is the legacy server which asks, changes and tells."""
+    command = json.dumps([RIG, "actor"])
+    return (
+        f'[plugins.{plugin}]\nruntime = "mcp_stdio"\nera = "legacy"\nisolation = "{isolation}"\n'
+        "limits.max_concurrent_calls = 4096\nlimits.max_instances = 2048\nlimits.start_timeout_ms = 120000\n"
+        f"limits.call_timeout_ms = 300000\n[plugins.{plugin}.mcp_stdio]\ncommand = {command}\n"
+    )
+
+
 # The plugin that is compiled into the gateway.
 IN_PROCESS_PLUGIN = f"[plugins.echo]\nenabled = true\n{ROOM}"
