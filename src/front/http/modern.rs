@@ -68,10 +68,10 @@ impl HttpFront {
             client: Arc::clone(&dialogue) as _,
         };
         let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
-        let work = async move {
+        let work = Box::pin(async move {
             let reply = desk.answer(&method, params, context).await;
             dialogue.sealed(reply)
-        };
+        });
         round::first(first, work, asking, &self.desk.supervisor).await
     }
 
