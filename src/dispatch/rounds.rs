@@ -1,7 +1,7 @@
 //! The rounds of a modern plugin's answer on behalf of a legacy client: the plugin answers that it needs input, the
 //! client is asked, the plugin is asked again with what the client said (MCP 2026-07-28, multi round-trip requests).
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 
 use crate::model::answer::{Answer, ResultKind, kind_of};
 use crate::model::client::Client;
@@ -21,14 +21,22 @@ const MAX_QUESTIONS: usize = 32;
 
 /// Asks `instance`. For a legacy client the plugin's questions are asked and answered on the way; each round is a request
 /// of its own, with an id of its own.
-pub(super) async fn request(
+pub(super) fn request<'a>(
+    instance: &'a dyn Instance,
+    request: Request,
+    context: &'a CallContext,
+) -> BoxFuture<'a, Result<Answer, Fault>> {
+    if instance.era() == Era::Legacy || context.era() == Era::Modern {
+        return instance.request(request, context);
+    }
+    Box::pin(in_rounds(instance, request, context))
+}
+
+async fn in_rounds(
     instance: &dyn Instance,
     mut request: Request,
     context: &CallContext,
 ) -> Result<Answer, Fault> {
-    if instance.era() == Era::Legacy || context.era() == Era::Modern {
-        return instance.request(request, context).await;
-    }
     for _ in 0..MAX_ROUNDS {
         let answer = instance.request(request.clone(), context).await?;
         let Outcome::Result(reply) = &answer.outcome else {
