@@ -128,12 +128,17 @@ impl Dispatcher {
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
-        let mut addresses = self.find(subject, context).await?;
+        // What mostly needs no waiting is tried first; what may wait is kept out of the future of every call.
+        let mut addresses = self.listed(subject, context);
+        if addresses.is_empty() {
+            addresses = Box::pin(self.find(subject, context)).await?;
+        }
         let last = addresses.pop();
         for address in addresses {
             // Nobody lists it: whoever does not know it has done nothing.
             let again = request.clone();
-            let answer = self.go(&address, subject, again, context, record).await;
+            let asked = self.go(&address, subject, again, context, record);
+            let answer = Box::pin(asked).await;
             if !answer
                 .as_ref()
                 .is_ok_and(|answer| is_unknown(answer, subject))
@@ -214,7 +219,7 @@ impl Dispatcher {
                 format!("plugin `{}`: {why}", plugin.manifest.id),
             ));
         }
-        // What mostly needs no waiting is tried first; what may wait is kept out of the future of every call.
+        // As before: what may wait is boxed.
         let _permit = match plugin.gate.try_enter() {
             Some(permit) => permit,
             None => Box::pin(plugin.gate.enter())
