@@ -20,7 +20,7 @@ use crate::dispatch::audit::Sink;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
-use crate::front::rounds::Rounds;
+use crate::front::rounds::{Rounds, Tasks};
 use crate::manifest::Grant;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::plugin_id::PluginId;
@@ -130,12 +130,17 @@ impl App {
             config.policy.clone(),
             audit,
             supervisor.clone(),
+            config
+                .server
+                .sessions
+                .bounds(!config.auth.tokens.is_empty()),
         ));
         let callers = Callers::new(&config.auth);
         let desk = Desk {
             dispatcher,
             supervisor: supervisor.clone(),
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
+            tasks: Tasks::new(&config.server.tasks, callers.are_named()),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
@@ -187,6 +192,7 @@ impl App {
     /// Stops the plugins and all tasks. Says which tasks did not end.
     pub async fn stop(&self) -> Vec<String> {
         self.desk.rounds.close();
+        self.desk.tasks.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.supervisor.stop(LAST_TASKS).await

@@ -17,7 +17,11 @@ mod bridge;
 
 mod deadline;
 
+mod handles;
+
 mod rounds;
+
+mod task_list;
 
 mod tasks;
 
@@ -35,6 +39,7 @@ use crate::background::Supervisor;
 use crate::dispatch::address::Address;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
+use crate::dispatch::handles::Handles;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
@@ -45,6 +50,7 @@ use crate::registry::Registry;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Lease;
 use crate::runtime::{CallContext, Request};
+use crate::session::table::Bounds;
 use crate::wire::error::{INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND};
 use crate::wire::message::{Outcome, Params, Reply};
 use crate::wire::method::Method;
@@ -61,6 +67,7 @@ pub struct Dispatcher {
     calls: AtomicU64,
     tasks: Tasks,
     watching: Watching,
+    handles: Handles,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -72,6 +79,7 @@ impl Dispatcher {
         policy: PolicyConfig,
         audit: Arc<dyn Sink>,
         supervisor: Supervisor,
+        handles: Bounds,
     ) -> Self {
         Self {
             registry,
@@ -81,6 +89,7 @@ impl Dispatcher {
             calls: AtomicU64::new(0),
             tasks: Tasks::default(),
             watching: Watching::default(),
+            handles: Handles::new(handles),
             closing: CancellationToken::new(),
         }
     }
@@ -98,6 +107,7 @@ impl Dispatcher {
     /// Ends the calls that still run: their callers are told that the gateway stops.
     pub fn close(&self) {
         self.closing.cancel();
+        self.handles.close_all();
     }
 
     /// Carries a request to the plugin that it is for. One answer or one fault; one audit record, whatever happens, also
@@ -128,10 +138,16 @@ impl Dispatcher {
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
+        if let Some(answer) = self.own_tool(subject, &request, context) {
+            return answer;
+        }
         // What mostly needs no waiting is tried first; what may wait is kept out of the future of every call.
         let mut addresses = self.listed(subject, context);
         if addresses.is_empty() {
             addresses = Box::pin(self.find(subject, context)).await?;
+        }
+        if *subject == Subject::Tasks {
+            return Box::pin(self.list_tasks(&addresses, request, context)).await;
         }
         let last = addresses.pop();
         for address in addresses {
@@ -159,18 +175,32 @@ impl Dispatcher {
         &self,
         address: &Address,
         subject: &Subject,
-        request: Request,
+        mut request: Request,
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
         let plugin = &address.plugin;
         record.found(plugin);
+        let context = &*self.bound(plugin, &mut request.params, context)?;
         if let Some(entry) = &address.tool
             && (plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments)
         {
             arguments::check(entry, &request.params)?;
         }
-        let own = Duration::from_millis(address.timeout_ms());
+        self.carry(address, subject, request, context).await
+    }
+
+    /// Carries a request to one plugin, within its deadline.
+    async fn carry(
+        &self,
+        address: &Address,
+        subject: &Subject,
+        request: Request,
+        context: &CallContext,
+    ) -> Result<Answer, Fault> {
+        let plugin = &address.plugin;
+        let wants_task = request.params.members.get("task").is_some();
+        let own = Duration::from_millis(address.timeout_ms(&request.method));
         let deadline = deadline::Deadline::new(
             context.timeout.map_or(own, |asked| asked.min(own)),
             Duration::from_millis(plugin.manifest.limits.max_call_ms),
@@ -193,13 +223,11 @@ impl Dispatcher {
         {
             return Ok(bridge::read_under(answer.clone(), own, listed));
         }
-        if let Ok(answer) = &ended
-            && let Outcome::Result(reply) = &answer.outcome
-            && is_task(reply, subject)
+        if let (Ok(answer), Subject::Tool(_)) = (&ended, subject)
+            && let Some(task) = tasks::begun(answer, wants_task)
         {
             let id = &plugin.manifest.id;
-            self.tasks
-                .note(&reply.result, id, &context.caller.principal);
+            self.tasks.note(&task, id, &context.caller.principal);
         }
         ended
     }
@@ -231,6 +259,26 @@ impl Dispatcher {
             None => Box::pin(plugin.pool.lease(context)).await?,
         });
         rounds::request(&**lease.instance(), request, context).await
+    }
+
+    /// Waits for plugins that are being started, for as long as a list would.
+    async fn settled(&self, context: &CallContext) -> Result<(), Fault> {
+        tokio::select! {
+            biased;
+            () = self.registry.settle() => Ok(()),
+            () = context.cancel.cancelled() => Err(cancelled()),
+            () = self.closing.cancelled() => Err(shutting_down()),
+        }
+    }
+
+    /// Waits until lists have been read that plugins say are others now; whether there were any.
+    async fn caught_up(&self, context: &CallContext) -> Result<bool, Fault> {
+        tokio::select! {
+            biased;
+            caught = self.registry.catch_up_with_plugins(&context.caller) => Ok(caught),
+            () = context.cancel.cancelled() => Err(cancelled()),
+            () = self.closing.cancelled() => Err(shutting_down()),
+        }
     }
 
     /// Wakes the plugin that may have the tool, for as long as the caller would wait for the call.
@@ -289,13 +337,6 @@ fn is_unknown(answer: &Answer, subject: &Subject) -> bool {
         }
         _ => error.code == METHOD_NOT_FOUND,
     }
-}
-
-/// Whether a call's answer is the beginning of a task: of the extension, or of revision 2025-11-25.
-fn is_task(reply: &Reply, subject: &Subject) -> bool {
-    matches!(subject, Subject::Tool(_))
-        && (reply.result_type.as_deref() == Some("task")
-            || (reply.result_type.is_none() && reply.result.bytes().starts_with(b"{\"task\":")))
 }
 
 fn full(plugin: &Plugin) -> Fault {

@@ -22,4 +22,6 @@ mod outgoing;
 
 mod subscription;
 
+mod tasks;
+
 mod session_client;

@@ -78,6 +78,10 @@ pub struct Manifest {
     /// How its instances belong to client sessions; the runtime's own default when left out.
     #[serde(default)]
     pub isolation: Option<Isolation>,
+    /// Whether clients without sessions may hold on to one of its instances, so that their calls find what earlier ones
+    /// left there. For servers of the legacy era with `isolation = "session"`.
+    #[serde(default)]
+    pub handles: Handles,
     /// What stands in front of its tools' names: `{id}__` when left out, nothing when empty.
     #[serde(default)]
     #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]{0,63}$"))]
@@ -100,6 +104,11 @@ pub struct Manifest {
     /// Which of its tools are listed, and under which names.
     #[serde(default)]
     pub expose: Expose,
+    /// Whether slow calls of its tools go on as tasks for clients that know these (the extension
+    /// `io.modelcontextprotocol/tasks`), though the plugin does not. Such a call may take `max_call_ms`. A plugin that
+    /// makes tasks itself goes on doing so.
+    #[serde(default)]
+    pub tasks: bool,
     /// Its HTTP routes under `/ext/{id}` (grant `ROUTES`).
     #[serde(default)]
     pub routes: Vec<Route>,
@@ -207,6 +216,20 @@ pub enum Isolation {
     Call,
 }
 
+/// How clients without sessions get at one instance for several calls: by a handle that the tool
+/// `toolgate__open_session` gives them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Handles {
+    /// Not at all.
+    Off,
+    /// A handle is taken, in `_meta["toolgate/session"]` or as the argument `toolgate_session`.
+    #[default]
+    Accept,
+    /// The same, and the argument stands in the schemas of its tools, where models look.
+    Declare,
+}
+
 /// The generation of the protocol a server speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -258,6 +281,17 @@ impl Manifest {
         self.prefix
             .clone()
             .unwrap_or_else(|| format!("{}__", self.id))
+    }
+
+    /// Whether slow calls of the plugin's own tool of that name go on as tasks.
+    pub fn makes_task_of(&self, tool: &str) -> bool {
+        let entry = self.tools.iter().find(|entry| entry.name == tool);
+        entry.and_then(|entry| entry.tasks).unwrap_or(self.tasks)
+    }
+
+    /// Whether slow calls of any of its tools do.
+    pub fn makes_tasks(&self) -> bool {
+        self.tasks || self.tools.iter().any(|entry| entry.tasks == Some(true))
     }
 
     /// The runtimes it can use, the preferred one first; never empty.

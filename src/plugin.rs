@@ -1,4 +1,4 @@
-//! The trait that authors of in-process plugins implement, and what they build tools from.
+//! The trait that authors of in-process plugins implement, and what they build tools, prompts and resources from.
 //!
 //! ```
 //! use schemars::JsonSchema;
@@ -23,10 +23,87 @@
 //!     }
 //! }
 //! ```
+//!
+//! Prompts and resources are offered in the same way, and the plugin can tell of changes:
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//!
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//! use toolgate::plugin::{Completion, Plugin, Prompts, ResourceRequest, Resources, ToolContext, Tools};
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Note {
+//!     /// What is to be remembered.
+//!     text: String,
+//! }
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Ask {
+//!     /// The language of the answer.
+//!     language: String,
+//! }
+//!
+//! #[derive(Default)]
+//! struct Notes(Arc<Mutex<Vec<String>>>);
+//!
+//! impl Plugin for Notes {
+//!     fn tools(&self, tools: &mut Tools) {
+//!         let (notes, notifier) = (Arc::clone(&self.0), tools.notifier());
+//!         tools.add("note", "Remembers something", move |note: Note, _: ToolContext| {
+//!             notes.lock().expect("no holder panics").push(note.text);
+//!             // Who watches the resource is told.
+//!             notifier.updated("notes://all");
+//!             async { "Noted." }
+//!         });
+//!     }
+//!
+//!     fn prompts(&self, prompts: &mut Prompts) {
+//!         prompts
+//!             .add("sum-up", "Sums the notes up", |ask: Ask, _: ToolContext| async move {
+//!                 format!("Sum up my notes in {}.", ask.language)
+//!             })
+//!             .complete("language", |typed, _| async move {
+//!                 Completion::starting_with(&typed, ["English", "Español"])
+//!             });
+//!     }
+//!
+//!     fn resources(&self, resources: &mut Resources) {
+//!         let notes = Arc::clone(&self.0);
+//!         resources
+//!             .add("notes://all", "notes", move |_: ToolContext| {
+//!                 let text = notes.lock().expect("no holder panics").join("\n");
+//!                 async { text }
+//!             })
+//!             .mime_type("text/plain");
+//!         let notes = Arc::clone(&self.0);
+//!         resources.template("notes://{number}", "note", move |note: ResourceRequest, _| {
+//!             let number = note.value("number").and_then(|number| number.parse::<usize>().ok());
+//!             let notes = notes.lock().expect("no holder panics");
+//!             let found = number.and_then(|number| notes.get(number).cloned());
+//!             // `None` is a resource that is not there.
+//!             async { found }
+//!         });
+//!     }
+//! }
+//! ```
+
+mod completion;
+
+mod contents;
 
 mod context;
 
 mod failure;
+
+mod message;
+
+mod notifier;
+
+mod prompts;
+
+mod resources;
 
 mod result;
 
@@ -34,18 +111,32 @@ mod schema;
 
 mod tools;
 
+mod wording;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::model::fault::Fault;
 
+pub(crate) use completion::Completers;
+pub use completion::{Completing, Completion, IntoCompletion, MAX_VALUES};
+pub use contents::{Contents, IntoResourceResult};
 pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
-pub use failure::{HookResult, ToolError};
+pub use failure::{HookResult, RequestError, ToolError};
+pub(crate) use failure::{bad_argument, no_resource};
+pub use message::{Content, IntoPromptResult, Message, PromptResult};
+pub(crate) use notifier::Announce;
+pub use notifier::Notifier;
+pub(crate) use prompts::{Arguments, PromptHandler};
+pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
+pub(crate) use resources::Place;
+pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
+pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.
 pub type Factory = Arc<dyn Fn() -> Arc<dyn Plugin> + Send + Sync>;
@@ -53,13 +144,25 @@ pub type Factory = Arc<dyn Fn() -> Arc<dyn Plugin> + Send + Sync>;
 /// A plugin that is part of this program.
 ///
 /// One value serves everyone who calls; what belongs to one session lies in [`ToolContext::drawer`]. The hooks run one
-/// after the other: `on_load`, `on_init`, `tools`, `on_start`, and at the end `on_stop`. A panic in any of them is a
+/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `on_start`, and at the end `on_stop`. A panic in any of them is a
 /// failure of the plugin, not of the gateway.
 #[async_trait]
 pub trait Plugin: Send + Sync + 'static {
-    /// Adds its tools. Called once, after `on_init`, so the settings may decide what is offered. Handlers outlive the
-    /// call: they hold what they need, usually a clone of an `Arc`.
-    fn tools(&self, tools: &mut Tools);
+    /// Adds its tools. Called once, after `on_init`, so the settings may decide what is offered; and again after
+    /// [`Notifier::lists_changed`]. Handlers outlive the call: they hold what they need, usually a clone of an `Arc`.
+    fn tools(&self, tools: &mut Tools) {
+        let _ = tools;
+    }
+
+    /// Adds its prompts. Called when `tools` is, and after it.
+    fn prompts(&self, prompts: &mut Prompts) {
+        let _ = prompts;
+    }
+
+    /// Adds its resources and resource templates. Called when `tools` is, and after `prompts`.
+    fn resources(&self, resources: &mut Resources) {
+        let _ = resources;
+    }
 
     /// What a model should know about the use of these tools.
     fn instructions(&self) -> Option<String> {

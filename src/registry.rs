@@ -6,6 +6,8 @@ pub mod changes;
 
 pub mod gate;
 
+pub mod handle_tools;
+
 pub mod naming;
 
 pub mod discover;
@@ -17,6 +19,8 @@ pub mod plugin;
 pub mod pool;
 
 pub mod rules;
+
+pub mod viewer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -33,17 +37,19 @@ use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::page::{UnknownCursor, Wanted};
 use crate::registry::catalog::{Catalog, Surfaces};
-use crate::registry::changes::Changes;
+use crate::registry::changes::{Changes, Seen};
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::{Standing, Who};
 use crate::registry::rules::Rules;
-use crate::runtime::CallContext;
-use crate::session::Session;
+pub use crate::registry::viewer::Viewer;
 use crate::wire::list::ListKind;
 
 /// How many plugins are started at the same time.
 const STARTS_AT_ONCE: usize = 8;
+
+/// How long a list waits for lists of plugins that are others now and have not been read yet.
+const MAX_LATE: Duration = Duration::from_millis(300);
 
 /// The most catalogs that are kept for clients to whom something else is offered than in general.
 const MAX_VIEWS: usize = 32;
@@ -82,42 +88,6 @@ pub struct Settings {
     pub page: usize,
     /// Whether all callers see the same plugins.
     pub same_for_all: bool,
-}
-
-/// Who looks at the lists.
-#[derive(Debug, Clone)]
-pub struct Viewer {
-    /// Decides which plugins are seen.
-    pub caller: Arc<Caller>,
-    /// Decides what they offer.
-    pub who: Who,
-}
-
-impl Viewer {
-    /// Who makes this call.
-    pub fn of(context: &CallContext) -> Self {
-        Self {
-            caller: Arc::clone(&context.caller),
-            who: Who::of(context),
-        }
-    }
-
-    /// A session, as its client sees things.
-    pub fn of_session(caller: &Arc<Caller>, session: &Arc<Session>) -> Self {
-        Self {
-            caller: Arc::clone(caller),
-            who: Who {
-                profile: Arc::clone(&session.profile),
-                session: Some(Arc::clone(session)),
-            },
-        }
-    }
-
-    /// A caller without a session whose client says nothing of itself.
-    pub fn bare(caller: Arc<Caller>) -> Self {
-        let who = Who::nobody();
-        Self { caller, who }
-    }
 }
 
 impl Registry {
@@ -330,6 +300,8 @@ impl Registry {
         };
         // Whoever is not there by then is told of by a change.
         tokio::time::timeout(self.settings.settle, ready).await.ok();
+        let caught_up = self.catch_up_with_plugins(&viewer.caller);
+        tokio::time::timeout(MAX_LATE, caught_up).await.ok();
         self.view(&viewer.who)
     }
 
@@ -356,6 +328,9 @@ impl Registry {
         cursor: Option<&str>,
     ) -> Result<Bytes, UnknownCursor> {
         let catalog = self.settled_view(viewer).await;
+        if viewer.who.session.is_some() {
+            Seen::of(&viewer.who).note(kind.topic(), catalog.surfaces());
+        }
         catalog.page(Wanted {
             kind,
             caller: &viewer.caller,
@@ -373,9 +348,12 @@ impl Registry {
 
     /// The changes of what `viewer` is offered, from now on.
     pub fn changes(self: &Arc<Self>, viewer: Viewer) -> Changes {
+        let counted = self.changes.subscribe();
+        let seen = Seen::of(&viewer.who);
+        seen.begin(&self.surfaces_for(&viewer.who));
         Changes {
-            counted: self.changes.subscribe(),
-            told_of: self.surfaces_for(&viewer.who),
+            counted,
+            seen,
             registry: Arc::clone(self),
             viewer,
             told: None,
@@ -405,6 +383,15 @@ impl Registry {
             self.rebuild();
         }
         behind
+    }
+
+    /// Waits until lists that plugins say are others now have been taken in; whether there were any.
+    pub async fn catch_up_with_plugins(&self, caller: &Caller) -> bool {
+        let plugins = self.plugins.iter();
+        let seen = plugins.filter(|plugin| caller.sees(&plugin.manifest.id));
+        let caught = futures::future::join_all(seen.map(|plugin| plugin.pool.catch_up())).await;
+        self.rebuild();
+        caught.contains(&true)
     }
 
     /// Wakes the plugin that a tool of that name would belong to, if what it offers is not known. `None` when there is

@@ -45,7 +45,7 @@ use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
-use crate::model::client::Client;
+use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::runtime::updates::Updates;
@@ -104,6 +104,11 @@ pub trait Instance: Send + Sync {
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
 
+    /// Waits until lists that the plugin says are others now have been read; `false` where there are none.
+    fn catch_up(&self) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Passes on what the client that it serves alone tells: that its roots are others now, and the like. Bounded by
     /// what it takes to send it.
     fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
@@ -113,6 +118,16 @@ pub trait Instance: Send + Sync {
 
     /// Asks whether it is there: a ping, or what serves for one. Bounded by `deadline`.
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>>;
+
+    /// Whether it takes requests: not from the moment on at which it is known to be about to end.
+    fn is_open(&self) -> bool {
+        !self.ended().is_cancelled()
+    }
+
+    /// Whether it may still be at work for a caller that has gone, and say something about that.
+    fn is_at_work(&self) -> bool {
+        false
+    }
 
     /// Cancelled when it has come to an end by itself: the process died, the session is lost.
     fn ended(&self) -> &CancellationToken;
@@ -164,6 +179,8 @@ pub struct CallContext {
     pub timeout: Option<Duration>,
     /// Cancelled when the caller no longer wants the answer.
     pub cancel: CancellationToken,
+    /// What it says then, where it can say something.
+    pub farewell: Option<Farewell>,
     /// The way back to the client.
     pub client: Arc<dyn Client>,
 }
@@ -177,6 +194,8 @@ pub struct Surface {
     pub capabilities: Option<Json>,
     /// What it says about its use.
     pub instructions: Option<String>,
+    /// What else it said when hands were shaken: `_meta`, members that are not known here.
+    pub greeting: Members,
 }
 
 /// One list of a plugin.
@@ -188,6 +207,8 @@ pub struct Listing {
     pub omitted: Vec<Omitted>,
     /// How long and by whom the plugin lets the list be kept; `None` where it does not say.
     pub hints: Option<CacheHints>,
+    /// What else stood in the result: `_meta`, members that are not known here. Of the first page.
+    pub rest: Members,
 }
 
 /// One tool, prompt, resource or template as its plugin defines it.

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::caller::ClientProfile;
-use crate::model::client::{Client, Hearer};
+use crate::model::client::{Client, Farewell, Hearer};
 use crate::model::drawer::Drawer;
 use crate::model::plugin_id::PluginId;
 use crate::session::questions::Questions;
@@ -64,7 +64,7 @@ struct Live {
     last_used: Instant,
     log_level: Option<LogLevel>,
     drawers: HashMap<PluginId, Arc<Drawer>>,
-    in_flight: HashMap<Id, CancellationToken>,
+    in_flight: HashMap<Id, (CancellationToken, Farewell)>,
     /// Made at the first question.
     questions: Option<Box<Questions>>,
 }
@@ -76,6 +76,8 @@ pub struct InFlight {
     id: Id,
     /// Cancelled when the client says that it no longer wants the answer, or when the session ends.
     pub cancel: CancellationToken,
+    /// What the client says then.
+    pub farewell: Farewell,
 }
 
 impl Session {
@@ -120,24 +122,30 @@ impl Session {
     /// Notes a request as in flight. `None` when one of the same id is: ids are unique among the requests in flight
     /// (JSON-RPC 2.0 section 4).
     pub fn begin(self: &Arc<Self>, id: &Id) -> Option<InFlight> {
-        let cancel = CancellationToken::new();
+        let (cancel, farewell) = (CancellationToken::new(), Farewell::default());
         let mut live = self.live();
         live.last_used = Instant::now();
         if live.in_flight.contains_key(id) {
             return None;
         }
-        live.in_flight.insert(id.clone(), cancel.clone());
+        live.in_flight
+            .insert(id.clone(), (cancel.clone(), farewell.clone()));
         drop(live);
         Some(InFlight {
             session: Arc::clone(self),
             id: id.clone(),
             cancel,
+            farewell,
         })
     }
 
-    /// Cancels the request `id`; unknown ones are ignored, they may be over already.
-    pub fn cancel(&self, id: &Id) {
-        if let Some(cancel) = self.live().in_flight.get(id) {
+    /// Cancels the request that the params of a `notifications/cancelled` name; unknown ones are ignored, they may be
+    /// over already.
+    pub fn cancel(&self, params: &Params) {
+        let id = params.members.get("requestId").and_then(Id::of);
+        if let Some((cancel, farewell)) = id.and_then(|id| self.live().in_flight.get(&id).cloned())
+        {
+            farewell.say(params);
             cancel.cancel();
         }
     }
@@ -243,7 +251,9 @@ impl Session {
     pub fn end(&self) {
         self.ended().cancel();
         let live = self.live();
-        live.in_flight.values().for_each(CancellationToken::cancel);
+        live.in_flight
+            .values()
+            .for_each(|(cancel, _)| cancel.cancel());
         drop(live);
         if let Some(streams) = self.streams.get() {
             streams.finish(STANDALONE, []);
@@ -304,8 +314,9 @@ mod tests {
     fn cancelling_reaches_the_request_and_only_it() {
         let session = session();
         let (one, two) = (session.begin(&Id::number(1)), session.begin(&Id::number(2)));
-        session.cancel(&Id::number(1));
-        session.cancel(&Id::number(3));
+        let named = |id: u64| Params::of(&serde_json::json!({ "requestId": id }));
+        session.cancel(&named(1));
+        session.cancel(&named(3));
         assert!(one.is_some_and(|one| one.cancel.is_cancelled()));
         assert!(two.is_some_and(|two| !two.cancel.is_cancelled()));
     }

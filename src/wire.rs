@@ -28,3 +28,5 @@ pub mod line;
 pub mod header;
 
 pub mod sse;
+
+pub mod uri_template;

@@ -11,7 +11,7 @@ use crate::background::Supervisor;
 use crate::manifest::parse_toml;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Deaf};
-use crate::plugin::Tools;
+use crate::plugin::{Prompts, Resources, Tools};
 use crate::runtime::in_process::InProcess;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime};
 use crate::wire::error::RpcError;
@@ -59,37 +59,53 @@ fn context(client: Arc<dyn Client>) -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client,
     }
 }
 
 fn call(params: &'static str) -> Request {
+    ask(Method::ToolsCall, params)
+}
+
+fn ask(method: Method, params: &'static str) -> Request {
     Request {
-        method: Method::ToolsCall,
+        method,
         params: Json::literal(params).into(),
     }
 }
 
 async fn check(plugin: &str, params: &'static str, expect: &str) {
+    check_request(plugin, call(params), expect).await;
+}
+
+async fn check_request(plugin: &str, request: Request, expect: &str) {
     let instance = start(plugin).await;
-    let answer = instance
-        .request(call(params), &context(Arc::new(Deaf)))
-        .await;
+    let params = request.params.to_json();
+    let answer = instance.request(request, &context(Arc::new(Deaf))).await;
     let Ok(Outcome::Result(reply)) = answer.map(|answer| answer.outcome) else {
-        panic!("{params} is answered with a result");
+        panic!("{params:?} is answered with a result");
     };
     assert!(reply.result.as_str().contains(expect), "{:?}", reply.result);
     instance.stop().await;
 }
 
 fn definitions(of: &Builtin) -> Vec<String> {
-    let mut tools = Tools::default();
-    (of.factory)().tools(&mut tools);
-    let text = |tool: crate::plugin::BuiltTool| {
-        let definition = tool.definition.expect("every tool can be described");
+    let plugin = (of.factory)();
+    let (mut tools, mut prompts) = (Tools::default(), Prompts::default());
+    let mut resources = Resources::default();
+    plugin.tools(&mut tools);
+    plugin.prompts(&mut prompts);
+    plugin.resources(&mut resources);
+    let tools = tools.build().into_iter().map(|tool| tool.definition);
+    let prompts = prompts.build().into_iter().map(|prompt| prompt.definition);
+    let resources = resources.build().into_iter().map(|place| place.definition);
+    let all = tools.chain(prompts).chain(resources);
+    let text = |definition: Result<Json, String>| {
+        let definition = definition.expect("everything can be described");
         definition.as_str().to_owned()
     };
-    tools.build().into_iter().map(text).collect()
+    all.map(text).collect()
 }
 
 #[test]
@@ -148,6 +164,24 @@ async fn every_plugin_answers_as_its_manifest_starts_it() {
         "text",
         r#"{"name":"count","arguments":{"text":"a b"}}"#,
         r#""words":2"#,
+    )
+    .await;
+    check_request(
+        "text",
+        ask(
+            Method::PromptsGet,
+            r#"{"name":"shorten","arguments":{"text":"a b","words":"1"}}"#,
+        ),
+        "at most 1 words",
+    )
+    .await;
+    check_request(
+        "text",
+        ask(
+            Method::Complete,
+            r#"{"ref":{"type":"ref/prompt","name":"shorten"},"argument":{"name":"words","value":"5"}}"#,
+        ),
+        r#"{"completion":{"values":["50","500"]}}"#,
     )
     .await;
 }

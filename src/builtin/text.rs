@@ -1,12 +1,15 @@
-//! `text`: measures texts. Models cannot count what they read.
+//! `text`: measures texts. Models cannot count what they read, nor keep to a length unless they are told to check.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::{Plugin, Structured, ToolContext, Tools};
+use crate::plugin::{Completion, Plugin, Prompts, RequestError, Structured, ToolContext, Tools};
 
 /// How many characters are measured before others get a turn.
 const PIECE: usize = 64 << 10;
+
+/// Numbers of words that people ask for.
+const LENGTHS: [&str; 6] = ["25", "50", "100", "150", "200", "500"];
 
 /// The plugin.
 pub(super) struct Text;
@@ -16,6 +19,15 @@ pub(super) struct Text;
 struct Input {
     /// The text to measure.
     text: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Shorten {
+    /// The text to shorten.
+    text: String,
+    /// How many words it may have in the end; a hundred if not given.
+    words: Option<u32>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -44,8 +56,33 @@ impl Plugin for Text {
             .read_only();
     }
 
+    fn prompts(&self, prompts: &mut Prompts) {
+        prompts
+            .add(
+                "shorten",
+                "Shortens a text to a number of words, counted rather than guessed",
+                shorten,
+            )
+            .title("Shorten a text")
+            .complete("words", |typed, _| async move {
+                Completion::starting_with(&typed, LENGTHS)
+            });
+    }
+
     fn cooperative(&self) -> bool {
         true
+    }
+}
+
+async fn shorten(input: Shorten, _: ToolContext) -> Result<String, RequestError> {
+    let Shorten { text, words } = input;
+    match words.unwrap_or(100) {
+        0 => Err(RequestError::bad_argument("words", "must be at least 1")),
+        words => Ok(format!(
+            "Shorten the text below to at most {words} words. Keep what it says and its language. Count the words of your \
+             version with the tool that counts words, and shorten it again while it has more. Answer with the text \
+             alone.\n\n{text}"
+        )),
     }
 }
 

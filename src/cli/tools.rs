@@ -137,6 +137,7 @@ async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client: Arc::new(Deaf),
     };
     let subject = Subject::Tool(name.to_owned());

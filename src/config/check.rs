@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 
 use crate::config::file::ConfigFile;
-use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig};
+use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig, TasksConfig};
 use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
 use crate::manifest::problem::Problem;
@@ -102,6 +102,7 @@ fn check_server(server: &ServerConfig, report: &mut Report<'_>) {
     }
     check_sessions(&server.sessions, report);
     check_rounds(&server.rounds, report);
+    check_tasks(&server.tasks, report);
     check_names(server, report);
 }
 
@@ -138,6 +139,23 @@ fn check_rounds(rounds: &RoundsConfig, report: &mut Report<'_>) {
         ("wait_ms", rounds.wait_ms, MAX_MS),
     ] {
         in_range(report, &path(["server", "rounds", key]), value, 1, high);
+    }
+}
+
+fn check_tasks(tasks: &TasksConfig, report: &mut Report<'_>) {
+    for (key, value, low, high) in [
+        ("after_ms", tasks.after_ms, 0, 3_600_000),
+        ("max", tasks.max as u64, 1, 1_000_000),
+        (
+            "max_per_principal",
+            tasks.max_per_principal as u64,
+            1,
+            1_000_000,
+        ),
+        ("ttl_ms", tasks.ttl_ms, 1, MAX_MS),
+        ("poll_interval_ms", tasks.poll_interval_ms, 1, 3_600_000),
+    ] {
+        in_range(report, &path(["server", "tasks", key]), value, low, high);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::registry::plugin::Plugin;
 use crate::registry::pool::Who;
 use crate::runtime::{CallContext, Surface};
 use crate::wire::json::Json;
+use crate::wire::method::Method;
 
 /// Where a request goes.
 #[derive(Debug, Clone)]
@@ -55,10 +56,12 @@ impl Address {
     }
 
     /// How long the request may take, in milliseconds.
-    pub(super) fn timeout_ms(&self) -> u64 {
+    pub(super) fn timeout_ms(&self, method: &Method) -> u64 {
         let limits = &self.plugin.manifest.limits;
         match &self.tool {
             Some(entry) => entry.timeout_ms,
+            // It waits until its task is done (MCP 2025-11-25, tasks).
+            None if method.as_str() == "tasks/result" => limits.max_call_ms,
             None => limits.call_timeout_ms.min(limits.max_call_ms),
         }
     }
@@ -155,9 +158,24 @@ impl Dispatcher {
             }
         }
         // It may be offered to this client only.
-        let known = found(&*self.registry.view(&Who::of(context)));
+        let known = found(&self.registry.view(&Who::of(context)));
         if !known.is_empty() {
             return Ok(known);
+        }
+        // It may belong to a plugin that is being started, as a list would wait for.
+        if !self.registry.is_settled() {
+            self.settled(context).await?;
+            let known = found(&self.registry.view(&Who::of(context)));
+            if !known.is_empty() {
+                return Ok(known);
+            }
+        }
+        // A plugin may have said that its lists are others now, and they are not read yet.
+        if self.caught_up(context).await? {
+            let known = found(&self.registry.view(&Who::of(context)));
+            if !known.is_empty() {
+                return Ok(known);
+            }
         }
         let woken = match subject {
             Subject::Tool(name) | Subject::Prompt(name) => Box::pin(self.wake(name, context)).await,
@@ -165,7 +183,7 @@ impl Dispatcher {
         };
         if let Some(woken) = woken {
             woken?;
-            let known = found(&*self.registry.view(&Who::of(context)));
+            let known = found(&self.registry.view(&Who::of(context)));
             if !known.is_empty() {
                 return Ok(known);
             }

@@ -28,7 +28,8 @@ impl<'a> Deadline<'a> {
         }
     }
 
-    /// When it passes, as far as is known now. While the client is being asked the call is not the one to wait for.
+    /// When it passes, as far as is known now. While the client is being asked the call is not the one to wait for, and
+    /// of a call that has become a task nobody waits for the answer: only the whole time is bounded then.
     fn at(&self) -> Instant {
         let last = match self.client.pulse().map(|pulse| pulse.read()) {
             Some((_, true)) => Instant::now(),

@@ -1,5 +1,6 @@
-//! The rounds of a modern plugin's answer on behalf of a legacy client: the plugin answers that it needs input, the
-//! client is asked, the plugin is asked again with what the client said (MCP 2026-07-28, multi round-trip requests).
+//! The rounds of a modern plugin's answer on behalf of a client that is not answered with questions: the plugin answers
+//! that it needs input, the client is asked, the plugin is asked again with what the client said (MCP 2026-07-28, multi
+//! round-trip requests).
 
 use futures::future::{BoxFuture, join_all};
 
@@ -7,6 +8,7 @@ use crate::model::answer::{Answer, ResultKind, kind_of};
 use crate::model::client::Client;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::{CallContext, Instance, Request};
+use crate::session::table::new_id;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::{Outcome, Params, Reply};
@@ -19,14 +21,19 @@ const MAX_ROUNDS: usize = 16;
 /// The most questions of one round.
 const MAX_QUESTIONS: usize = 32;
 
-/// Asks `instance`. For a legacy client the plugin's questions are asked and answered on the way; each round is a request
-/// of its own, with an id of its own.
+/// Asks `instance`. For a client that is not answered with questions, a legacy one and one that comes back for a task, the
+/// plugin's questions are asked and answered on the way; each round is a request of its own, with an id of its own.
 pub(super) fn request<'a>(
     instance: &'a dyn Instance,
-    request: Request,
+    mut request: Request,
     context: &'a CallContext,
 ) -> BoxFuture<'a, Result<Answer, Fault>> {
-    if instance.era() == Era::Legacy || context.era() == Era::Modern {
+    let is_modern = context.era() == Era::Modern;
+    if instance.era() == Era::Legacy && is_modern {
+        // It asks for a task of revision 2025-11-25, which this client could not read.
+        request.params.members.remove("task");
+    }
+    if instance.era() == Era::Legacy || (is_modern && !context.client.may_stop_waiting()) {
         return instance.request(request, context);
     }
     Box::pin(in_rounds(instance, request, context))
@@ -42,7 +49,9 @@ async fn in_rounds(
         let Outcome::Result(reply) = &answer.outcome else {
             return Ok(answer);
         };
-        if kind_of(reply) != Some(ResultKind::InputRequired) {
+        if kind_of(reply) != Some(ResultKind::InputRequired)
+            || (context.era() == Era::Modern && context.client.takes_questions())
+        {
             return Ok(answer);
         }
         answer_questions(reply, &mut request.params, &*context.client).await?;
@@ -96,7 +105,13 @@ async fn ask(question: &Json, client: &dyn Client) -> Result<Json, Fault> {
         return Err(malformed(&format!("it asks for `{method}`")));
     }
     let params = members.get("params").cloned();
-    let params = params.map_or_else(Params::default, Params::from);
+    let mut params = params.map_or_else(Params::default, Params::from);
+    let by_url =
+        method == Method::Elicit && params.members.string("mode").as_deref() == Some("url");
+    if by_url && params.members.get("elicitationId").is_none() {
+        // Legacy clients want one; modern plugins have none (MCP 2025-11-25, elicitation by URL).
+        params.members.set("elicitationId", Json::of(&*new_id()));
+    }
     let name = method.to_string();
     client.ask(method, params).await.map_err(|error| {
         let message = format!("the plugin needs `{name}`: {}", error.message);

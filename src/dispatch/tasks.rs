@@ -1,12 +1,15 @@
 //! Whose tasks are whose: a task is known to the principal that began it, and goes on in the plugin that has it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::wire::json::Json;
 use crate::wire::members::Members;
+use crate::wire::message::Outcome;
+use crate::wire::revision::Era;
 
 /// The most tasks that are remembered; the oldest are forgotten first.
 const MAX_TASKS: usize = 100_000;
@@ -28,15 +31,9 @@ impl Tasks {
         self.0.lock().expect("no holder of this lock panics")
     }
 
-    /// Notes the task in a result that is one: of the extension, or of revision 2025-11-25.
-    pub(super) fn note(&self, result: &Json, plugin: &PluginId, principal: &Arc<str>) {
-        let members = Members::of(result).unwrap_or_default();
-        let id = |members: &Members| members.string("taskId").map(|id| id.into_owned());
-        let nested = || id(&members.get("task").and_then(Members::of)?);
-        let Some(task) = id(&members).or_else(nested) else {
-            return;
-        };
-        let key = (Arc::clone(principal), task.into_boxed_str());
+    /// Notes a task that `plugin` has begun for `principal`.
+    pub(super) fn note(&self, task: &str, plugin: &PluginId, principal: &Arc<str>) {
+        let key = (Arc::clone(principal), Box::from(task));
         let mut known = self.known();
         if known.plugins.insert(key.clone(), plugin.clone()).is_some() {
             return;
@@ -49,11 +46,39 @@ impl Tasks {
         }
     }
 
+    /// Whether `plugin` has begun a task for `principal` that is remembered.
+    pub(super) fn are_in(&self, plugin: &PluginId, principal: &Arc<str>) -> bool {
+        let known = self.known();
+        let mut tasks = known.plugins.iter();
+        tasks.any(|((owner, _), its)| owner == principal && its == plugin)
+    }
+
     /// The plugin that has the task, if it is one of `principal`'s.
     pub(super) fn find(&self, task: &str, principal: &Arc<str>) -> Option<PluginId> {
         let key = (Arc::clone(principal), task.into());
         self.known().plugins.get(&key).cloned()
     }
+}
+
+/// The id of the task that the answer of a tool's call is the beginning of: of the extension, or, where the call asked
+/// for a task, of revision 2025-11-25.
+pub(super) fn begun(answer: &Answer, wants_task: bool) -> Option<String> {
+    let Outcome::Result(reply) = &answer.outcome else {
+        return None;
+    };
+    let is_named = match answer.era {
+        Era::Modern => reply.result_type.as_deref() == Some("task"),
+        Era::Legacy => wants_task,
+    };
+    if !is_named {
+        return None;
+    }
+    let members = Members::of(&reply.result)?;
+    let task = match answer.era {
+        Era::Modern => members,
+        Era::Legacy => members.get("task").and_then(Members::of)?,
+    };
+    task.string("taskId").map(Cow::into_owned)
 }
 
 /// A task that nobody has, or somebody else.
@@ -64,21 +89,52 @@ pub(super) fn unknown(task: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::json::Json;
+    use crate::wire::message::Reply;
+
+    fn check(
+        result: &'static str,
+        kind: Option<&str>,
+        era: Era,
+        wants: bool,
+        expect: Option<&str>,
+    ) {
+        let reply = Reply {
+            result: Json::literal(result),
+            result_type: kind.map(Into::into),
+        };
+        let outcome = Outcome::Result(reply);
+        let got = begun(&Answer { outcome, era }, wants);
+        assert_eq!(got.as_deref(), expect, "{result}");
+    }
+
+    #[test]
+    fn the_beginning_of_a_task_is_recognised_in_both_eras() {
+        use Era::{Legacy, Modern};
+
+        let modern = r#"{"taskId":"1","resultType":"task"}"#;
+        check(modern, Some("task"), Modern, false, Some("1"));
+        check(modern, Some("task"), Legacy, true, None);
+        check(modern, Some("complete"), Modern, true, None);
+        let legacy = r#"{ "_meta":{}, "task" : {"status":"working","taskId":"2"}}"#;
+        check(legacy, None, Legacy, true, Some("2"));
+        check(legacy, None, Legacy, false, None);
+        check(legacy, Some("complete"), Modern, true, None);
+        check(r#"{"content":[]}"#, None, Legacy, true, None);
+        check(r#"{"task":"3"}"#, None, Legacy, true, None);
+        check(r#"{"task":{"taskId":4}}"#, None, Legacy, true, None);
+    }
 
     #[test]
     fn a_task_is_known_to_who_began_it() {
-        let (tasks, plugin) = (Tasks::default(), "p".parse().expect("an id"));
+        let plugin = |id: &str| id.parse::<PluginId>().expect("an id");
+        let (tasks, p, q) = (Tasks::default(), plugin("p"), plugin("q"));
         let (ann, bob): (Arc<str>, Arc<str>) = ("ann".into(), "bob".into());
-        tasks.note(
-            &Json::literal(r#"{"resultType":"task","taskId":"1"}"#),
-            &plugin,
-            &ann,
-        );
-        tasks.note(&Json::literal(r#"{"task":{"taskId":"2"}}"#), &plugin, &ann);
-        tasks.note(&Json::literal(r#"{"content":[]}"#), &plugin, &ann);
-        assert_eq!(tasks.find("1", &ann), Some(plugin.clone()));
-        assert_eq!(tasks.find("2", &ann), Some(plugin));
+        tasks.note("1", &p, &ann);
+        assert_eq!(tasks.find("1", &ann), Some(p.clone()));
         assert_eq!(tasks.find("1", &bob), None);
         assert_eq!(tasks.find("3", &ann), None);
+        assert!(tasks.are_in(&p, &ann));
+        assert!(!tasks.are_in(&q, &ann) && !tasks.are_in(&p, &bob));
     }
 }

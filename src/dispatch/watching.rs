@@ -10,6 +10,7 @@ use crate::dispatch::address::Address;
 use crate::dispatch::audit::Record;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher, bridge, cancelled, is_unknown, shutting_down};
+use crate::model::answer::Answer;
 use crate::model::client::{Deaf, Hearer};
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::pool::Lease;
@@ -32,13 +33,22 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The longest such wait.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// What sessions watch, by session and URI, with a number that tells a watch from a later one of the same resource.
-#[derive(Debug, Default)]
-pub(super) struct Watching(Mutex<HashMap<Arc<str>, HashMap<String, (u64, DropGuard)>>>);
+/// What sessions watch, by session and URI.
+#[derive(Default)]
+pub(super) struct Watching(Mutex<HashMap<Arc<str>, HashMap<String, OfSession>>>);
+
+/// What one session watches.
+struct OfSession {
+    /// Tells this watch from a later one of the same resource.
+    number: u64,
+    watched: Watched,
+    /// Ends the task that waits for the end of the session.
+    _until: DropGuard,
+}
 
 /// A resource is watched until this is dropped.
-#[derive(Debug)]
 pub struct Watched {
+    wish: Arc<Wish>,
     _until: DropGuard,
 }
 
@@ -57,10 +67,12 @@ struct Wish {
     listed: Option<Json>,
     hearer: Arc<dyn Hearer>,
     context: CallContext,
+    /// Where it is watched now.
+    placed: Mutex<Option<Placed>>,
 }
 
 impl Watching {
-    fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, HashMap<String, (u64, DropGuard)>>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, HashMap<String, OfSession>>> {
         self.0.lock().expect("no holder of this lock panics")
     }
 }
@@ -88,20 +100,18 @@ impl Dispatcher {
             (Outcome::Result(reply), Some((wish, placed))) => {
                 let ended = CancellationToken::new();
                 let until = ended.clone().drop_guard();
-                let dispatcher = Arc::clone(self);
-                let wish = Wish {
-                    context: CallContext {
-                        client: Arc::new(Deaf),
-                        cancel: ended,
-                        ..context
-                    },
-                    ..wish
-                };
+                let wish = Arc::new(wish.lasting(context, ended));
+                wish.put(Some(placed));
+                let (dispatcher, kept) = (Arc::clone(self), Arc::clone(&wish));
                 let name = format!("{} watch", wish.address.plugin.manifest.id);
                 self.supervisor.spawn(name, |stop| async move {
-                    dispatcher.keep(wish, placed, stop).await;
+                    dispatcher.keep(&kept, stop).await;
                 });
-                Ok((Watched { _until: until }, reply))
+                let watched = Watched {
+                    wish,
+                    _until: until,
+                };
+                Ok((watched, reply))
             }
             (Outcome::Result(_), None) => Err(CallError::Fault(shutting_down())),
         }
@@ -132,33 +142,59 @@ impl Dispatcher {
         let number = self.next_call();
         let (watched, reply) = self.watch(uri, hearer, context).await?;
         let ended = CancellationToken::new();
-        let guard = ended.clone().drop_guard();
+        let until = ended.clone().drop_guard();
         let (dispatcher, name) = (Arc::clone(self), uri.to_owned());
-        let (id, key) = (Arc::clone(&session.id), uri.to_owned());
+        let id = Arc::clone(&session.id);
+        let of_session = OfSession {
+            number,
+            watched,
+            _until: until,
+        };
+        let mut sessions = self.watching.sessions();
+        let known = sessions.entry(id).or_default();
+        // One that took its place has ended by that.
+        drop(known.insert(name.clone(), of_session));
+        drop(sessions);
         self.supervisor.spawn("session watch", |stop| async move {
             tokio::select! {
                 () = session.ended().cancelled() => {}
                 () = ended.cancelled() => {}
                 () = stop.cancelled() => {}
             }
-            drop(watched);
             dispatcher.forget(&session.id, &name, number);
         });
-        let mut sessions = self.watching.sessions();
-        sessions.entry(id).or_default().insert(key, (number, guard));
         Ok(reply)
     }
 
-    /// Ends that.
-    pub fn unsubscribe(&self, uri: &str, context: &CallContext) -> Reply {
-        if let Some(session) = &context.session
-            && let Some(watched) = self.watching.sessions().get_mut(&session.id)
-        {
-            watched.remove(uri);
-        }
-        Reply {
+    /// Ends that. The result is the plugin's, where it was watching.
+    pub async fn unsubscribe(&self, uri: &str, context: CallContext) -> Result<Reply, CallError> {
+        let nothing = Reply {
             result: Json::literal("{}"),
             result_type: None,
+        };
+        let Some(session) = &context.session else {
+            return Ok(nothing);
+        };
+        let known = {
+            let mut sessions = self.watching.sessions();
+            let watched = sessions.get_mut(&session.id);
+            watched.and_then(|watched| watched.remove(uri))
+        };
+        let Some(OfSession { watched, .. }) = known else {
+            return Ok(nothing);
+        };
+        let wish = Arc::clone(&watched.wish);
+        let Some(placed) = wish.take() else {
+            return Ok(nothing);
+        };
+        let answer = wish.leave(placed, &context).await;
+        drop(watched);
+        let subject = Subject::Resource(uri.to_owned());
+        match answer.map(|answer| bridge::to_client(answer, &subject, context.era())) {
+            Some(Ok(Outcome::Result(reply))) => Ok(reply),
+            Some(Ok(Outcome::Error(error))) => Err(CallError::Plugin(error)),
+            Some(Err(fault)) => Err(CallError::Fault(fault)),
+            None => Ok(nothing),
         }
     }
 
@@ -167,7 +203,7 @@ impl Dispatcher {
         let Some(watched) = sessions.get_mut(session) else {
             return;
         };
-        if watched.get(uri).is_some_and(|(known, _)| *known == number) {
+        if watched.get(uri).is_some_and(|known| known.number == number) {
             watched.remove(uri);
         }
         if watched.is_empty() {
@@ -181,7 +217,7 @@ impl Dispatcher {
         hearer: &Arc<dyn Hearer>,
         context: &CallContext,
         record: &mut Record<'_>,
-    ) -> Result<((Wish, Placed), crate::model::answer::Answer), Fault> {
+    ) -> Result<((Wish, Placed), Answer), Fault> {
         let addresses = self.find(subject, context).await?;
         let count = addresses.len();
         for (at, address) in addresses.into_iter().enumerate() {
@@ -201,7 +237,7 @@ impl Dispatcher {
     }
 
     /// Sees to it that the resource stays watched, whatever becomes of instances, until nobody wants that any more.
-    async fn keep(&self, wish: Wish, placed: Placed, stop: CancellationToken) {
+    async fn keep(&self, wish: &Wish, stop: CancellationToken) {
         let unwanted = async {
             tokio::select! {
                 () = wish.context.cancel.cancelled() => {}
@@ -210,24 +246,33 @@ impl Dispatcher {
             }
         };
         tokio::pin!(unwanted);
-        let mut placed = Some(placed);
         loop {
-            if let Some(placed) = placed.take() {
-                tokio::select! {
-                    () = &mut unwanted => return wish.leave(placed).await,
-                    () = placed.lease.instance().ended().cancelled() => {}
+            let Some(ended) = wish.instance_ended() else {
+                return;
+            };
+            tokio::select! {
+                () = &mut unwanted => {
+                    if let Some(placed) = wish.take() {
+                        wish.leave(placed, &wish.parting()).await;
+                    }
+                    return;
                 }
+                () = ended.cancelled() => {}
             }
             let mut pause = PAUSE;
-            while placed.is_none() {
+            loop {
                 tokio::select! {
                     () = &mut unwanted => return,
                     () = tokio::time::sleep(pause) => {}
                 }
-                placed = tokio::select! {
+                let placed = tokio::select! {
                     () = &mut unwanted => return,
-                    placed = wish.place() => placed.ok().map(|(placed, _)| placed),
+                    placed = wish.place() => placed,
                 };
+                if let Ok((placed, _)) = placed {
+                    wish.put(Some(placed));
+                    break;
+                }
                 pause = (pause * 2).min(MAX_PAUSE);
             }
         }
@@ -248,6 +293,50 @@ impl Wish {
             address,
             hearer: Arc::clone(hearer),
             context: context.clone(),
+            placed: Mutex::default(),
+        }
+    }
+
+    /// The same beyond the call it came with: what a plugin says to its requests from now on goes to the session, if
+    /// there is one.
+    fn lasting(self, context: CallContext, ended: CancellationToken) -> Self {
+        let session = context.session.as_ref();
+        let client = session.and_then(|session| session.client());
+        Self {
+            context: CallContext {
+                client: client.unwrap_or_else(|| Arc::new(Deaf)),
+                cancel: ended,
+                farewell: None,
+                ..context
+            },
+            ..self
+        }
+    }
+
+    fn placed(&self) -> MutexGuard<'_, Option<Placed>> {
+        self.placed.lock().expect("no holder of this lock panics")
+    }
+
+    fn put(&self, placed: Option<Placed>) {
+        *self.placed() = placed;
+    }
+
+    fn take(&self) -> Option<Placed> {
+        self.placed().take()
+    }
+
+    /// Cancelled when the instance that watches has ended; `None` when none watches any more.
+    fn instance_ended(&self) -> Option<CancellationToken> {
+        let placed = self.placed();
+        let lease = &placed.as_ref()?.lease;
+        Some(lease.instance().ended().clone())
+    }
+
+    /// The context of the request that ends it, when its own has.
+    fn parting(&self) -> CallContext {
+        CallContext {
+            cancel: CancellationToken::new(),
+            ..self.context.clone()
         }
     }
 
@@ -258,9 +347,9 @@ impl Wish {
     }
 
     /// Takes an instance and asks it to tell of the resource. Bounded by the time of a call.
-    async fn place(&self) -> Result<(Placed, crate::model::answer::Answer), Fault> {
+    async fn place(&self) -> Result<(Placed, Answer), Fault> {
         let plugin = &self.address.plugin;
-        let bound = Duration::from_millis(self.address.timeout_ms());
+        let bound = Duration::from_millis(self.address.timeout_ms(&Method::ResourcesSubscribe));
         let placing = async {
             let lease = plugin.pool.lease(&self.context).await?;
             let (own, listed) = (Arc::clone(&self.own), self.listed.clone());
@@ -277,21 +366,17 @@ impl Wish {
             })
     }
 
-    /// Tells the plugin that nobody watches any more. A legacy one does not count who does.
-    async fn leave(&self, placed: Placed) {
+    /// Tells the plugin that nobody watches any more; `None` where it need not know. A legacy one does not count who does.
+    async fn leave(&self, placed: Placed, context: &CallContext) -> Option<Answer> {
         let Placed { lease, watch } = placed;
         drop(watch);
         let instance = lease.instance();
         if instance.era() == Era::Legacy && lease.updates().is_watched(&self.own) {
-            return;
+            return None;
         }
-        let context = CallContext {
-            cancel: CancellationToken::new(),
-            ..self.context.clone()
-        };
         let request = self.request(Method::ResourcesUnsubscribe);
-        let asked = instance.request(request, &context);
+        let asked = instance.request(request, context);
         // It may end at this moment, or not answer: then it has nothing to tell either.
-        drop(tokio::time::timeout(FAREWELL, asked).await);
+        tokio::time::timeout(FAREWELL, asked).await.ok()?.ok()
     }
 }

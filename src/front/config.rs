@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::plugin_id::PluginId;
+use crate::session::streams::Replay;
+use crate::session::table::Bounds;
 
 /// The HTTP server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +62,8 @@ pub struct ServerConfig {
     pub sessions: SessionsConfig,
     /// Calls that wait for answers of their clients.
     pub rounds: RoundsConfig,
+    /// Calls that go on as tasks.
+    pub tasks: TasksConfig,
 }
 
 impl Default for ServerConfig {
@@ -80,6 +85,7 @@ impl Default for ServerConfig {
             worker_threads: None,
             sessions: SessionsConfig::default(),
             rounds: RoundsConfig::default(),
+            tasks: TasksConfig::default(),
         }
     }
 }
@@ -110,6 +116,28 @@ pub struct SessionsConfig {
     /// Milliseconds for which they are kept.
     #[schemars(range(max = 86_400_000))]
     pub replay_ms: u64,
+}
+
+impl SessionsConfig {
+    /// The bounds of one table of sessions. Where callers have no names there is but one of them, who may have all.
+    pub fn bounds(&self, named: bool) -> Bounds {
+        let max_per_principal = if named {
+            self.max_per_principal
+        } else {
+            self.max
+        };
+        Bounds {
+            max: self.max,
+            max_per_principal,
+            idle: Duration::from_millis(self.idle_ms),
+            total: Duration::from_millis(self.total_ms),
+            replay: Replay {
+                messages: self.replay_messages,
+                bytes: self.replay_bytes,
+                keep: Duration::from_millis(self.replay_ms),
+            },
+        }
+    }
 }
 
 impl Default for SessionsConfig {
@@ -148,6 +176,40 @@ impl Default for RoundsConfig {
             max: 4_096,
             max_per_principal: 1_024,
             wait_ms: 300_000,
+        }
+    }
+}
+
+/// Calls of tools with `tasks = true` that go on as tasks (the extension `io.modelcontextprotocol/tasks` of revision
+/// 2026-07-28): their clients are not kept waiting, and come back for the result. Over a bound a call goes on as any other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TasksConfig {
+    /// Milliseconds after which a call becomes a task; what is done sooner is answered as ever. 0 waits for nothing.
+    #[schemars(range(max = 3_600_000))]
+    pub after_ms: u64,
+    /// Tasks at one time, those included whose results wait to be fetched.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max: usize,
+    /// Tasks of one principal at one time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_per_principal: usize,
+    /// Milliseconds from its beginning after which a task is forgotten. One that is not done by then is cancelled.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub ttl_ms: u64,
+    /// Milliseconds that clients are told to let pass before they ask for a task again.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub poll_interval_ms: u64,
+}
+
+impl Default for TasksConfig {
+    fn default() -> Self {
+        Self {
+            after_ms: 1_000,
+            max: 4_096,
+            max_per_principal: 1_024,
+            ttl_ms: 3_600_000,
+            poll_interval_ms: 1_000,
         }
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
-use crate::front::rounds::Rounds;
+use crate::front::rounds::{Dialogue, Rounds, Tasks};
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
@@ -26,8 +27,9 @@ use crate::wire::error::{
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
 use crate::wire::list::ListKind;
+use crate::wire::members::Members;
 use crate::wire::message::{Notification, Params};
-use crate::wire::meta;
+use crate::wire::meta::{self, TASKS};
 use crate::wire::method::Method;
 use crate::wire::revision::{Era, Revision};
 
@@ -42,6 +44,8 @@ pub struct Desk {
     pub supervisor: Supervisor,
     /// The calls that wait for modern clients.
     pub rounds: Arc<Rounds>,
+    /// The calls that go on as tasks.
+    pub tasks: Arc<Tasks>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -69,13 +73,8 @@ impl Desk {
         json!({ "name": "toolgate", "title": "toolgate", "version": self.version })
     }
 
-    /// Answers `initialize` (MCP 2025-11-25, lifecycle): the client's profile for its session, and the result. Waits for
-    /// plugins that are being started as a list would, because the result says what all of them can do.
-    pub(crate) async fn initialize(
-        &self,
-        params: &Params,
-        caller: &Caller,
-    ) -> Result<(ClientProfile, Bytes), RpcError> {
+    /// Reads what `initialize` says of its client (MCP 2025-11-25, lifecycle).
+    pub(crate) fn legacy_profile(params: &Params) -> Result<ClientProfile, RpcError> {
         let Some(asked) = params.members.string("protocolVersion") else {
             return Err(RpcError::new(
                 INVALID_PARAMS,
@@ -93,13 +92,17 @@ impl Desk {
             ));
         };
         let known = Revision::of(&asked).filter(|revision| revision.era() == Era::Legacy);
-        let revision = known.unwrap_or(Revision::NEWEST_LEGACY);
         // The message they came in must not stay alive with the session.
-        let profile = ClientProfile {
-            revision,
+        Ok(ClientProfile {
+            revision: known.unwrap_or(Revision::NEWEST_LEGACY),
             capabilities: capabilities.detached(),
             info: params.members.get("clientInfo").map(Json::detached),
-        };
+        })
+    }
+
+    /// The result of `initialize` for a client of `revision`. Waits for plugins that are being started as a list would,
+    /// because the result says what all of them can do.
+    pub(crate) async fn welcome(&self, revision: Revision, caller: &Caller) -> Bytes {
         self.registry().settle().await;
         let catalog = self.registry().catalog();
         let mut result = json!({
@@ -110,7 +113,8 @@ impl Desk {
         if let Some(instructions) = catalog.instructions(caller) {
             result["instructions"] = instructions.into();
         }
-        Ok((profile, Json::of(&result).bytes().clone()))
+        let greeting = catalog.greeting(caller, Era::Legacy);
+        with(&Json::of(&result), &greeting).bytes().clone()
     }
 
     /// Reads what a modern request says of its client (MCP 2026-07-28, `_meta`). `agrees` checks the revision that is
@@ -151,6 +155,35 @@ impl Desk {
         })
     }
 
+    /// A new call of a modern client, with what surrounds it.
+    pub(crate) fn modern_call(
+        &self,
+        rounds: &Arc<Rounds>,
+        (caller, profile): (&Arc<Caller>, &Arc<ClientProfile>),
+        (method, params): (&Method, &Params),
+        cancel: CancellationToken,
+    ) -> (Arc<Dialogue>, CallContext) {
+        let tasks = self.tasks_for(method, params, (caller, profile));
+        // A plugin makes no task of what is to become one here.
+        let told = match &tasks {
+            Some(_) => Arc::new(profile.without_extension(TASKS)),
+            None => Arc::clone(profile),
+        };
+        let dialogue = rounds.begin(caller, profile, (method, params), tasks, &cancel);
+        let context = CallContext {
+            id: self.dispatcher.next_call(),
+            caller: Arc::clone(caller),
+            profile: told,
+            session: None,
+            log_level: Self::modern_logs(params).level(),
+            timeout: None,
+            cancel,
+            farewell: None,
+            client: Arc::clone(&dialogue) as _,
+        };
+        (dialogue, context)
+    }
+
     /// Which log messages a modern request asks for.
     pub(crate) fn modern_logs(params: &Params) -> Logs {
         let level = params
@@ -181,8 +214,12 @@ impl Desk {
         let same_for_all = self.registry().is_same_for_all();
         result["ttlMs"] = if settled { DISCOVER_TTL_MS } else { 0 }.into();
         result["cacheScope"] = if same_for_all { "public" } else { "private" }.into();
-        result["_meta"] = json!({ meta::SERVER_INFO: self.server_info() });
-        Json::of(&result).bytes().clone()
+        let mut greeting = catalog.greeting(caller, Era::Modern);
+        let own = greeting.remove("_meta");
+        let mut about = own.as_ref().and_then(Members::of).unwrap_or_default();
+        about.set(meta::SERVER_INFO, Json::of(&self.server_info()));
+        greeting.set("_meta", about.to_json());
+        with(&Json::of(&result), &greeting).bytes().clone()
     }
 
     /// Answers a request that is neither the beginning of a session nor a stream.
@@ -195,6 +232,9 @@ impl Desk {
         let era = context.era();
         if let Some(kind) = ListKind::of(method) {
             return Box::pin(self.list(kind, &params, &context)).await;
+        }
+        if let Some(reply) = self.about_task(method, &params, &context) {
+            return reply;
         }
         match (method, era) {
             (Method::Discover, Era::Modern) => {
@@ -274,11 +314,11 @@ impl Desk {
             Err(error) => return Reply::Error(error),
         };
         let uri = subject.name();
-        if *method == Method::ResourcesUnsubscribe {
-            let reply = self.dispatcher.unsubscribe(uri, &context);
-            return Reply::Result(reply.result.bytes().clone());
-        }
-        match self.dispatcher.subscribe(uri, context).await {
+        let answered = match method {
+            Method::ResourcesUnsubscribe => self.dispatcher.unsubscribe(uri, context).await,
+            _ => self.dispatcher.subscribe(uri, context).await,
+        };
+        match answered {
             Ok(reply) => Reply::Result(reply.result.bytes().clone()),
             Err(CallError::Plugin(error)) => Reply::Error(error),
             Err(CallError::Fault(fault)) => fault::told(&fault, &subject, era),
@@ -319,8 +359,15 @@ impl Desk {
     }
 }
 
+/// `result` and behind its members those of `rest`.
+fn with(result: &Json, rest: &Members) -> Json {
+    let mut members = Members::of(result).unwrap_or_default();
+    members.append(rest);
+    members.to_json()
+}
+
 /// The error for a request that needs an extension which its client did not declare (MCP 2026-07-28, extensions).
-fn undeclared(extension: &str) -> RpcError {
+pub(crate) fn undeclared(extension: &str) -> RpcError {
     let message =
         format!("This request needs the extension `{extension}` among the client's capabilities");
     let data = json!({ "requiredCapabilities": { "extensions": { extension: {} } } });

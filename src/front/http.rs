@@ -42,8 +42,7 @@ use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::guard::{Guard, Origin, only};
 use crate::model::caller::Caller;
-use crate::session::streams::Replay;
-use crate::session::table::{Bounds, Sessions};
+use crate::session::table::Sessions;
 use crate::wire::header::MCP_PARAM_PREFIX;
 
 pub use accept::listen;
@@ -91,22 +90,7 @@ impl HttpFront {
         config: ServerConfig,
         address: SocketAddr,
     ) -> Arc<Self> {
-        let sessions = &config.sessions;
-        let bounds = Bounds {
-            max: sessions.max,
-            max_per_principal: if callers.are_named() {
-                sessions.max_per_principal
-            } else {
-                sessions.max
-            },
-            idle: Duration::from_millis(sessions.idle_ms),
-            total: Duration::from_millis(sessions.total_ms),
-            replay: Replay {
-                messages: sessions.replay_messages,
-                bytes: sessions.replay_bytes,
-                keep: Duration::from_millis(sessions.replay_ms),
-            },
-        };
+        let bounds = config.sessions.bounds(callers.are_named());
         Arc::new_cyclic(|front| Self {
             routes: routes::table(front.clone()),
             guard: Guard::new(address, &config.allowed_hosts, &config.allowed_origins),
@@ -140,6 +124,7 @@ impl HttpFront {
     pub async fn drain(&self) -> usize {
         self.draining.cancel();
         self.desk.rounds.close();
+        self.desk.tasks.close();
         let bound = Duration::from_millis(self.config.drain_ms);
         tokio::time::timeout(bound, self.quiet()).await.ok();
         let left = self.active();

@@ -138,6 +138,7 @@ fn context(id: u64, caller: Arc<Caller>) -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client: Arc::new(Deaf),
     }
 }

@@ -9,6 +9,8 @@ mod dialogue;
 
 mod digest;
 
+mod places;
+
 mod questions;
 
 mod queue;
@@ -19,8 +21,9 @@ mod seal;
 
 mod subject;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+mod tasks;
+
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::config::RoundsConfig;
 use crate::front::desk::Desk;
+use crate::front::rounds::places::{Places, Refused, Slot};
 use crate::front::rounds::queue::{Token, Wanted};
 use crate::front::rounds::seal::{Seal, State};
 use crate::front::rounds::subject::{Subject, may_be_parked};
@@ -42,12 +46,14 @@ use crate::wire::method::Method;
 
 pub(crate) use dialogue::Dialogue;
 pub(crate) use round::{Next, Round};
+pub use tasks::Tasks;
+pub(crate) use tasks::Watcher;
 
 /// The calls of one front that wait for their clients.
 pub struct Rounds {
     bounds: Bounds,
     seal: Seal,
-    table: Mutex<Table>,
+    places: Arc<Places>,
 }
 
 /// The bounds of a table.
@@ -56,21 +62,6 @@ struct Bounds {
     max: usize,
     max_per_principal: usize,
     wait: Duration,
-}
-
-#[derive(Default)]
-struct Table {
-    waiting: HashMap<u128, Weak<Dialogue>>,
-    per_principal: HashMap<Arc<str>, usize>,
-    /// Takes nobody any more.
-    closed: bool,
-}
-
-/// The place of one call in the table. Dropping it frees that.
-struct Slot {
-    id: u128,
-    principal: Arc<str>,
-    rounds: Arc<Rounds>,
 }
 
 impl Rounds {
@@ -92,7 +83,7 @@ impl Rounds {
         Arc::new(Self {
             bounds,
             seal: Seal::new(),
-            table: Mutex::default(),
+            places: Places::new(bounds.max, bounds.max_per_principal),
         })
     }
 
@@ -103,7 +94,7 @@ impl Rounds {
 
     /// How many calls wait for their clients.
     pub fn len(&self) -> usize {
-        self.table().waiting.len()
+        self.places.len()
     }
 
     /// Whether none does.
@@ -113,21 +104,19 @@ impl Rounds {
 
     /// Ends the calls that wait, and lets no more wait: the gateway stops, nobody will come back.
     pub fn close(&self) {
-        let mut table = self.table();
-        table.closed = true;
-        let waiting: Vec<_> = table.waiting.values().filter_map(Weak::upgrade).collect();
-        drop(table);
-        waiting
+        self.places
+            .close()
             .iter()
             .for_each(|dialogue| dialogue.forsake(&stopping()));
     }
 
-    /// A new call.
+    /// A new call. `tasks` are those that it becomes one of when it takes long, where it may.
     pub(crate) fn begin(
         self: &Arc<Self>,
         caller: &Arc<Caller>,
         profile: &Arc<ClientProfile>,
         request: (&Method, &Params),
+        tasks: Option<Arc<Tasks>>,
         cancel: &CancellationToken,
     ) -> Arc<Dialogue> {
         let (method, params) = request;
@@ -136,7 +125,8 @@ impl Rounds {
             token: Token::AsItComes,
         };
         let subject = Subject::new(caller, method, params);
-        Dialogue::new(self, subject, Arc::clone(profile), wanted, cancel.clone())
+        let profile = Arc::clone(profile);
+        Dialogue::new((self, tasks), subject, profile, wanted, cancel.clone())
     }
 
     /// Looks whether a request is the next round of a call. `None`: it is a call by itself; a state of its plugin is
@@ -170,7 +160,7 @@ impl Rounds {
             State::Parked { id, round } => {
                 let responses = responses(params)?;
                 let wanted = wanted(params);
-                let parked = self.table().waiting.get(&id).and_then(Weak::upgrade);
+                let parked = self.places.find(id);
                 let next = parked.and_then(|call| call.resume(round, profile, wanted, &responses));
                 match next {
                     Some(next) => Ok(Some(next)),
@@ -180,10 +170,6 @@ impl Rounds {
                 }
             }
         }
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().expect("no holder of this lock panics")
     }
 
     /// How long a call waits for its client.
@@ -222,58 +208,24 @@ impl Rounds {
     }
 
     /// Finds a place for a call, within the bounds.
-    fn admit(
-        self: &Arc<Self>,
-        call: &Weak<Dialogue>,
-        principal: &Arc<str>,
-    ) -> Result<Slot, RpcError> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).expect("the system has a random generator");
-        let id = u128::from_be_bytes(id);
-        let mut table = self.table();
-        if table.closed {
-            return Err(stopping());
-        }
-        let of_principal = table.per_principal.get(principal).copied().unwrap_or(0);
-        if table.waiting.len() >= self.bounds.max || of_principal >= self.bounds.max_per_principal {
-            let text = format!(
-                "the client cannot be asked: {} calls wait for answers of their clients already",
-                table.waiting.len()
-            );
-            let error = RpcError::new(INTERNAL_ERROR, text);
-            return Err(error.with_data(&json!({ "reason": "overloaded" })));
-        }
-        table.waiting.insert(id, Weak::clone(call));
-        *table
-            .per_principal
-            .entry(Arc::clone(principal))
-            .or_default() += 1;
-        Ok(Slot {
-            id,
-            principal: Arc::clone(principal),
-            rounds: Arc::clone(self),
-        })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut table = self.rounds.table();
-        table.waiting.remove(&self.id);
-        if let Some(count) = table.per_principal.get_mut(&self.principal) {
-            *count -= 1;
-            if *count == 0 {
-                table.per_principal.remove(&self.principal);
-            }
-        }
-        if table.waiting.is_empty() {
-            table.waiting.shrink_to_fit();
-        }
+    fn admit(&self, call: &Weak<Dialogue>, principal: &Arc<str>) -> Result<Slot, RpcError> {
+        self.places
+            .admit(call, principal)
+            .map_err(|refused| match refused {
+                Refused::Closed => stopping(),
+                Refused::Full(waiting) => {
+                    let text = format!(
+                        "the client cannot be asked: {waiting} calls wait for answers of their clients already"
+                    );
+                    let error = RpcError::new(INTERNAL_ERROR, text);
+                    error.with_data(&json!({ "reason": "overloaded" }))
+                }
+            })
     }
 }
 
 /// The answers that a request brings.
-fn responses(params: &Params) -> Result<Members, RpcError> {
+pub(crate) fn responses(params: &Params) -> Result<Members, RpcError> {
     let Some(responses) = params.members.get("inputResponses") else {
         return Ok(Members::default());
     };

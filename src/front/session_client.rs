@@ -1,15 +1,14 @@
 //! The way back to the client of a legacy session, whatever carries the messages.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use serde_json::json;
 
 use crate::front::outgoing::{Logs, notification, now};
-use crate::model::client::{Client, Pulse};
+use crate::model::client::{Client, Farewell, Pulse};
 use crate::model::offer;
 use crate::session::Session;
 use crate::session::questions::{MAX_OPEN, Question};
@@ -53,6 +52,7 @@ pub(crate) trait Way: Send + Sync + 'static {
 /// The client of one call.
 #[derive(Debug)]
 pub(crate) struct SessionClient<W: Way> {
+    me: Weak<Self>,
     session: Arc<Session>,
     call: u64,
     logs: Logs,
@@ -68,7 +68,8 @@ pub(crate) struct AtEnd<W: Way>(Arc<SessionClient<W>>);
 impl<W: Way> SessionClient<W> {
     /// The client of the call `call`, which is unique in this process.
     pub(crate) fn new(session: &Arc<Session>, call: u64, logs: Logs, way: W) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             session: Arc::clone(session),
             call,
             logs,
@@ -88,14 +89,19 @@ impl<W: Way> SessionClient<W> {
     }
 
     /// Tells the client that a question needs no answer any more (MCP 2025-11-25, cancellation).
-    fn take_back(&self, id: u64) {
-        let params = Params::of(&json!({ "requestId": id }));
+    fn take_back(&self, id: u64, farewell: Option<&Farewell>) {
+        let params = Farewell::params(farewell, id);
         let mut text = Vec::with_capacity(96);
         write_notification(&mut text, &Method::Cancelled, &params);
         self.way.offer(text.into());
     }
 
-    async fn put(&self, method: &Method, params: &Params) -> Result<Json, RpcError> {
+    async fn put(
+        &self,
+        method: &Method,
+        params: &Params,
+        farewell: Option<Farewell>,
+    ) -> Result<Json, RpcError> {
         offer::check(&self.session.profile, method, params)?;
         // The client is waited for from here on, also where its reading is.
         let _asking = self.pulse.asking(now);
@@ -107,6 +113,7 @@ impl<W: Way> SessionClient<W> {
             client: self,
             id,
             was_put: false,
+            farewell,
         };
         // The call may have ended before the question was noted.
         if self.is_over.load(Ordering::SeqCst) {
@@ -115,9 +122,23 @@ impl<W: Way> SessionClient<W> {
         let mut text = Vec::with_capacity(256);
         write_request(&mut text, id, method, params);
         open.was_put = true;
+        if let Some(farewell) = &open.farewell {
+            let me = self.me.clone();
+            // Told before whatever the plugin says next, which may be the end of the call.
+            farewell.then(move |said| {
+                if let Some(me) = me.upgrade().filter(|me| me.session.forget(id)) {
+                    me.take_back(id, Some(said));
+                }
+            });
+        }
         if !self.way.send(text.into()).await {
             open.was_put = false;
-            return Err(RpcError::new(INTERNAL_ERROR, "the client has gone away"));
+            let text = "the client has gone away, or does not read";
+            return Err(RpcError::new(INTERNAL_ERROR, text));
+        }
+        // A call that ended just before has told the client so before it was asked. Twice does no harm.
+        if self.is_over.load(Ordering::SeqCst) {
+            self.take_back(id, None);
         }
         let answer = match self.call {
             // No call's deadline bounds it, and perhaps nobody reads.
@@ -153,7 +174,16 @@ impl<W: Way> Client for SessionClient<W> {
     }
 
     fn ask(&self, method: Method, params: Params) -> BoxFuture<'_, Result<Json, RpcError>> {
-        Box::pin(async move { self.put(&method, &params).await })
+        Box::pin(async move { self.put(&method, &params, None).await })
+    }
+
+    fn ask_until(
+        &self,
+        method: Method,
+        params: Params,
+        farewell: Farewell,
+    ) -> BoxFuture<'_, Result<Json, RpcError>> {
+        Box::pin(async move { self.put(&method, &params, Some(farewell)).await })
     }
 
     fn pulse(&self) -> Option<&Pulse> {
@@ -166,7 +196,7 @@ impl<W: Way> Drop for AtEnd<W> {
         let client = &self.0;
         client.is_over.store(true, Ordering::SeqCst);
         for id in client.session.forget_all(client.call) {
-            client.take_back(id);
+            client.take_back(id, None);
         }
     }
 }
@@ -176,12 +206,13 @@ struct OpenQuestion<'a, W: Way> {
     client: &'a SessionClient<W>,
     id: u64,
     was_put: bool,
+    farewell: Option<Farewell>,
 }
 
 impl<W: Way> Drop for OpenQuestion<'_, W> {
     fn drop(&mut self) {
         if self.client.session.forget(self.id) && self.was_put {
-            self.client.take_back(self.id);
+            self.client.take_back(self.id, self.farewell.as_ref());
         }
     }
 }

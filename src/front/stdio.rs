@@ -187,10 +187,7 @@ impl Pipe {
             }
             return;
         }
-        let id = notification.params.members.get("requestId");
-        if let Some(id) = id.and_then(Id::of) {
-            self.process.cancel(&id);
-        }
+        self.process.cancel(&notification.params);
     }
 
     async fn request(self: &Arc<Self>, request: Request) {
@@ -210,6 +207,7 @@ impl Pipe {
                 .map(|profile| (Arc::new(profile), None))
                 .inspect(|(profile, _)| {
                     self.desk.registry().meet(&Who {
+                        principal: Arc::clone(&self.caller.principal),
                         profile: Arc::clone(profile),
                         session: None,
                     });
@@ -261,33 +259,42 @@ impl Pipe {
     }
 
     async fn initialize(self: &Arc<Self>, request: &Request) {
-        match self.desk.initialize(&request.params, &self.caller).await {
-            Err(error) => self.refuse(Some(&request.id), &error).await,
-            Ok((profile, result)) => {
-                let session = Session::new(
-                    new_id(),
-                    Arc::clone(&self.caller.principal),
-                    Arc::new(profile),
-                );
-                let viewer = Viewer::of_session(&self.caller, &session);
-                self.desk.registry().meet(&viewer.who);
-                let writer = Arc::clone(&self.writer);
-                session.reach_by(move |message| writer.offer(message));
-                let writer = Arc::clone(&self.writer);
-                session.ask_by(move |session| SessionClient::outside(session, Arc::clone(&writer)));
-                if self.session.set(session).is_err() {
-                    let error = RpcError::new(
-                        INVALID_REQUEST,
-                        "Invalid request: this session is initialized already",
-                    );
-                    return self.refuse(Some(&request.id), &error).await;
-                }
-                let changes = self.desk.registry().changes(viewer);
-                self.result(&request.id, &result).await;
-                // Nothing stands before the answer that opens the session.
-                self.tell_changes(changes);
-            }
+        let profile = match Desk::legacy_profile(&request.params) {
+            Ok(profile) => Arc::new(profile),
+            Err(error) => return self.refuse(Some(&request.id), &error).await,
+        };
+        let revision = profile.revision;
+        let session = Session::new(new_id(), Arc::clone(&self.caller.principal), profile);
+        let opened = self.reach(&session);
+        let viewer = Viewer::of_session(&self.caller, &session);
+        if self.session.set(session).is_err() {
+            let error = RpcError::new(
+                INVALID_REQUEST,
+                "Invalid request: this session is initialized already",
+            );
+            return self.refuse(Some(&request.id), &error).await;
         }
+        // The plugins are started for this client.
+        self.desk.registry().meet(&viewer.who);
+        let result = self.desk.welcome(revision, &self.caller).await;
+        let changes = self.desk.registry().changes(viewer);
+        self.result(&request.id, &result).await;
+        // Nothing stands before the answer that opens the session.
+        opened.cancel();
+        self.tell_changes(changes);
+    }
+
+    /// Says how the client of the session is reached outside of calls, once the token that is given back is cancelled.
+    fn reach(&self, session: &Session) -> CancellationToken {
+        let opened = CancellationToken::new();
+        let way = Outside {
+            writer: Arc::clone(&self.writer),
+            opened: opened.clone(),
+        };
+        let asking = way.clone();
+        session.reach_by(move |message| way.offer(message));
+        session.ask_by(move |session| SessionClient::outside(session, asking.clone()));
+        opened
     }
 
     async fn answer(
@@ -320,6 +327,7 @@ impl Pipe {
             log_level: logs.level(),
             timeout: None,
             cancel: in_flight.cancel.clone(),
+            farewell: Some(in_flight.farewell.clone()),
             client,
         };
         let reply = self.desk.answer(&method, params, context).await;
@@ -422,6 +430,26 @@ impl Pipe {
 
     async fn reject(&self, reject: &Reject) {
         self.refuse(reject.id.as_ref(), &reject.error).await;
+    }
+}
+
+/// The way to the client outside of calls, from the moment on at which its session is open.
+#[derive(Clone)]
+struct Outside {
+    writer: Arc<Writer>,
+    opened: CancellationToken,
+}
+
+impl Way for Outside {
+    fn offer(&self, message: Bytes) {
+        if self.opened.is_cancelled() {
+            self.writer.offer(message);
+        }
+    }
+
+    async fn send(&self, message: Bytes) -> bool {
+        self.opened.cancelled().await;
+        Way::send(&self.writer, message).await
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::watching::Watched;
-use crate::front::desk::Desk;
+use crate::front::desk::{Desk, undeclared};
+use crate::front::rounds::{Tasks, Watcher};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Deaf, Hearer};
 use crate::registry::Viewer;
@@ -21,12 +22,15 @@ use crate::wire::error::{INVALID_PARAMS, RpcError};
 use crate::wire::json::Json;
 use crate::wire::list::Topic;
 use crate::wire::message::{Id, Params, write_notification};
-use crate::wire::meta::SUBSCRIPTION_ID;
+use crate::wire::meta::{SUBSCRIPTION_ID, TASKS};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
-/// The most resources that one subscription watches.
+/// The most resources, and the most tasks, that one subscription watches.
 const MAX_WATCHED: usize = 1_000;
+
+/// What is told of a task that is another than it was.
+const TASK_CHANGED: &str = "notifications/tasks";
 
 /// An open subscription. Dropping it ends it.
 pub(crate) struct Subscription {
@@ -35,8 +39,16 @@ pub(crate) struct Subscription {
     changes: Changes,
     updates: Arc<Updates>,
     _watched: Vec<Watched>,
+    tasks: WatchedTasks,
     /// Messages that are to be sent before anything else.
     ready: Vec<Bytes>,
+}
+
+/// The tasks of the gateway that one subscription hears of.
+struct WatchedTasks {
+    tasks: Arc<Tasks>,
+    principal: Arc<str>,
+    watcher: Arc<Watcher>,
 }
 
 /// Takes updates of resources for one subscription.
@@ -60,7 +72,11 @@ impl Subscription {
             let message = "Invalid params: `/params/notifications` must be an object";
             return Err(RpcError::new(INVALID_PARAMS, message));
         };
-        let uris = resources(&filter)?;
+        let uris = strings(&filter, "resourceSubscriptions")?.unwrap_or_default();
+        let task_ids = strings(&filter, "taskIds")?;
+        if task_ids.is_some() && !profile.declares(TASKS) {
+            return Err(undeclared(TASKS));
+        }
         let offered = desk.registry().catalog().capabilities(caller, Era::Modern);
         let wanted = |topic: &Topic| {
             filter.get(topic.filter()) == Some(&Value::Bool(true))
@@ -70,6 +86,7 @@ impl Subscription {
         let viewer = Viewer {
             caller: Arc::clone(caller),
             who: Who {
+                principal: Arc::clone(&caller.principal),
                 profile: Arc::clone(&profile),
                 session: None,
             },
@@ -95,6 +112,15 @@ impl Subscription {
             let kept: Vec<&String> = kept.collect();
             granted.insert("resourceSubscriptions".to_owned(), json!(kept));
         }
+        let tasks = WatchedTasks {
+            tasks: Arc::clone(&desk.tasks),
+            principal: Arc::clone(&caller.principal),
+            watcher: Arc::default(),
+        };
+        if let Some(mut ids) = task_ids {
+            ids.retain(|id| tasks.watch(id));
+            granted.insert("taskIds".to_owned(), json!(ids));
+        }
         let mut acknowledged = about(&id);
         acknowledged
             .members
@@ -106,6 +132,7 @@ impl Subscription {
             topics,
             changes,
             updates,
+            tasks,
         })
     }
 
@@ -127,6 +154,9 @@ impl Subscription {
                     // It is never closed.
                     self.ready.extend(update);
                 }
+                number = self.tasks.watcher.next() => {
+                    self.ready.extend(self.tasks.told(number, &self.id));
+                }
                 changed = changed => {
                     let told = changed.iter().filter(|topic| self.topics.contains(topic));
                     let about = about(&self.id);
@@ -145,6 +175,25 @@ impl Subscription {
     }
 }
 
+impl WatchedTasks {
+    /// Hears of a task of ours from here on; `false` where there is none of that id for this principal.
+    fn watch(&self, id: &str) -> bool {
+        let task = self.tasks.find(id, &self.principal);
+        task.is_some_and(|task| task.watch_task(&self.watcher))
+    }
+
+    /// What is told of a task as it is now (`notifications/tasks`). Nothing, when it has been forgotten meanwhile.
+    fn told(&self, number: u128, id: &Id) -> Option<Bytes> {
+        let state = self.tasks.at(number, &self.principal)?.task()?;
+        let mut params = b"{".to_vec();
+        params.extend_from_slice(&state);
+        params.push(b'}');
+        let mut params = Params::from(Json::assembled(params));
+        params.meta.set(SUBSCRIPTION_ID, id.json().clone());
+        Some(text(&Method::of(TASK_CHANGED), &params))
+    }
+}
+
 impl Hearer for Updates {
     fn hear(&self, method: &Method, params: &Params) {
         let mut params = params.clone();
@@ -155,24 +204,23 @@ impl Hearer for Updates {
     }
 }
 
-/// The resources that the filter names.
-fn resources(filter: &Map<String, Value>) -> Result<Vec<String>, RpcError> {
+/// The names that stand in the filter under `key`, each once; `None` where it has no such member.
+fn strings(filter: &Map<String, Value>, key: &str) -> Result<Option<Vec<String>>, RpcError> {
     let invalid = |what: &str| {
-        let pointer = "/params/notifications/resourceSubscriptions";
-        let message = format!("Invalid params: `{pointer}` must be {what}");
+        let message = format!("Invalid params: `/params/notifications/{key}` must be {what}");
         RpcError::new(INVALID_PARAMS, message)
     };
-    let Some(uris) = filter.get("resourceSubscriptions") else {
-        return Ok(Vec::new());
+    let Some(names) = filter.get(key) else {
+        return Ok(None);
     };
-    let uris: Result<Vec<String>, _> = serde_json::from_value(uris.clone());
-    let mut uris = uris.map_err(|_| invalid("an array of strings"))?;
-    uris.sort();
-    uris.dedup();
-    if uris.len() > MAX_WATCHED {
-        return Err(invalid(&format!("at most {MAX_WATCHED} URIs")));
+    let names: Result<Vec<String>, _> = serde_json::from_value(names.clone());
+    let mut names = names.map_err(|_| invalid("an array of strings"))?;
+    names.sort();
+    names.dedup();
+    if names.len() > MAX_WATCHED {
+        return Err(invalid(&format!("at most {MAX_WATCHED} strings")));
     }
-    Ok(uris)
+    Ok(Some(names))
 }
 
 fn context(desk: &Desk, caller: &Arc<Caller>, profile: &Arc<ClientProfile>) -> CallContext {
@@ -184,6 +232,7 @@ fn context(desk: &Desk, caller: &Arc<Caller>, profile: &Arc<ClientProfile>) -> C
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client: Arc::new(Deaf),
     }
 }

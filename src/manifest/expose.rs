@@ -61,6 +61,9 @@ pub struct ToolEntry {
     #[serde(default)]
     #[schemars(range(min = 1, max = 2_592_000_000_u64))]
     pub timeout_ms: Option<u64>,
+    /// Whether slow calls of it go on as tasks, instead of what the plugin's `tasks` says.
+    #[serde(default)]
+    pub tasks: Option<bool>,
     /// Whether a person must agree to each call.
     #[serde(default)]
     pub requires_approval: bool,

@@ -91,19 +91,33 @@ impl ClientProfile {
         };
         match era {
             Era::Modern => drop(told.remove("tasks")),
-            Era::Legacy => {
-                let extensions = told.get("extensions").and_then(Members::of);
-                if let Some(mut extensions) = extensions.filter(|known| known.get(TASKS).is_some())
-                {
-                    extensions.remove(TASKS);
-                    match extensions.is_empty() {
-                        true => drop(told.remove("extensions")),
-                        false => told.set("extensions", extensions.to_json()),
-                    }
-                }
-            }
+            Era::Legacy => take_extension(&mut told, TASKS),
         }
         told.to_json()
+    }
+
+    /// The same client, as if it did not know the extension `name`.
+    #[must_use]
+    pub fn without_extension(&self, name: &str) -> Self {
+        let mut told = Members::of(&self.capabilities).unwrap_or_default();
+        take_extension(&mut told, name);
+        Self {
+            revision: self.revision,
+            capabilities: told.to_json(),
+            info: self.info.clone(),
+        }
+    }
+}
+
+fn take_extension(capabilities: &mut Members, name: &str) {
+    let extensions = capabilities.get("extensions").and_then(Members::of);
+    let Some(mut extensions) = extensions.filter(|known| known.get(name).is_some()) else {
+        return;
+    };
+    extensions.remove(name);
+    match extensions.is_empty() {
+        true => drop(capabilities.remove("extensions")),
+        false => capabilities.set("extensions", extensions.to_json()),
     }
 }
 

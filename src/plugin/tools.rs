@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::plugin::context::ToolContext;
 use crate::plugin::failure::ToolError;
+use crate::plugin::notifier::{Notifier, Teller};
 use crate::plugin::result::IntoToolResult;
 use crate::plugin::schema::{Direction, object_schema};
 use crate::wire::json::Json;
@@ -27,7 +28,10 @@ const TIMEOUT_MS: &str = "toolgate/timeout_ms";
 
 /// The tools of a plugin, in the order they were added.
 #[derive(Default)]
-pub struct Tools(Vec<ToolOptions>);
+pub struct Tools {
+    tools: Vec<ToolOptions>,
+    teller: Teller,
+}
 
 /// A tool that takes no arguments takes these.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -156,14 +160,31 @@ impl Tools {
         })
     }
 
+    /// The handle to tell clients that resources or lists have changed.
+    pub fn notifier(&mut self) -> Notifier {
+        self.teller.notifier()
+    }
+
+    pub(crate) fn told_by(notifier: &Notifier) -> Self {
+        Self {
+            teller: Teller::of(notifier),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the plugin has taken the handle.
+    pub(crate) fn tells(&self) -> bool {
+        self.teller.is_taken()
+    }
+
     /// The tools, ready to be called.
     pub fn build(self) -> Vec<BuiltTool> {
-        self.0.into_iter().map(ToolOptions::build).collect()
+        self.tools.into_iter().map(ToolOptions::build).collect()
     }
 
     fn push(&mut self, tool: ToolOptions) -> &mut ToolOptions {
-        self.0.push(tool);
-        self.0.last_mut().expect("one was just added")
+        self.tools.push(tool);
+        self.tools.last_mut().expect("one was just added")
     }
 }
 

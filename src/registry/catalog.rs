@@ -8,8 +8,6 @@ pub mod page;
 
 pub mod shelf;
 
-mod template;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -45,6 +43,8 @@ pub struct Entry {
     pub plugin: Arc<Plugin>,
     /// The definition as it is listed.
     pub definition: Json,
+    /// The same with the argument that names a session, where that is declared.
+    pub(super) with_handle: Option<Json>,
     /// How long one call may take, in milliseconds.
     pub timeout_ms: u64,
     /// Whether it only looks or also changes things, where that is known.
@@ -176,6 +176,11 @@ impl Catalog {
                 }
             }
         }
+    }
+
+    /// What it was made from.
+    pub(super) fn surfaces(&self) -> &Surfaces {
+        &self.surfaces
     }
 
     /// Whether it was made from just these surfaces: the same ones, not only equal ones.

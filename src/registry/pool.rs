@@ -33,6 +33,9 @@ use crate::registry::pool::speech::Speech;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
 
+/// How long lists that are others now may take to be read for somebody who waits.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
 /// The instances of one plugin.
 pub struct Pool {
     manifest: Arc<Manifest>,
@@ -72,6 +75,8 @@ struct Failure {
 /// Who wants something of a plugin: a kind of client, and its session if it has one.
 #[derive(Debug, Clone)]
 pub struct Who {
+    /// The name of the credential it comes with.
+    pub principal: Arc<str>,
     /// What the client said of itself.
     pub profile: Arc<ClientProfile>,
     /// Its session.
@@ -159,7 +164,9 @@ impl Pool {
     /// Like [`Pool::lease`], where an instance is there for this caller already.
     pub fn try_lease(self: &Arc<Self>, context: &CallContext) -> Option<Lease> {
         let state = self.state();
-        let wanted = self.wanted_by(&state, context.session.as_ref(), &context.profile);
+        let principal = &context.caller.principal;
+        let session = context.session.as_ref();
+        let wanted = self.wanted_by(&state, session, principal, &context.profile);
         let slot = Arc::clone(state.slots.iter().find(|slot| slot.serves(&wanted))?);
         let instance = slot.instance()?;
         slot.enter(&wanted);
@@ -185,6 +192,27 @@ impl Pool {
         let mine = Holder::Session(Arc::clone(&session.id));
         let mut slots = state.slots.iter();
         slots.find(|slot| slot.is_held_by(&mine))?.instance()
+    }
+
+    /// Waits until lists that its instances say are others now have been taken in; whether there were any.
+    pub async fn catch_up(&self) -> bool {
+        let slots = self.state().slots.clone();
+        let catching = slots.iter().map(|slot| async {
+            let Some(instance) = slot.instance() else {
+                return false;
+            };
+            let caught = instance.catch_up().await;
+            if caught {
+                let mut changes = self.changes();
+                let offers = instance.surface();
+                let taken_in = || slot.has_taken_in(&offers.borrow());
+                while !taken_in() && changes.changed().await.is_ok() {}
+            }
+            caught
+        });
+        let caught = futures::future::join_all(catching);
+        let caught = tokio::time::timeout(CATCH_UP, caught).await;
+        caught.is_ok_and(|caught| caught.contains(&true))
     }
 
     /// Starts an instance if there is none, so that it is known what the plugin offers. Whoever comes first may have it.
@@ -296,9 +324,10 @@ impl Pool {
         let wanted = self.wanted(state, who);
         let owner = match wanted.holder {
             Holder::Session(_) => who.session.clone(),
-            Holder::Shared | Holder::OneCall => None,
+            Holder::Shared | Holder::OneCall(_) => None,
         };
-        let slot = Slot::new(wanted, owner, self.told_profile(&who.profile));
+        let principal = Arc::clone(&who.principal);
+        let slot = Slot::new(wanted, owner, (principal, self.told_profile(&who.profile)));
         state.slots.push(Arc::clone(&slot));
         if let Some(evicted) = evicted {
             self.retire(state, evicted);

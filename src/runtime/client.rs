@@ -10,7 +10,8 @@ use crate::model::answer::{Answer, kind_of};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::link::{Link, ask};
-use crate::runtime::subscribed::Subscribed;
+use crate::runtime::subscribed::{Subscribed, Unwatched};
+use crate::runtime::surface::without;
 use crate::runtime::{CallContext, Host, Request};
 use crate::wire::error::{
     INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError, UNSUPPORTED_PROTOCOL_VERSION,
@@ -32,7 +33,18 @@ pub(crate) struct Peer {
     pub(crate) capabilities: Json,
     /// What it says about its use.
     pub(crate) instructions: Option<String>,
+    /// What else it said: `_meta`, members that are not known here.
+    pub(crate) greeting: Members,
 }
+
+/// The members of the answers to `initialize` and `server/discover` that mean something here.
+const GREETING: [&str; 5] = [
+    "protocolVersion",
+    "supportedVersions",
+    "capabilities",
+    "serverInfo",
+    "instructions",
+];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -149,13 +161,18 @@ impl Peer {
         } else if !begin {
             subscribed.remove(&uri);
             Answer::result(Json::literal("{}"), Era::Legacy)
-        } else if subscribed.add(&uri).await {
-            Answer::result(Json::literal("{}"), Era::Legacy)
         } else {
-            error(
-                INTERNAL_ERROR,
-                "too many resources of this plugin are watched",
-            )
+            match subscribed.add(&uri).await {
+                Ok(()) => Answer::result(Json::literal("{}"), Era::Legacy),
+                Err(Unwatched::TooMany) => error(
+                    INTERNAL_ERROR,
+                    "too many resources of this plugin are watched",
+                ),
+                Err(Unwatched::Refused) => error(
+                    INTERNAL_ERROR,
+                    "the plugin refused to tell of changes of this resource",
+                ),
+            }
         }))
     }
 
@@ -229,6 +246,7 @@ pub(crate) async fn discover(link: &dyn Link, host: &Host, deadline: Duration) -
                     revision,
                     capabilities: found.capabilities.unwrap_or_else(|| Json::literal("{}")),
                     instructions: found.instructions,
+                    greeting: greeting(&reply.result),
                 }),
                 None => Probe::Legacy,
             },
@@ -237,6 +255,10 @@ pub(crate) async fn discover(link: &dyn Link, host: &Host, deadline: Duration) -
         Ok(Outcome::Error(error)) => after_error(&error),
         Err(fault) => Probe::Inconclusive(fault),
     }
+}
+
+fn greeting(result: &Json) -> Members {
+    without(&Members::of(result).unwrap_or_default(), &GREETING)
 }
 
 fn after_error(error: &RpcError) -> Probe {
@@ -251,6 +273,7 @@ fn after_error(error: &RpcError) -> Probe {
                 revision,
                 capabilities: Json::literal("{}"),
                 instructions: None,
+                greeting: Members::default(),
             }),
             None => Probe::Legacy,
         };
@@ -261,6 +284,7 @@ fn after_error(error: &RpcError) -> Probe {
             revision: Revision::NEWEST,
             capabilities: Json::literal("{}"),
             instructions: None,
+            greeting: Members::default(),
         });
     }
     Probe::Legacy
@@ -316,6 +340,7 @@ pub(crate) async fn initialize(
         revision,
         capabilities,
         instructions: found.instructions,
+        greeting: greeting(&result),
     })
 }
 

@@ -3,34 +3,43 @@
 //! A plugin that promises never to block is polled in the tasks of its callers. Every other one has a thread of its own,
 //! fed by a bounded queue, so that a blocked thread delays nobody else.
 
+mod ask;
+
 mod call;
 
 mod hooks;
 
+mod news;
+
+mod offer;
+
 mod seat;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::manifest::limits::Limits;
+use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
-use crate::plugin::Factory;
+use crate::plugin::{Announce, Factory, Notifier, no_resource};
+use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
-use crate::runtime::in_process::hooks::{Life, Started};
+use crate::runtime::in_process::hooks::Life;
+use crate::runtime::in_process::news::News;
+use crate::runtime::in_process::offer::Offer;
 use crate::runtime::in_process::seat::Seat;
 use crate::runtime::rmcp_host::Hosted;
-use crate::runtime::{CallContext, Host, Instance, Listing, Request, Runtime, Surface};
+use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
-use crate::wire::list::ListKind;
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -48,8 +57,11 @@ enum Entry {
 /// A plugin that runs in this process.
 struct Resident {
     life: Arc<Life>,
-    tools: HashMap<Arc<str>, Arc<Tool>>,
+    manifest: Arc<Manifest>,
+    offer: ArcSwap<Offer>,
     seat: Seat,
+    /// Of the task that keeps the lists.
+    supervisor: Supervisor,
     surface: watch::Sender<Arc<Surface>>,
     /// Never cancelled where the plugin has no thread that could end.
     ended: CancellationToken,
@@ -99,7 +111,7 @@ impl InProcess {
 impl Runtime for InProcess {
     async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
         match self.find(&manifest)? {
-            Entry::Plugin(factory) => Resident::start(&manifest, &factory).await,
+            Entry::Plugin(factory) => Resident::start(manifest, &factory, &host).await,
             Entry::Rmcp(hosted) => hosted.start(manifest, host).await,
         }
     }
@@ -114,7 +126,11 @@ impl Runtime for InProcess {
 }
 
 impl Resident {
-    async fn start(manifest: &Manifest, factory: &Factory) -> Result<Arc<dyn Instance>, Fault> {
+    async fn start(
+        manifest: Arc<Manifest>,
+        factory: &Factory,
+        host: &Host,
+    ) -> Result<Arc<dyn Instance>, Fault> {
         let id = &manifest.id;
         let config = serde_json::to_value(&manifest.config).map_err(|err| {
             Fault::new(
@@ -134,63 +150,89 @@ impl Resident {
             )
             .because("panic")
         })?;
-        let life = Arc::new(Life::new(id.clone(), plugin, config));
-        let (seat, started) = match cooperative {
+        let news = Arc::new(News::new(Arc::clone(&host.updates)));
+        let notifier = Notifier::new(Arc::clone(&news) as Arc<dyn Announce>);
+        let life = Arc::new(Life::new(id.clone(), plugin, config, notifier));
+        let (seat, offers) = match cooperative {
             true => Seat::here(&life, &manifest.limits).await?,
             false => Seat::there(&life, &manifest.limits).await?,
         };
-        let (tools, surface) = offer(started, &manifest.limits);
+        let offer = Offer::new(offers, &manifest.limits, &Surface::default());
         let ended = seat.thread_ended().cloned().unwrap_or_default();
-        Ok(Arc::new(Self {
+        let (tells, name) = (offer.tells, format!("{id} lists"));
+        let resident = Arc::new(Self {
             life,
-            tools,
+            manifest,
+            surface: watch::Sender::new(Arc::clone(&offer.surface)),
+            offer: ArcSwap::from_pointee(offer),
             seat,
-            surface: watch::Sender::new(Arc::new(surface)),
+            supervisor: host.supervisor.child(),
             ended,
-        }))
+        });
+        if tells {
+            let weak = Arc::downgrade(&resident);
+            drop(
+                resident
+                    .supervisor
+                    .spawn(name, |stop| news.keep_lists(weak, stop)),
+            );
+        }
+        Ok(resident)
     }
 
-    fn find(&self, request: &Request) -> Result<&Arc<Tool>, Fault> {
+    fn find(&self, request: &Request) -> Result<Arc<Tool>, Fault> {
         let name = request.params.members.string("name");
-        let tool = name.as_deref().and_then(|name| self.tools.get(name));
-        tool.ok_or_else(|| {
+        let offer = self.offer.load();
+        let tool = name.as_deref().and_then(|name| offer.tools.get(name));
+        tool.cloned().ok_or_else(|| {
             let name = name.unwrap_or_default();
             Fault::new(FaultKind::NotFound, format!("Unknown tool: {name}"))
         })
     }
-}
 
-/// What is listed and can be called, and what was left out.
-fn offer(started: Started, limits: &Limits) -> (HashMap<Arc<str>, Arc<Tool>>, Surface) {
-    let mut tools = HashMap::new();
-    let mut listing = Listing::default();
-    for tool in started.tools {
-        let definition = match tool.definition {
-            Ok(definition) => definition,
-            Err(problem) => {
-                listing.omit(tool.name, problem);
-                continue;
+    /// Asks the plugin again what it offers; when that fails, everything stays as it was. `false` says to try again.
+    async fn renew(&self) -> bool {
+        let life = Arc::clone(&self.life);
+        let asked = self
+            .seat
+            .run(&self.life, async move { life.offers().await });
+        let bound = Duration::from_millis(self.manifest.limits.start_timeout_ms);
+        let offers = tokio::time::timeout(bound, asked)
+            .await
+            .unwrap_or_else(|_| Err(self.life.late(bound)));
+        let offers = match offers {
+            Ok(offers) => offers,
+            Err(fault) if fault.kind == FaultKind::Busy => return false,
+            Err(fault) => {
+                let (id, handled) = (&self.life.id, self.life.tell(&fault).await);
+                tracing::warn!(plugin.id = %id, reason = fault.reason, handled, "Keeps the lists of `{id}` as they were: {fault}");
+                return true;
             }
         };
-        let known = listing.definitions.len();
-        listing.add(ListKind::Tools, &definition, limits);
-        if let Some(listed) = listing.definitions.get(known) {
-            let name = Arc::clone(&listed.name);
-            let tool = Tool {
-                name: Arc::clone(&name),
-                handler: tool.handler,
-                timeout: tool.timeout,
-            };
-            tools.insert(name, Arc::new(tool));
+        let before = Arc::clone(&self.offer.load().surface);
+        let offer = Offer::new(offers, &self.manifest.limits, &before);
+        let now = Arc::clone(&offer.surface);
+        // What is listed can be called.
+        self.offer.store(Arc::new(offer));
+        if now != before {
+            self.surface.send_replace(now);
         }
+        true
     }
-    let mut surface = Surface {
-        capabilities: Some(Json::literal(r#"{"tools":{},"logging":{}}"#)),
-        instructions: started.instructions,
-        ..Surface::default()
-    };
-    surface.set(ListKind::Tools, Arc::new(listing));
-    (tools, surface)
+
+    /// Whether a resource can be watched: the gateway keeps who does, the plugin only tells of changes.
+    fn subscribe(&self, request: &Request) -> Result<Json, RpcError> {
+        let uri = request.params.members.string("uri").unwrap_or_default();
+        let offer = self.offer.load();
+        if !offer.tells {
+            let message = format!("plugin `{}` does not tell of updates", self.life.id);
+            return Err(RpcError::new(METHOD_NOT_FOUND, message));
+        }
+        let known = offer.resource(&uri).is_some();
+        known
+            .then(|| Json::literal("{}"))
+            .ok_or_else(|| no_resource(&uri))
+    }
 }
 
 impl Instance for Resident {
@@ -206,7 +248,7 @@ impl Instance for Resident {
         let done = match request.method {
             Method::ToolsCall => match self.find(&request) {
                 Ok(tool) => {
-                    let call = Call::new(&self.life, tool, request, context);
+                    let call = Call::new(&self.life, &tool, request, context);
                     return Box::pin(async move {
                         let _at_end = call.context.at_end();
                         self.seat.run(&self.life, call.run()).await
@@ -214,12 +256,19 @@ impl Instance for Resident {
                 }
                 Err(fault) => Err(fault),
             },
-            Method::Ping => Ok(Answer::result(Json::literal("{}"), Era::Legacy)),
-            other => {
-                let message = format!("plugin `{}` has no method `{other}`", self.life.id);
-                let error = RpcError::new(METHOD_NOT_FOUND, message);
-                Ok(Answer::error(error, Era::Legacy))
+            Method::Ping | Method::ResourcesUnsubscribe => {
+                Ok(Answer::result(Json::literal("{}"), Era::Legacy))
             }
+            Method::ResourcesSubscribe => Ok(answer(self.subscribe(&request))),
+            _ => match Ask::new(&self.life, &self.offer.load(), request, context) {
+                Ok(ask) => {
+                    return Box::pin(async move {
+                        let _at_end = ask.context.at_end();
+                        self.seat.run(&self.life, ask.run()).await
+                    });
+                }
+                Err(error) => Ok(Answer::error(error, Era::Legacy)),
+            },
         };
         Box::pin(std::future::ready(done))
     }
@@ -243,12 +292,26 @@ impl Instance for Resident {
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
+        self.supervisor.stopping().cancel();
         Box::pin(self.seat.stop(&self.life))
     }
 
     /// The era of the words it answers in, which both eras know.
     fn era(&self) -> Era {
         Era::Legacy
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        self.supervisor.stopping().cancel();
+    }
+}
+
+fn answer(done: Result<Json, RpcError>) -> Answer {
+    match done {
+        Ok(result) => Answer::result(result, Era::Legacy),
+        Err(error) => Answer::error(error, Era::Legacy),
     }
 }
 

@@ -8,16 +8,16 @@ mod incoming;
 
 mod pending;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::client::Farewell;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::runtime::changed::Changed;
@@ -53,6 +53,8 @@ pub(crate) struct Lines {
     pub(crate) subscribed: Subscribed,
     /// Its questions that are being answered.
     questions: Questions,
+    /// Whether the plugin speaks the modern era.
+    is_modern: AtomicBool,
     /// Cancelled when nothing more will come.
     pub(crate) ended: CancellationToken,
     /// What came in and was of no use.
@@ -107,6 +109,7 @@ impl Lines {
             changed: Changed::default(),
             subscribed: Subscribed::default(),
             questions: Questions::default(),
+            is_modern: AtomicBool::new(false),
             ended: CancellationToken::new(),
             counts: Counts::default(),
         });
@@ -130,6 +133,23 @@ impl Lines {
             .expect("no holder of this lock panics")
             .closed = true;
         self.wake.notify_one();
+    }
+
+    /// The plugin speaks the modern era: its callers may belong to several sessions.
+    pub(crate) fn modern(&self) {
+        self.is_modern.store(true, Ordering::Relaxed);
+        self.serve(None);
+    }
+
+    /// Whether it takes requests.
+    pub(crate) fn is_open(&self) -> bool {
+        let outgoing = self.outgoing.lock();
+        !outgoing.expect("no holder of this lock panics").closed && !self.ended.is_cancelled()
+    }
+
+    /// Whether the plugin may still say something about a call whose caller gave up.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.pending.is_at_work()
     }
 
     /// Says which session alone the callers to come belong to; `None`: they may belong to several.
@@ -255,6 +275,9 @@ impl Lines {
         call: Option<&CallContext>,
     ) -> Result<Outcome, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        if *method == Method::Listen {
+            self.subscribed.asked(id);
+        }
         let caller = call.map(|call| Caller {
             client: Arc::clone(&call.client),
             token: params.progress_token().cloned(),
@@ -267,6 +290,8 @@ impl Lines {
             lines: self,
             id,
             tell: *method != Method::Initialize,
+            farewell: call.and_then(|call| call.farewell.clone()),
+            may_go_on: call.is_some() && !self.is_modern.load(Ordering::Relaxed),
         };
         if self.ended.is_cancelled() {
             abandoned.tell = false;
@@ -308,15 +333,17 @@ struct Abandoned<'a> {
     lines: &'a Lines,
     id: u64,
     tell: bool,
+    farewell: Option<Farewell>,
+    /// The plugin may still say something about the request: a modern one must not (MCP 2026-07-28, cancellation).
+    may_go_on: bool,
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        self.lines.pending.remove(self.id, self.tell);
+        let may_go_on = self.tell && self.may_go_on;
+        self.lines.pending.remove(self.id, may_go_on);
         if self.tell {
-            let params = Params::of(
-                &json!({ "requestId": self.id, "reason": "the caller no longer waits" }),
-            );
+            let params = Farewell::params(self.farewell.as_ref(), self.id);
             // A plugin that does not read its input does not get this either; it is restarted for that.
             drop(
                 self.lines

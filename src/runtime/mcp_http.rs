@@ -16,6 +16,8 @@ mod link;
 
 mod exchange;
 
+mod resume;
+
 mod incoming;
 
 mod changes;
@@ -84,13 +86,13 @@ impl McpHttp {
             ..host.clone()
         };
         let start_timeout = Duration::from_millis(limits.start_timeout_ms);
-        let link = HttpLink::new(endpoint, host, start_timeout);
+        let link = HttpLink::new(endpoint, host, start_timeout, self.pace);
         let starting = Starting(Some(Arc::clone(&link)));
         let peer = self
             .shake_hands(&link, manifest.era, section.url.uri(), start_timeout)
             .await
             .map_err(|fault| link.endpoint.upstream.named(fault))?;
-        let remote = Remote::open(link, peer, limits.clone(), self.pace).await?;
+        let remote = Remote::open(link, peer, limits.clone()).await?;
         starting.done();
         Ok(remote)
     }

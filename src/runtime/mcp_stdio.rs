@@ -276,12 +276,24 @@ impl Instance for Child {
         self.server.request(request, context)
     }
 
+    fn catch_up(&self) -> BoxFuture<'_, bool> {
+        self.server.catch_up()
+    }
+
     fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {
         self.server.tell(method, params)
     }
 
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>> {
         self.server.probe(deadline)
+    }
+
+    fn is_open(&self) -> bool {
+        self.server.is_open()
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.server.lines.is_at_work()
     }
 
     fn ended(&self) -> &CancellationToken {

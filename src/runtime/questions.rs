@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::model::client::Farewell;
 use crate::wire::message::{Id, Params};
 
 /// The most questions of one plugin that are answered at the same time.
@@ -12,7 +13,7 @@ const MAX_OPEN: usize = 256;
 
 /// The open questions by the plugin's ids.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Questions(Arc<Mutex<HashMap<Id, CancellationToken>>>);
+pub(crate) struct Questions(Arc<Mutex<HashMap<Id, (CancellationToken, Farewell)>>>);
 
 /// A question while it is being answered. Dropping it ends that.
 #[derive(Debug)]
@@ -21,10 +22,12 @@ pub(crate) struct Question {
     id: Id,
     /// Cancelled when the plugin no longer wants the answer.
     pub(crate) cancel: CancellationToken,
+    /// What it says then.
+    pub(crate) farewell: Farewell,
 }
 
 impl Questions {
-    fn open(&self) -> MutexGuard<'_, HashMap<Id, CancellationToken>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<Id, (CancellationToken, Farewell)>> {
         self.0.lock().expect("no holder of this lock panics")
     }
 
@@ -34,19 +37,21 @@ impl Questions {
         if open.len() >= MAX_OPEN || open.contains_key(id) {
             return None;
         }
-        let cancel = CancellationToken::new();
-        open.insert(id.clone(), cancel.clone());
+        let (cancel, farewell) = (CancellationToken::new(), Farewell::default());
+        open.insert(id.clone(), (cancel.clone(), farewell.clone()));
         Some(Question {
             questions: self.clone(),
             id: id.clone(),
             cancel,
+            farewell,
         })
     }
 
     /// The plugin takes back the question that the params of its `notifications/cancelled` name.
     pub(crate) fn taken_back(&self, params: &Params) {
         let id = params.members.get("requestId").and_then(Id::of);
-        if let Some(cancel) = id.and_then(|id| self.open().get(&id).cloned()) {
+        if let Some((cancel, farewell)) = id.and_then(|id| self.open().get(&id).cloned()) {
+            farewell.say(params);
             cancel.cancel();
         }
     }

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::manifest::limits::Limits;
@@ -15,6 +17,7 @@ use crate::model::fault::Fault;
 use crate::runtime::client::{Peer, open};
 use crate::runtime::lines::Lines;
 use crate::runtime::link::{Link, ask};
+use crate::runtime::subscribed::End;
 use crate::runtime::surface::Reader;
 use crate::runtime::{CallContext, Host, Request, Surface};
 use crate::session::Session;
@@ -26,6 +29,9 @@ use crate::wire::revision::Era;
 
 /// A changed list is read again at most this often.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest wait before a plugin that ends its subscriptions is asked for another. It doubles up to that.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long the plugin may take to change its log level.
 const LEVEL_DEADLINE: Duration = Duration::from_secs(2);
@@ -40,16 +46,6 @@ pub(crate) struct Server {
     log_level: Mutex<Option<LogLevel>>,
 }
 
-/// How a subscription to a server came to its end.
-enum End {
-    /// The server ended it, or an error of the pipe did.
-    Over,
-    /// The server refuses subscriptions.
-    Refused,
-    /// There is nothing to subscribe to.
-    Nothing,
-}
-
 impl Server {
     /// Shakes hands and reads the surface.
     pub(crate) async fn open(
@@ -62,7 +58,7 @@ impl Server {
         let deadline = Duration::from_millis(limits.start_timeout_ms);
         let peer = open(&*lines, era, &host, deadline).await?;
         if peer.era() == Era::Modern {
-            lines.serve(None);
+            lines.modern();
         }
         let reader = Reader {
             link: &*lines,
@@ -97,58 +93,39 @@ impl Server {
         if self.peer.era() == Era::Legacy {
             return std::future::pending().await;
         }
-        let subscribed = &self.lines.subscribed;
-        let mut current = Box::pin(self.subscription());
+        let mut pause = LIST_PAUSE;
         loop {
-            tokio::select! {
-                biased;
-                end = &mut current => {
-                    match end {
-                        End::Over => {
-                            // What changed meanwhile must not be missed.
-                            self.lines.changed.mark_all();
-                            tokio::time::sleep(LIST_PAUSE).await;
-                        }
-                        End::Refused => return std::future::pending().await,
-                        End::Nothing => subscribed.is_outdated().await,
-                    }
-                    current = Box::pin(self.subscription());
-                }
-                () = subscribed.is_outdated() => {
-                    // The old one goes on until the new one is acknowledged.
-                    let mut next = Box::pin(self.subscription());
-                    tokio::select! {
-                        biased;
-                        _ = &mut next => {}
-                        () = subscribed.is_acknowledged() => {}
-                        _ = &mut current => {}
-                    }
-                    current = next;
-                }
+            let began = Instant::now();
+            let listen = |params| self.subscription(params).boxed();
+            let asked_for = self.lines.subscribed.hold(&self.peer, listen).await;
+            if began.elapsed() >= MAX_PAUSE {
+                pause = LIST_PAUSE;
             }
+            tokio::time::sleep(pause.max(asked_for.unwrap_or_default())).await;
+            pause = (pause * 2).min(MAX_PAUSE);
+            // What changed meanwhile must not be missed. The lists are read behind the next request to listen.
+            self.lines.changed.mark_all();
         }
     }
 
     /// One subscription, from its request to its end.
-    async fn subscription(&self) -> End {
-        let Some(params) = self.lines.subscribed.next(&self.peer) else {
-            self.lines.subscribed.acknowledged();
-            return End::Nothing;
-        };
+    async fn subscription(&self, params: Params) -> End {
         let params = self.peer.outgoing(params, None, &self.host);
         match self.lines.request(&Method::Listen, params, None).await {
             Ok(Outcome::Error(error)) => {
                 tracing::debug!(plugin.id = %self.host.plugin, "Has no subscriptions: {}", error.message);
                 End::Refused
             }
-            Ok(Outcome::Result(_)) | Err(_) => End::Over,
+            Ok(Outcome::Result(_)) | Err(_) => End::Over(None),
         }
     }
 
     /// Reads lists again whenever the plugin says that they changed.
     async fn follow(&self) {
         loop {
-            let kinds = self.lines.changed.next().await;
+            let changed = &self.lines.changed;
+            let kinds = changed.next().await;
+            let marked = changed.marked();
             let known = Arc::clone(&self.surface.borrow());
             let reader = Reader {
                 link: &*self.lines,
@@ -163,8 +140,14 @@ impl Server {
                     tracing::warn!(plugin.id = %self.host.plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
-            tokio::time::sleep(LIST_PAUSE).await;
+            changed.done(marked);
+            changed.pause(LIST_PAUSE).await;
         }
+    }
+
+    /// Waits until lists that it says are others now have been read; `false` where there are none.
+    pub(crate) fn catch_up(&self) -> BoxFuture<'_, bool> {
+        Box::pin(self.lines.changed.caught_up())
     }
 
     pub(crate) fn surface(&self) -> watch::Receiver<Arc<Surface>> {
@@ -176,6 +159,10 @@ impl Server {
         if self.peer.era() == Era::Legacy {
             self.lines.serve(Some(Arc::clone(session)));
         }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.lines.is_open()
     }
 
     pub(crate) fn ended(&self) -> &CancellationToken {

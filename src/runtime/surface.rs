@@ -40,6 +40,7 @@ impl Reader<'_> {
         let mut surface = Surface {
             capabilities: Some(self.peer.capabilities.clone()),
             instructions: self.peer.instructions.clone(),
+            greeting: self.peer.greeting.clone(),
             ..Surface::default()
         };
         let lists = ListKind::ALL.map(|kind| async move {
@@ -117,6 +118,9 @@ impl Reader<'_> {
                 return Err(Unread::Failed(broken(what)));
             };
             list.note_hints(CacheHints::of(&members), page == 1);
+            if page == 1 {
+                list.rest = without(&members, &[kind.member(), "nextCursor"]);
+            }
             let rest = format!("the rest of its {}s", kind.noun());
             for one in found {
                 n_bytes += one.bytes().len();
@@ -165,6 +169,17 @@ impl Reader<'_> {
         let known = list.definitions.len() + list.omitted.len();
         (known >= entries).then(|| format!("it lists more than {entries} (`limits.max_tools`)"))
     }
+}
+
+/// The members that are neither `known` nor a word of one era alone.
+pub(crate) fn without(members: &Members, known: &[&str]) -> Members {
+    let mut rest = members.clone();
+    let era = ["resultType", "ttlMs", "cacheScope"];
+    rest.retain(|key| {
+        let is = |name: &&str| name.as_bytes() == key;
+        !known.iter().any(is) && !era.iter().any(is)
+    });
+    rest
 }
 
 impl Listing {

@@ -18,6 +18,9 @@ use crate::session::outbox::{MAX_BYTES, MAX_MESSAGES};
 /// The number of the stream that belongs to no request.
 pub const STANDALONE: u64 = 0;
 
+/// How many times as much may wait before a question is refused as before a notification is dropped.
+const QUESTIONS_ROOM: usize = 2;
+
 /// What is kept for a client that comes back: events that a connection has taken, and those of streams without one.
 #[derive(Debug, Clone, Copy)]
 pub struct Replay {
@@ -79,13 +82,22 @@ struct Stream {
     reader: Option<Arc<Notify>>,
     /// Nothing more is to come.
     is_over: bool,
+    /// It belongs to no request, whose end would be its own.
+    is_standalone: bool,
+}
+
+/// What is said by a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Told,
+    Asked,
+    Answer,
 }
 
 #[derive(Debug)]
 struct Event {
     message: Bytes,
-    /// It is an answer or a question.
-    needed: bool,
+    kind: Kind,
     at: Instant,
 }
 
@@ -124,23 +136,20 @@ impl Streams {
 
     /// Queues a message; `false` when it was dropped, because too much waits or the stream is over.
     pub fn offer(&self, stream: u64, message: Bytes) -> bool {
-        self.queue(stream, message, false)
+        self.queue(stream, message, Kind::Told)
     }
 
-    /// Queues a message that must not be lost; `false` when the stream is over.
+    /// Queues a question, which is not dropped later while somebody waits for its answer; `false` when it cannot be
+    /// taken: far too much waits, or the stream is over.
     pub fn send(&self, stream: u64, message: Bytes) -> bool {
-        self.queue(stream, message, true)
+        self.queue(stream, message, Kind::Asked)
     }
 
-    fn queue(&self, number: u64, message: Bytes, needed: bool) -> bool {
+    fn queue(&self, number: u64, message: Bytes, kind: Kind) -> bool {
         let mut state = self.state();
-        if number == STANDALONE {
-            state.streams.entry(STANDALONE).or_default();
-        }
         let queued = state
-            .streams
-            .get_mut(&number)
-            .is_some_and(|stream| stream.queue(message, needed));
+            .stream(number)
+            .is_some_and(|stream| stream.queue(message, kind));
         if queued {
             state.trim(&self.replay);
         } else {
@@ -152,14 +161,11 @@ impl Streams {
     /// Ends a stream with the answers that it was for.
     pub fn finish(&self, number: u64, answers: impl IntoIterator<Item = Bytes>) {
         let mut state = self.state();
-        if number == STANDALONE {
-            state.streams.entry(STANDALONE).or_default();
-        }
-        let Some(stream) = state.streams.get_mut(&number) else {
+        let Some(stream) = state.stream(number) else {
             return;
         };
         for answer in answers {
-            stream.queue(answer, true);
+            stream.queue(answer, Kind::Answer);
         }
         stream.is_over = true;
         stream.wake();
@@ -170,10 +176,7 @@ impl Streams {
     /// that lost its connection comes back before we know. The id is the one that stands before that event.
     pub(super) fn attach(&self, number: u64, reader: &Arc<Notify>) -> Option<EventId> {
         let mut state = self.state();
-        if number == STANDALONE {
-            state.streams.entry(STANDALONE).or_default();
-        }
-        let stream = state.streams.get_mut(&number)?;
+        let stream = state.stream(number)?;
         stream.read_by(reader);
         let sent = stream.sent;
         Some(self.id(number, sent))
@@ -264,6 +267,15 @@ impl Streams {
 }
 
 impl State {
+    fn stream(&mut self, number: u64) -> Option<&mut Stream> {
+        if number == STANDALONE {
+            let stream = self.streams.entry(STANDALONE).or_default();
+            stream.is_standalone = true;
+            return Some(stream);
+        }
+        self.streams.get_mut(&number).map(|stream| &mut **stream)
+    }
+
     /// Forgets events until what is kept is within its bounds.
     fn trim(&mut self, replay: &Replay) {
         while self.exceeds(replay) && self.forget_one() {}
@@ -296,11 +308,8 @@ impl State {
 }
 
 impl Stream {
-    fn queue(&mut self, message: Bytes, needed: bool) -> bool {
-        let unsent = self.unsent();
-        let is_full =
-            unsent >= MAX_MESSAGES || (self.unsent_bytes + message.len() > MAX_BYTES && unsent > 0);
-        if self.is_over || (is_full && !needed) {
+    fn queue(&mut self, message: Bytes, kind: Kind) -> bool {
+        if self.is_over || !self.has_room(message.len(), kind) {
             return false;
         }
         self.bytes += message.len();
@@ -308,11 +317,24 @@ impl Stream {
         self.last += 1;
         self.events.push_back(Event {
             message,
-            needed,
+            kind,
             at: Instant::now(),
         });
         self.wake();
         true
+    }
+
+    /// Whether there is room for a message of `size` bytes, unless it is the only one. Questions have room where
+    /// notifications have none any more; the answer, which is the last message, always has.
+    fn has_room(&self, size: usize, kind: Kind) -> bool {
+        let times = match kind {
+            Kind::Told => 1,
+            Kind::Asked => QUESTIONS_ROOM,
+            Kind::Answer => return true,
+        };
+        let unsent = self.unsent();
+        let fits = self.unsent_bytes + size <= times * MAX_BYTES;
+        unsent < times * MAX_MESSAGES && (fits || unsent == 0)
     }
 
     fn wake(&self) {
@@ -369,12 +391,13 @@ impl Stream {
         }
     }
 
-    /// Whether the oldest event may be forgotten. What nobody has taken may be once nobody reads it; a question not
-    /// before the end of the call that waits for its answer.
+    /// Whether the oldest event may be forgotten. What nobody has taken may be once nobody reads it; a question of a
+    /// call not before the end of the call.
     fn can_spare(&self) -> bool {
         self.events.front().is_some_and(|oldest| {
             self.unsent() < self.events.len()
-                || (self.reader.is_none() && (self.is_over || !oldest.needed))
+                || (self.reader.is_none()
+                    && (self.is_over || self.is_standalone || oldest.kind != Kind::Asked))
         })
     }
 

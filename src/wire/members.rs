@@ -53,6 +53,15 @@ impl Members {
         }
     }
 
+    /// Adds the members of `others` at the end, except those whose keys are there.
+    pub fn append(&mut self, others: &Self) {
+        for (name, value) in &others.0 {
+            if !self.0.iter().any(|(known, _)| known == name) {
+                self.0.push((name.clone(), value.clone()));
+            }
+        }
+    }
+
     /// Takes the member `key` out.
     pub fn remove(&mut self, key: &str) -> Option<Json> {
         let at = self.0.iter().position(|(name, _)| name == key.as_bytes())?;

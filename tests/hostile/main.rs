@@ -10,6 +10,8 @@ mod lists;
 
 mod options;
 
+mod tasks;
+
 mod voice;
 
 use std::collections::HashMap;
@@ -35,6 +37,7 @@ pub(crate) struct Server {
     gathered: Mutex<Vec<(String, String)>>,
     /// The calls of `late` that wait for their cancellation.
     late: Mutex<Vec<String>>,
+    tasks: Mutex<Vec<tasks::Task>>,
 }
 
 /// What comes after a message.
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         grown: AtomicU64::new(0),
         gathered: Mutex::default(),
         late: Mutex::default(),
+        tasks: Mutex::default(),
     };
     serve(&Arc::new(server))
 }
@@ -99,7 +103,9 @@ fn serve(server: &Arc<Server>) -> ExitCode {
             Ok(_) => {}
         }
         let Some(message) = heard(&line) else {
-            asks::answered(server, &line);
+            if !tasks::answered(server, &line) {
+                asks::answered(server, &line);
+            }
             continue;
         };
         match take(server, &message) {
@@ -147,9 +153,13 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
         }
         "initialize" => {
             server.options.note("initialize");
+            let tasks = match server.options.tasks {
+                Some(_) => tasks::CAPABILITY,
+                None => "",
+            };
             server.voice.result(
                 id,
-                r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"logging":{}},"serverInfo":{"name":"hostile","version":"1"}}"#,
+                &format!(r#"{{"protocolVersion":"2025-11-25","capabilities":{{"tools":{{"listChanged":true}},{tasks}"logging":{{}}}},"serverInfo":{{"name":"hostile","version":"1"}}}}"#),
             );
         }
         "ping" | "logging/setLevel" => {
@@ -165,6 +175,12 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
                 .voice
                 .result(id, &lists::page(&server.options, grown, &message.params));
         }
+        method if method.starts_with("tasks/") && server.options.tasks.is_some() => {
+            tasks::asked(server, method, id, &message.params);
+        }
+        "tools/call" if tasks::is_wanted(server, &message.params) => {
+            tasks::begin(server, id, &message.params);
+        }
         "tools/call" => return deeds::call(server, id, &message.params),
         _ => server.voice.error(id, -32601, "Method not found"),
     }
@@ -172,6 +188,9 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
 }
 
 fn told(server: &Server, message: &Heard) -> Next {
+    if message.method == "notifications/tasks/status" {
+        server.options.note(&format!("told {}", message.params));
+    }
     if message.method == "notifications/cancelled" {
         let id = members(&message.params)
             .get("requestId")

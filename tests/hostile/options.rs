@@ -7,6 +7,7 @@
 //! | `--start hang`, `exit:CODE` | it never speaks, or ends at once after some words on stderr |
 //! | `--needs FILE` | it ends at once, with code 3, while that file is not there |
 //! | `--list many:N`, `endless`, `circle`, `long:BYTES`, `malformed` | instead of its honest list |
+//! | `--tasks PREFIX` | it knows tasks as revision 2025-11-25 has them; their ids begin like that |
 //! | `--garbage` | lines that are no messages before each message |
 //! | `--deaf` | ignores the end of its input, and SIGTERM |
 //! | `--family` | starts grandchildren, one in a group and one in a session of its own |
@@ -55,6 +56,7 @@ pub(crate) struct Options {
     pub(crate) discover: Discover,
     pub(crate) start: Start,
     pub(crate) list: List,
+    pub(crate) tasks: Option<String>,
     pub(crate) garbage: bool,
     pub(crate) deaf: bool,
     pub(crate) family: bool,
@@ -79,6 +81,7 @@ impl Options {
             discover: Discover::Answer,
             start: Start::Well,
             list: List::Honest,
+            tasks: None,
             garbage: false,
             deaf: false,
             family: false,
@@ -118,6 +121,7 @@ impl Options {
             ("--list", "malformed") => self.list = List::Malformed,
             ("--needs", _) if !std::path::Path::new(value).exists() => self.start = Start::Exit(3),
             ("--needs", _) => {}
+            ("--tasks", _) => self.tasks = Some(value.to_owned()),
             ("--ledger", _) => self.ledger = Some(value.into()),
             _ => panic!("unknown argument {name} {value}"),
         }

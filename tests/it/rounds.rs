@@ -1,6 +1,6 @@
 //! Calls that ask a modern client in their middle, over several requests.
 
-mod asker;
+pub(crate) mod asker;
 
 mod bounds;
 

@@ -191,7 +191,7 @@ async fn sessions_above_the_bound_are_refused_for_now() {
 #[tokio::test]
 async fn an_idle_session_ends_and_one_in_use_does_not() {
     let latch = Latch::new();
-    let config = "[server.sessions]\nidle_ms = 1";
+    let config = "[server.sessions]\nidle_ms = 300";
     let gateway = TestGateway::builder()
         .config(config)
         .plugin("held", latch.plugin())

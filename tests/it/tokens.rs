@@ -7,11 +7,12 @@ use toolgate::plugin::{ToolContext, ToolError, Tools};
 
 use crate::support::{LegacySession, Program, Request, TestGateway, modern, plugin};
 
-const ANN: &str = "tg_ann-0123456789abcdef0123456789abcdef";
-const BOB: &str = "tg_bob-0123456789abcdef0123456789abcdef";
+pub(crate) const ANN: &str = "tg_ann-0123456789abcdef0123456789abcdef";
+pub(crate) const BOB: &str = "tg_bob-0123456789abcdef0123456789abcdef";
 const EVE: &str = "tg_eve-0123456789abcdef0123456789abcdef";
 
-fn token(name: &str, token: &str, plugins: &str) -> String {
+/// The entry of a token in a configuration.
+pub(crate) fn token(name: &str, token: &str, plugins: &str) -> String {
     let digest = Sha256::digest(token.as_bytes());
     let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("[[auth.tokens]]\nname = \"{name}\"\nsha256 = \"{digits}\"\n{plugins}\n")

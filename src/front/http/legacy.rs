@@ -15,6 +15,7 @@ use std::sync::Arc;
 use http::header::{HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::front::desk::Desk;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::guard::only;
 use crate::front::http::mcp::{accepted, busy, error_response, not_allowed};
@@ -86,18 +87,15 @@ impl HttpFront {
         if notification.method != Method::Cancelled {
             return self.desk.told(session, notification);
         }
-        let id = notification.params.members.get("requestId");
-        if let Some(id) = id.and_then(Id::of) {
-            session.cancel(&id);
-        }
+        session.cancel(&notification.params);
     }
 
     async fn open_session(&self, request: &Request, caller: &Caller) -> Response<Body> {
-        let opened = self.desk.initialize(&request.params, caller).await;
-        let (profile, result) = match opened {
-            Ok(opened) => opened,
+        let profile = match Desk::legacy_profile(&request.params) {
+            Ok(profile) => profile,
             Err(error) => return error_response(StatusCode::OK, Some(&request.id), &error),
         };
+        let result = self.desk.welcome(profile.revision, caller).await;
         let Some(session) = self.sessions.open(&caller.principal, Arc::new(profile)) else {
             return busy("there is no room for another session (`server.sessions`)");
         };

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::unfold;
-use http::{Response, StatusCode};
+use http::Response;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, stream};
 use crate::front::http::mcp::error_response;
+use crate::front::http::modern::status;
 use crate::front::http::stream::{event, events};
 use crate::front::subscription::Subscription;
 use crate::model::caller::{Caller, ClientProfile};
@@ -32,7 +33,7 @@ impl HttpFront {
         let opened = Subscription::open(&self.desk, id.clone(), params, caller, Arc::new(profile));
         let subscription = match opened.await {
             Ok(subscription) => subscription,
-            Err(error) => return error_response(StatusCode::OK, Some(&id), &error),
+            Err(error) => return error_response(status(&error), Some(&id), &error),
         };
         let begin = Listening {
             id,

@@ -13,7 +13,6 @@ use crate::front::http::round::{self, Asking};
 use crate::front::http::stream::Answered;
 use crate::front::http::{Active, HttpFront};
 use crate::model::caller::Caller;
-use crate::runtime::CallContext;
 use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
 use crate::wire::message::{Params, Request};
@@ -55,18 +54,11 @@ impl HttpFront {
         if let Some(next) = next {
             return round::later(next, asking).await;
         }
-        let cancel = CancellationToken::new();
-        let dialogue = rounds.begin(&caller, &profile, (&method, &params), &cancel);
-        let context = CallContext {
-            id: self.desk.dispatcher.next_call(),
-            caller,
-            profile,
-            session: None,
-            log_level: Desk::modern_logs(&params).level(),
-            timeout: None,
-            cancel,
-            client: Arc::clone(&dialogue) as _,
-        };
+        let calls = (&caller, &profile);
+        let request = (&method, &params);
+        let (dialogue, context) =
+            self.desk
+                .modern_call(rounds, calls, request, CancellationToken::new());
         let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
         let work = Box::pin(async move {
             let reply = desk.answer(&method, params, context).await;
@@ -110,7 +102,7 @@ impl HttpFront {
 }
 
 /// The status of an error that is the whole answer (MCP 2026-07-28, transports).
-fn status(error: &RpcError) -> StatusCode {
+pub(super) fn status(error: &RpcError) -> StatusCode {
     match error.code {
         METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
         _ if error.is_modern() => StatusCode::BAD_REQUEST,

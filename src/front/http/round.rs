@@ -77,7 +77,7 @@ fn respond(round: Round, next: Next, asking: Asking) -> Response<Body> {
             };
             events(stream(unfold(begin, Running::step)))
         }
-        end @ (Next::Asked(_) | Next::Answered(_)) => complete(asking.end(end)),
+        end @ (Next::Parked(_) | Next::Answered(_)) => complete(asking.end(end)),
     }
 }
 
@@ -95,7 +95,7 @@ impl Asking {
         drop(active);
         let reply = match end {
             Next::Answered(reply) => reply,
-            Next::Asked(result) | Next::Message(result) => Reply::Result(result),
+            Next::Parked(result) | Next::Message(result) => Reply::Result(result),
         };
         Answered::of(&id, reply, status)
     }
@@ -120,7 +120,7 @@ impl Running {
                 self.asking = Some(asking);
                 Some((event(&message), self))
             }
-            end @ (Next::Asked(_) | Next::Answered(_)) => {
+            end @ (Next::Parked(_) | Next::Answered(_)) => {
                 let last = asking.end(end).event()?;
                 Some((last, self))
             }

@@ -1,5 +1,7 @@
 //! One call of a modern client over all its rounds: what it is to be told, what it is asked, where its answer waits.
 
+mod task;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
@@ -12,12 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::desk::Reply;
 use crate::front::outgoing::now;
+use crate::front::rounds::dialogue::task::Task;
+use crate::front::rounds::places::Slot;
 use crate::front::rounds::questions::{Answer, Questions};
 use crate::front::rounds::queue::{Queue, Wanted};
 use crate::front::rounds::round::{Next, Round};
 use crate::front::rounds::seal::State as Sealed;
 use crate::front::rounds::subject::Subject;
-use crate::front::rounds::{Rounds, Slot};
+use crate::front::rounds::{Rounds, Tasks};
 use crate::model::caller::ClientProfile;
 use crate::model::client::{Client, Pulse};
 use crate::model::offer;
@@ -31,6 +35,8 @@ use crate::wire::method::Method;
 pub(crate) struct Dialogue {
     me: Weak<Dialogue>,
     rounds: Arc<Rounds>,
+    /// What it becomes one of when it takes long, where it may.
+    tasks: Option<Arc<Tasks>>,
     subject: Subject,
     /// Of the call.
     cancel: CancellationToken,
@@ -54,6 +60,10 @@ struct State {
     over: bool,
     /// Made when somebody first asks.
     asking: Option<Box<Asking>>,
+    /// It has become a task.
+    task: Option<Box<Task>>,
+    /// It becomes none any more: its answer may be on the way, and may be one that asks for an answer by a retry.
+    no_task: bool,
 }
 
 #[derive(Default)]
@@ -91,7 +101,7 @@ struct Asked<'a> {
 
 impl Dialogue {
     pub(super) fn new(
-        rounds: &Arc<Rounds>,
+        (rounds, tasks): (&Arc<Rounds>, Option<Arc<Tasks>>),
         subject: Subject,
         profile: Arc<ClientProfile>,
         wanted: Wanted,
@@ -104,10 +114,13 @@ impl Dialogue {
             reply: None,
             over: false,
             asking: None,
+            task: None,
+            no_task: false,
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             rounds: Arc::clone(rounds),
+            tasks,
             subject,
             cancel,
             pulse: Pulse::default(),
@@ -153,37 +166,43 @@ impl Dialogue {
 
     /// Drives the work of the call until that is over and its answer is fetched, or nobody will.
     pub(crate) async fn drive(self: Arc<Self>, work: impl Future<Output = Reply>) {
+        self.drive_work(work).await;
+        let is_task = self.state().task.is_some();
+        if is_task {
+            self.turned_to(State::is_over).await;
+        } else if self.is_parked() {
+            // A client that was asked in vain has still to come for the answer.
+            tokio::select! {
+                () = self.turned_to(State::is_over) => {}
+                () = self.cancel.cancelled() => self.abandon(),
+            }
+        }
+    }
+
+    async fn drive_work(&self, work: impl Future<Output = Reply>) {
         let mut driven = Driven {
-            dialogue: &self,
+            dialogue: self,
             reply: Reply::Nothing,
         };
         let mut work = pin!(work);
         tokio::select! {
             // Who asked is told when a call is given up, but what it makes of that is not the call's answer.
             biased;
-            () = self.given_up() => {}
+            () = self.turned_to(State::is_given_up) => {}
             reply = &mut work => driven.reply = reply,
-        }
-        drop(driven);
-        // A client that was asked in vain has still to come for the answer.
-        if self.is_parked() {
-            tokio::select! {
-                () = self.given_up() => {}
-                () = self.cancel.cancelled() => self.abandon(),
-            }
         }
     }
 
-    /// Waits until nothing more can come of the call: its client has gone away or does not come back.
-    async fn given_up(&self) {
+    /// Waits until the call has come to that. A client that does not come back in time ends it.
+    async fn turned_to(&self, fits: fn(&State) -> bool) {
         loop {
             let turned = self.turned.notified();
             let until = {
                 let state = self.state();
-                if state.over {
+                if fits(&state) {
                     return;
                 }
-                state.asking.as_ref().and_then(|asking| asking.until)
+                state.until()
             };
             match until {
                 None => turned.await,
@@ -197,11 +216,10 @@ impl Dialogue {
 
     fn expire(&self, until: Instant) {
         let mut state = self.state();
-        let parked = state.asking.as_ref().and_then(|asking| asking.until);
-        if parked == Some(until) {
+        if state.until() == Some(until) {
             state.end();
             drop(state);
-            tracing::debug!("A client did not come back with its answers");
+            tracing::debug!("A client did not come back for its call");
             self.cancel.cancel();
         }
     }
@@ -220,7 +238,7 @@ impl Dialogue {
     /// The gateway stops: no client comes back any more.
     pub(super) fn forsake(&self, why: &RpcError) {
         let mut state = self.state();
-        if state.is_parked() {
+        if state.is_parked() || state.task.is_some() {
             drop(state);
             self.abandon();
         } else if let Some(asking) = &mut state.asking {
@@ -264,7 +282,7 @@ impl Dialogue {
             Some(_) if !gathered => Taken::Questions,
             Some(slot) => {
                 let id = slot.id;
-                Taken::Next(Next::Asked(self.park(asking, id)))
+                Taken::Next(Next::Parked(self.park(asking, id)))
             }
         }
     }
@@ -320,10 +338,11 @@ impl Dialogue {
         }
         offer::check(&state.profile, &method, &params)?;
         let asking = state.asking.get_or_insert_default();
-        if asking.slot.is_none() {
+        if asking.slot.is_none() && state.task.is_none() {
             asking.slot = Some(self.rounds.admit(&self.me, self.subject.principal())?);
         }
         let (number, answer) = asking.questions.add(method, params)?;
+        state.task_changed();
         self.ready.notify_one();
         Ok(Asked {
             dialogue: self,
@@ -340,8 +359,25 @@ impl State {
             .is_some_and(|asking| asking.until.is_some())
     }
 
+    /// Until when the client may take to come back, where that is waited for.
+    fn until(&self) -> Option<Instant> {
+        let parked = || self.asking.as_ref()?.until;
+        self.task.as_ref().map(|task| task.until()).or_else(parked)
+    }
+
+    /// Nothing more can come of the call: its client has gone away or does not come back.
+    fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Nobody wants what the work comes to.
+    fn is_given_up(&self) -> bool {
+        self.over || self.task.as_ref().is_some_and(|task| task.has_ended())
+    }
+
     fn end(&mut self) {
         self.over = true;
+        self.task = None;
         self.reply = None;
         self.queue.clear();
         if let Some(mut asking) = self.asking.take() {
@@ -368,6 +404,9 @@ impl Client for Dialogue {
         if state.over {
             return;
         }
+        if state.task.is_some() {
+            return state.task_told(method, params);
+        }
         let is_open = !state.is_parked();
         let State { wanted, queue, .. } = &mut *state;
         if !queue.push(method, params, is_open.then_some(&*wanted)) {
@@ -388,13 +427,27 @@ impl Client for Dialogue {
     fn pulse(&self) -> Option<&Pulse> {
         Some(&self.pulse)
     }
+
+    fn may_stop_waiting(&self) -> bool {
+        self.tasks.is_some()
+    }
+
+    fn takes_questions(&self) -> bool {
+        let mut state = self.state();
+        state.no_task |= state.task.is_none();
+        state.no_task
+    }
 }
 
 impl Drop for Driven<'_> {
     fn drop(&mut self) {
+        let reply = std::mem::replace(&mut self.reply, Reply::Nothing);
         let mut state = self.dialogue.state();
-        if !state.over {
-            state.reply = Some(std::mem::replace(&mut self.reply, Reply::Nothing));
+        if state.task.is_some() {
+            drop(state);
+            self.dialogue.end_task(reply);
+        } else if !state.over {
+            state.reply = Some(reply);
             self.dialogue.ready.notify_one();
         }
     }
@@ -406,6 +459,7 @@ impl Drop for Asked<'_> {
         if let Some(asking) = &mut state.asking {
             asking.questions.withdraw(self.number);
             asking.leave_if_idle();
+            state.task_changed();
         }
     }
 }

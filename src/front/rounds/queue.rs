@@ -117,7 +117,8 @@ impl Queue {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.messages.clear();
+        self.bytes = 0;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::front::desk::Reply;
 use crate::front::rounds::dialogue::{Dialogue, Taken};
@@ -11,14 +12,16 @@ use crate::front::rounds::dialogue::{Dialogue, Taken};
 pub(crate) struct Round {
     dialogue: Arc<Dialogue>,
     ended: bool,
+    /// When the call becomes a task, if it may.
+    task_at: Option<Instant>,
 }
 
 /// What comes next in a round.
 pub(crate) enum Next {
     /// A notification.
     Message(Bytes),
-    /// The client is asked: the result that ends the round. The call is parked.
-    Asked(Bytes),
+    /// The result that ends the round while the call goes on: the client is asked, or it comes back for a task.
+    Parked(Bytes),
     /// What the call came to.
     Answered(Reply),
 }
@@ -28,6 +31,7 @@ impl Round {
         Self {
             dialogue: Arc::clone(dialogue),
             ended: false,
+            task_at: dialogue.task_at(),
         }
     }
 
@@ -46,9 +50,26 @@ impl Round {
                     gathered = true;
                     tokio::task::yield_now().await;
                 }
-                Taken::Nothing => ready.await,
+                Taken::Nothing if self.is_late() => {
+                    self.task_at = None;
+                    if let Some(task) = self.dialogue.become_task() {
+                        self.ended = true;
+                        return Next::Parked(task);
+                    }
+                }
+                Taken::Nothing => match self.task_at {
+                    None => ready.await,
+                    Some(at) => tokio::select! {
+                        () = ready => {}
+                        () = tokio::time::sleep_until(at) => {}
+                    },
+                },
             }
         }
+    }
+
+    fn is_late(&self) -> bool {
+        self.task_at.is_some_and(|at| at <= Instant::now())
     }
 
     /// The call is over, and the front has its answer: what is still to be told before that, if anything is.

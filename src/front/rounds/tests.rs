@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::front::config::TasksConfig;
 use crate::front::desk::Reply;
 use crate::model::client::Client;
 
@@ -60,7 +61,7 @@ impl Call {
     {
         let (caller, cancel) = (caller(who), CancellationToken::new());
         let request = (&Method::ToolsCall, &params(number));
-        let dialogue = rounds.begin(&caller, &asker(), request, &cancel);
+        let dialogue = rounds.begin(&caller, &asker(), request, None, &cancel);
         let round = dialogue.first();
         let driver = tokio::spawn(Arc::clone(&dialogue).drive(work(Arc::clone(&dialogue))));
         Self {
@@ -82,7 +83,7 @@ impl Call {
     /// The question that ends the round.
     async fn asked(&mut self) -> Value {
         match self.next().await {
-            Next::Asked(result) => serde_json::from_slice(&result).expect("JSON"),
+            Next::Parked(result) => serde_json::from_slice(&result).expect("JSON"),
             Next::Message(_) | Next::Answered(_) => panic!("no question"),
         }
     }
@@ -90,7 +91,7 @@ impl Call {
     async fn answered(&mut self) -> Reply {
         match self.next().await {
             Next::Answered(reply) => reply,
-            Next::Message(_) | Next::Asked(_) => panic!("no answer"),
+            Next::Message(_) | Next::Parked(_) => panic!("no answer"),
         }
     }
 
@@ -113,6 +114,53 @@ async fn ask_once(dialogue: Arc<Dialogue>) -> Reply {
         Ok(answer) => Reply::Result(answer.bytes().clone()),
         Err(error) => Reply::Error(error),
     }
+}
+
+fn knows_tasks() -> Arc<ClientProfile> {
+    profile(json!({ "elicitation": {}, "extensions": { "io.modelcontextprotocol/tasks": {} } }))
+}
+
+/// Progress is what a task says of itself, and its questions need no place among the calls that wait for retries.
+#[tokio::test]
+async fn a_task_tells_of_its_progress_and_asks_without_a_place() {
+    let (rounds, tasks) = (rounds(1, 1), Tasks::new(&TasksConfig::default(), true));
+    let (caller, cancel) = (caller("ann"), CancellationToken::new());
+    let request = (&Method::ToolsCall, &params(1));
+    let begin = |profile: Arc<ClientProfile>| {
+        rounds.begin(
+            &caller,
+            &profile,
+            request,
+            Some(Arc::clone(&tasks)),
+            &cancel,
+        )
+    };
+    assert!(
+        begin(asker()).become_task().is_none(),
+        "its client knows none"
+    );
+    let call = begin(knows_tasks());
+    let created = call.become_task().expect("there is room");
+    let id = Members::of(&Json::scan(created).expect("JSON")).expect("an object");
+    let id = id.string("taskId").expect("an id").into_owned();
+    assert!(tasks.find(&id, "bob").is_none() && tasks.find(&id.to_uppercase(), "ann").is_none());
+    let driver = tokio::spawn(Arc::clone(&call).drive(ask_once(Arc::clone(&call))));
+    let progress = json!({ "progressToken": 1, "progress": 1, "message": "half" });
+    call.notify(&Method::Progress, &Params::of(&progress));
+    let state = || String::from_utf8(call.task().expect("known")).expect("UTF-8");
+    while !state().contains(r#""status":"input_required""#) {
+        tokio::task::yield_now().await;
+    }
+    assert!(state().contains(r#""statusMessage":"half""#), "{}", state());
+    assert!(rounds.is_empty() && tasks.len() == 1);
+    let answer = Members::of(&Json::literal(r#"{"q1":{"n":1}}"#)).expect("an object");
+    call.update_task(&answer);
+    while !state().ends_with(r#","result":{"n":1}"#) {
+        tokio::task::yield_now().await;
+    }
+    tasks.close();
+    driver.await.expect("the task ends");
+    assert!(tasks.is_empty() && call.task().is_none());
 }
 
 fn is_over(refused: &RpcError) -> bool {
@@ -138,7 +186,7 @@ async fn a_thousand_calls_park_and_complete_and_leave_nothing() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(rounds.is_empty() && rounds.table().per_principal.is_empty());
+    assert!(rounds.is_empty() && rounds.places.table().per_principal.is_empty());
     for call in calls {
         call.driver.await.expect("the driver ends");
         assert!(!call.cancel.is_cancelled());

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use serde_json::json;
+
 use super::*;
 use crate::model::caller::ClientProfile;
 use crate::wire::message::Message;

@@ -1,13 +1,14 @@
 //! Calls of modern clients on a pipe, round by round.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use crate::front::desk::{Desk, Reply};
+use futures::future::OptionFuture;
+
+use crate::front::desk::Reply;
 use crate::front::rounds::{Next, Round};
 use crate::front::stdio::{Answering, Pipe};
 use crate::model::caller::ClientProfile;
-use crate::runtime::CallContext;
 use crate::session::InFlight;
 use crate::wire::message::{Id, Params};
 use crate::wire::method::Method;
@@ -29,46 +30,44 @@ impl Pipe {
             Ok(Some(next)) => return self.later_round(next, &id, in_flight).await,
             Ok(None) => {}
         }
+        let calls = (&self.caller, &profile);
         let request = (&method, &params);
-        let cancel = &in_flight.cancel;
-        let dialogue = self.rounds.begin(&self.caller, &profile, request, cancel);
-        let context = CallContext {
-            id: self.desk.dispatcher.next_call(),
-            caller: Arc::clone(&self.caller),
-            profile,
-            session: None,
-            log_level: Desk::modern_logs(&params).level(),
-            timeout: None,
-            cancel: cancel.clone(),
-            client: Arc::clone(&dialogue) as _,
-        };
+        let cancel = in_flight.cancel.clone();
+        let (dialogue, mut context) = self.desk.modern_call(&self.rounds, calls, request, cancel);
+        context.farewell = Some(in_flight.farewell.clone());
         let mut round = dialogue.first();
-        let mut work = pin!(self.desk.answer(&method, params, context));
-        let asked = loop {
+        let work = self.desk.answer(&method, params, context);
+        let mut work = pin!(OptionFuture::from(Some(work)));
+        let parked = loop {
             let next = tokio::select! {
                 biased;
                 reply = &mut work => {
                     for message in round.end() {
                         self.writer.offer(message);
                     }
-                    let reply = dialogue.sealed(reply);
+                    let reply = dialogue.sealed(reply.unwrap_or(Reply::Nothing));
                     return self.end(&id, in_flight, reply).await;
                 }
                 next = round.next() => next,
             };
             match next {
                 Next::Message(message) => self.writer.offer(message),
-                Next::Asked(asked) => break asked,
+                Next::Parked(result) => break result,
                 Next::Answered(reply) => return self.end(&id, in_flight, reply).await,
             }
         };
         // From here on later requests read what comes of the call, and this task only drives it.
         drop(round);
         let told = async {
-            self.end(&id, in_flight, Reply::Result(asked)).await;
+            self.end(&id, in_flight, Reply::Result(parked)).await;
             drop(answering);
         };
-        let work = async { dialogue.sealed(work.await) };
+        let mut rest = Rest(work);
+        let dialogue_of_work = Arc::clone(&dialogue);
+        let work = async move {
+            let reply = rest.0.as_mut().await;
+            dialogue_of_work.sealed(reply.unwrap_or(Reply::Nothing))
+        };
         tokio::join!(told, Arc::clone(&dialogue).drive(work));
     }
 
@@ -85,10 +84,20 @@ impl Pipe {
                     self.writer.offer(message);
                     continue;
                 }
-                Next::Asked(result) => Reply::Result(result),
+                Next::Parked(result) => Reply::Result(result),
                 Next::Answered(reply) => reply,
             };
             return self.end(id, in_flight, reply).await;
         }
+    }
+}
+
+/// The rest of a call's work. Dropping it ends that, though it stays pinned where it began: the call may be remembered
+/// for longer than it works.
+struct Rest<'a, F>(Pin<&'a mut OptionFuture<F>>);
+
+impl<F> Drop for Rest<'_, F> {
+    fn drop(&mut self) {
+        self.0.set(None.into());
     }
 }

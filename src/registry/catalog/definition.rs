@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
+use crate::manifest::Handles;
 use crate::manifest::expose::{Category, ToolEntry};
 use crate::manifest::runtime::RuntimeKind;
 use crate::registry::catalog::Entry;
 use crate::registry::catalog::shelf::Shelf;
+use crate::registry::handle_tools::with_argument;
 use crate::registry::plugin::Plugin;
 use crate::runtime::Definition;
 use crate::wire::header::{ParamHeader, param_headers};
@@ -37,6 +39,8 @@ pub(super) fn entry(
         .get("inputSchema")
         .cloned()
         .ok_or("it has no `inputSchema`")?;
+    let declares = manifest.handles == Handles::Declare && plugin.pool.keeps_state();
+    let with_handle = declares.then(|| with_argument(&members)).flatten();
     let limits = &manifest.limits;
     let timeout_ms = corrections
         .and_then(|entry| entry.timeout_ms)
@@ -47,6 +51,7 @@ pub(super) fn entry(
         tool_json: Json::of(&*tool.name),
         plugin: Arc::clone(plugin),
         definition: members.to_json(),
+        with_handle,
         timeout_ms: timeout_ms.min(limits.max_call_ms),
         category: corrections
             .and_then(|entry| entry.category)

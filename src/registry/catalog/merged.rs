@@ -1,10 +1,14 @@
 //! What the gateway says of itself on behalf of all its plugins: capabilities and instructions.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::model::caller::Caller;
 use crate::registry::catalog::Catalog;
-use crate::wire::meta::TASKS;
+use crate::runtime::Surface;
+use crate::wire::members::Members;
+use crate::wire::meta::{SERVER_INFO, TASKS};
 use crate::wire::revision::Era;
 
 impl Catalog {
@@ -21,6 +25,11 @@ impl Catalog {
                 None if plugin.refused.is_none() => take_in(&mut merged, anything()),
                 None => {}
             }
+            // The gateway makes tasks where the plugin does not.
+            if plugin.refused.is_none() && plugin.manifest.makes_tasks() {
+                let tasks = json!({ "extensions": { TASKS: {} } });
+                take_in(&mut merged, tasks.as_object().cloned().unwrap_or_default());
+            }
         }
         match era {
             Era::Modern => drop(merged.shift_remove("tasks")),
@@ -32,6 +41,20 @@ impl Catalog {
         }
         merged.retain(|key, said| key != "extensions" || said != &json!({}));
         Value::Object(merged)
+    }
+
+    /// What the plugin offers that is the only one `caller` may see, if there is but one: then nothing needs merging.
+    pub(super) fn only<'a>(&'a self, caller: &'a Caller) -> Option<&'a Arc<Surface>> {
+        let mut offers = self.offers(caller);
+        let (_, only) = offers.next()?;
+        only.filter(|_| offers.next().is_none())
+    }
+
+    /// What else the only plugin said when hands were shaken with it, for a client of `era`.
+    pub fn greeting(&self, caller: &Caller, era: Era) -> Members {
+        self.only(caller)
+            .map(|surface| told_in(&surface.greeting, era))
+            .unwrap_or_default()
     }
 
     /// What the plugins that `caller` may see say about their use, each under its id. Where there is but one plugin its
@@ -46,7 +69,7 @@ impl Catalog {
                 ))
             })
             .collect();
-        let is_alone = self.offers(caller).count() == 1;
+        let is_alone = self.only(caller).is_some();
         match &said[..] {
             [] => None,
             [(_, text)] if is_alone => Some((*text).to_owned()),
@@ -56,6 +79,21 @@ impl Catalog {
             }
         }
     }
+}
+
+/// Members of a result for a client of `era`: the legacy one is not told of the server in `_meta`.
+pub(super) fn told_in(rest: &Members, era: Era) -> Members {
+    let mut rest = rest.clone();
+    let meta = rest.get("_meta").and_then(Members::of);
+    if let Some(mut meta) = meta.filter(|_| era == Era::Legacy)
+        && meta.remove(SERVER_INFO).is_some()
+    {
+        match meta.is_empty() {
+            true => drop(rest.remove("_meta")),
+            false => rest.set("_meta", meta.to_json()),
+        }
+    }
+    rest
 }
 
 /// What a plugin may have that nobody has spoken to yet.

@@ -6,9 +6,12 @@ use bytes::Bytes;
 
 use crate::model::caller::Caller;
 use crate::registry::catalog::Catalog;
+use crate::registry::catalog::merged::told_in;
+use crate::registry::handle_tools::TOOLS;
 use crate::wire::cache::CacheHints;
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
+use crate::wire::members::Members;
 use crate::wire::revision::Era;
 
 /// How long a modern client may take a list for fresh where no plugin says, in milliseconds; changes are told to those
@@ -40,7 +43,8 @@ impl Catalog {
     /// One page of a list as the result of its method. First pages are made once for each era and group of callers.
     pub fn page(&self, wanted: Wanted<'_>) -> Result<Bytes, UnknownCursor> {
         let Some(cursor) = wanted.cursor else {
-            let what = name_of(wanted.kind, wanted.era);
+            let handles = self.has_handles(wanted);
+            let what = name_of(wanted.kind, wanted.era, handles);
             return Ok(self.kept(what, wanted.caller, || self.write_page(wanted, 0)));
         };
         let cursor = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| UnknownCursor)?;
@@ -70,7 +74,13 @@ impl Catalog {
         let shelf = match wanted.kind {
             ListKind::Tools => {
                 let entries = self.entries(wanted.caller);
-                return Box::new(entries.map(|entry| (&*entry.name, &entry.definition)));
+                let handles = self.has_handles(wanted);
+                let entries = entries.map(move |entry| {
+                    let with = entry.with_handle.as_ref().filter(|_| handles);
+                    (&*entry.name, with.unwrap_or(&entry.definition))
+                });
+                let own = TOOLS.iter().filter(move |_| handles);
+                return Box::new(entries.chain(own.map(|(name, tool)| (*name, tool))));
             }
             ListKind::Prompts => &self.prompts,
             ListKind::Resources => &self.resources,
@@ -78,6 +88,10 @@ impl Catalog {
         };
         let items = shelf.items(wanted.caller);
         Box::new(items.map(|item| (&*item.key, &item.definition)))
+    }
+
+    fn has_handles(&self, wanted: Wanted<'_>) -> bool {
+        wanted.kind == ListKind::Tools && self.offers_handles(wanted.caller, wanted.era)
     }
 
     fn write_page(&self, wanted: Wanted<'_>, begin: usize) -> Vec<u8> {
@@ -102,6 +116,9 @@ impl Catalog {
         if wanted.era == Era::Modern {
             out.extend_from_slice(br#","resultType":"complete""#);
             self.hints(wanted).write(&mut out);
+        }
+        if let Some(surface) = self.only(wanted.caller) {
+            write_rest(&mut out, &surface.list(wanted.kind).rest, wanted.era);
         }
         out.push(b'}');
         out
@@ -128,9 +145,20 @@ impl Catalog {
     }
 }
 
+/// Adds what the only plugin said besides, each member behind a comma. What belongs to another era stays out.
+fn write_rest(out: &mut Vec<u8>, rest: &Members, era: Era) {
+    for (name, value) in told_in(rest, era).iter() {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name);
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(value.bytes());
+    }
+}
+
 /// What a first page is kept under.
-fn name_of(kind: ListKind, era: Era) -> &'static str {
+fn name_of(kind: ListKind, era: Era, handles: bool) -> &'static str {
     match (kind, era) {
+        _ if handles => "tools, modern, with handles",
         (ListKind::Tools, Era::Legacy) => "tools, legacy",
         (ListKind::Tools, Era::Modern) => "tools, modern",
         (ListKind::Prompts, Era::Legacy) => "prompts, legacy",

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::model::caller::Caller;
 use crate::registry::catalog::Hidden;
-use crate::registry::catalog::template::Template;
 use crate::registry::plugin::Plugin;
 use crate::runtime::{Definition, Listing};
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
+use crate::wire::uri_template::UriTemplate;
 
 /// What stands before the URIs of resources whose own are taken by another plugin: then comes the plugin's id, a slash
 /// and the plugin's own URI.
@@ -28,7 +28,7 @@ pub struct Item {
     pub plugin: Arc<Plugin>,
     /// The definition as it is listed.
     pub definition: Json,
-    template: Option<Template>,
+    template: Option<UriTemplate>,
 }
 
 /// Such a list.
@@ -43,7 +43,7 @@ impl Item {
     pub fn fits(&self, uri: &str) -> bool {
         self.template
             .as_ref()
-            .is_some_and(|template| template.fits(uri))
+            .is_some_and(|template| template.matches(uri))
     }
 
     /// Whether it is listed under another URI than the plugin's own.
@@ -113,7 +113,7 @@ impl Shelf {
             own_json: Json::of(&**own),
             plugin: Arc::clone(plugin),
             definition: members.to_json(),
-            template: (kind == ListKind::ResourceTemplates).then(|| Template::new(&key)),
+            template: (kind == ListKind::ResourceTemplates).then(|| UriTemplate::new(&key)),
             key,
         })
     }

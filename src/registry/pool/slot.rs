@@ -22,8 +22,15 @@ pub(super) enum Holder {
     Shared,
     /// One session's, for as long as that lives.
     Session(Arc<str>),
-    /// One call's, for as long as that runs; then the next one's.
-    OneCall,
+    /// One call's, for as long as that runs; then the next one's of the same principal, who may find what the first left
+    /// behind.
+    OneCall(Arc<str>),
+}
+
+impl Holder {
+    pub(super) fn is_one_call(&self) -> bool {
+        matches!(self, Self::OneCall(_))
+    }
 }
 
 /// What an instance knows of the clients it serves.
@@ -63,6 +70,8 @@ pub(super) struct Slot {
     pub(super) silent: AtomicU32,
     /// The session that has it to itself, once one does.
     pub(super) owner: watch::Sender<Option<Arc<Session>>>,
+    /// Who it was started for.
+    pub(super) principal: Arc<str>,
     /// The client that its instance is told of at its start.
     pub(super) profile: Arc<ClientProfile>,
     /// Who hears of updates of its resources.
@@ -74,6 +83,8 @@ struct Held {
     wanted: Wanted,
     /// What its instance offers, once it has started.
     surface: Option<Arc<Surface>>,
+    /// The same as the instance gave it.
+    raw: Option<Arc<Surface>>,
     uses: usize,
     last_used: Instant,
     /// Whether a call has run on it: then it may hold what one caller left behind.
@@ -84,11 +95,12 @@ impl Slot {
     pub(super) fn new(
         wanted: Wanted,
         owner: Option<Arc<Session>>,
-        profile: Arc<ClientProfile>,
+        (principal, profile): (Arc<str>, Arc<ClientProfile>),
     ) -> Arc<Self> {
         let held = Held {
             wanted,
             surface: None,
+            raw: None,
             uses: 0,
             last_used: Instant::now(),
             used: false,
@@ -98,6 +110,7 @@ impl Slot {
             retired: CancellationToken::new(),
             silent: AtomicU32::new(0),
             owner: watch::Sender::new(owner),
+            principal,
             profile,
             updates: Arc::default(),
             held: Mutex::new(held),
@@ -111,9 +124,7 @@ impl Slot {
     /// The instance, if it runs.
     pub(super) fn instance(&self) -> Option<Arc<dyn Instance>> {
         match &*self.started.borrow() {
-            Some(Started::Ready(instance)) if !instance.ended().is_cancelled() => {
-                Some(Arc::clone(instance))
-            }
+            Some(Started::Ready(instance)) if instance.is_open() => Some(Arc::clone(instance)),
             _ => None,
         }
     }
@@ -129,7 +140,7 @@ impl Slot {
     pub(super) fn is_over(&self) -> bool {
         match &*self.started.borrow() {
             None => false,
-            Some(Started::Ready(instance)) => instance.ended().is_cancelled(),
+            Some(Started::Ready(instance)) => !instance.is_open(),
             Some(Started::Failed(_) | Started::TryAgain) => true,
         }
     }
@@ -137,21 +148,29 @@ impl Slot {
     /// Whether it is there for `wanted` already.
     pub(super) fn serves(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        let free = wanted.holder != Holder::OneCall || held.uses == 0;
+        let free = !wanted.holder.is_one_call() || (held.uses == 0 && !self.is_at_work());
         held.wanted == *wanted && free && !self.is_over()
+    }
+
+    /// Whether its instance may still say something about a call whose caller has gone.
+    fn is_at_work(&self) -> bool {
+        match &*self.started.borrow() {
+            Some(Started::Ready(instance)) => instance.is_at_work(),
+            _ => false,
+        }
     }
 
     /// Whether who came for `wanted`, and is counted in, may use it: its start may have made it something else.
     pub(super) fn still_serves(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        held.wanted == *wanted && (wanted.holder != Holder::OneCall || held.uses == 1)
+        held.wanted == *wanted && (!wanted.holder.is_one_call() || held.uses == 1)
     }
 
     /// Whether it can be given to `wanted` without showing it anything of someone else's.
     pub(super) fn can_become(&self, wanted: &Wanted) -> bool {
         let held = self.held();
-        held.wanted.holder == Holder::OneCall
-            && wanted.holder != Holder::OneCall
+        held.wanted.holder.is_one_call()
+            && wanted.holder != Holder::Shared
             && held.wanted.told == wanted.told
             && held.uses == 0
             && !held.used
@@ -190,8 +209,19 @@ impl Slot {
         self.held().surface.clone()
     }
 
-    pub(super) fn set_surface(&self, surface: Arc<Surface>) {
-        self.held().surface = Some(surface);
+    /// Notes what its instance offers: `raw` as it gave it.
+    pub(super) fn set_surface(&self, surface: Arc<Surface>, raw: &Arc<Surface>) {
+        let mut held = self.held();
+        held.surface = Some(surface);
+        held.raw = Some(Arc::clone(raw));
+    }
+
+    /// Whether what the instance gave as `raw` was noted.
+    pub(super) fn has_taken_in(&self, raw: &Arc<Surface>) -> bool {
+        let held = self.held();
+        held.raw
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, raw))
     }
 
     /// Gives it to a session for good, if it is nobody's.

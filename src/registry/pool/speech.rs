@@ -53,6 +53,7 @@ impl Who {
     /// Who makes this call.
     pub fn of(context: &CallContext) -> Self {
         Self {
+            principal: Arc::clone(&context.caller.principal),
             profile: Arc::clone(&context.profile),
             session: context.session.clone(),
         }
@@ -61,6 +62,7 @@ impl Who {
     /// Nobody in particular.
     pub fn nobody() -> Self {
         Self {
+            principal: "".into(),
             profile: Arc::new(ClientProfile::bare()),
             session: None,
         }
@@ -84,7 +86,7 @@ impl Pool {
     }
 
     pub(super) fn wanted(&self, state: &State, who: &Who) -> Wanted {
-        self.wanted_by(state, who.session.as_ref(), &who.profile)
+        self.wanted_by(state, who.session.as_ref(), &who.principal, &who.profile)
     }
 
     /// How this caller may use an instance.
@@ -92,10 +94,11 @@ impl Pool {
         &self,
         state: &State,
         session: Option<&Arc<Session>>,
+        principal: &Arc<str>,
         profile: &ClientProfile,
     ) -> Wanted {
         let era = self.preferred(state, session, profile);
-        self.wanted_in(era, session, profile)
+        self.wanted_in(era, session, principal, profile)
     }
 
     /// How a caller may use an instance that speaks `era`. Modern ones keep nothing between requests and are everyone's.
@@ -103,6 +106,7 @@ impl Pool {
         &self,
         era: Era,
         session: Option<&Arc<Session>>,
+        principal: &Arc<str>,
         profile: &ClientProfile,
     ) -> Wanted {
         let holder = match (era, self.isolation, session) {
@@ -116,7 +120,9 @@ impl Pool {
             (Era::Legacy, Isolation::Session, Some(session)) => {
                 Holder::Session(Arc::clone(&session.id))
             }
-            (Era::Legacy, Isolation::Session | Isolation::Call, _) => Holder::OneCall,
+            (Era::Legacy, Isolation::Session | Isolation::Call, _) => {
+                Holder::OneCall(Arc::clone(principal))
+            }
         };
         let told = match holder {
             // It cannot be known whom a question would be for, so there shall be none.
@@ -124,12 +130,17 @@ impl Pool {
                 revision: Revision::NEWEST_LEGACY,
                 capabilities: Json::literal("{}"),
             },
-            Holder::Session(_) | Holder::OneCall => Told::AtStart {
+            Holder::Session(_) | Holder::OneCall(_) => Told::AtStart {
                 revision: profile.revision.min(Revision::NEWEST_LEGACY),
                 capabilities: profile.told_to(Era::Legacy),
             },
         };
         Wanted { holder, told }
+    }
+
+    /// Whether its instances may keep something between the calls of one client: legacy ones that are not shared.
+    pub fn keeps_state(&self) -> bool {
+        self.isolation == Isolation::Session && self.state().speech.lacks_modern
     }
 
     /// The client that an instance for `profile` is told of at its start.

@@ -103,7 +103,8 @@ impl Pool {
             let mut state = self.state();
             state.speech.learn(asked, instance.era());
             let owner = slot.owner.borrow().clone();
-            let is = self.wanted_in(instance.era(), owner.as_ref(), &slot.profile);
+            let (session, era) = (owner.as_ref(), instance.era());
+            let is = self.wanted_in(era, session, &slot.principal, &slot.profile);
             if is.told != slot.told() {
                 slot.turn_into(is);
             }
@@ -111,7 +112,7 @@ impl Pool {
             state.failures.retain(|failure| !failure.may_be_ours);
             state.stopped
         };
-        slot.set_surface(self.offered.found(&slot.told(), &offers));
+        slot.set_surface(self.offered.found(&slot.told(), &offers), &offers);
         slot.started
             .send_replace(Some(Started::Ready(Arc::clone(&instance))));
         let owner = slot.owner.borrow().clone();
@@ -181,10 +182,10 @@ impl Pool {
     }
 
     /// An instance says that it offers something else now: to its session alone, or to all it was started for.
-    fn moved(&self, slot: &Slot, before: &Surface, now: &Surface) {
+    fn moved(&self, slot: &Slot, before: &Surface, now: &Arc<Surface>) {
         let shared = slot.surface().unwrap_or_default();
         let surface = moved(before, now, &shared);
-        slot.set_surface(Arc::clone(&surface));
+        slot.set_surface(Arc::clone(&surface), now);
         match slot.is_own() {
             true => self.offered.changed(),
             false => self.offered.now(&slot.told(), &surface),

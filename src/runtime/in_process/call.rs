@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use crate::model::answer::Answer;
 use crate::model::drawer::Drawer;
@@ -16,6 +17,7 @@ use crate::runtime::own_thread::panic_text;
 use crate::runtime::{CallContext, Request};
 use crate::session::Session;
 use crate::wire::json::Json;
+use crate::wire::members::Members;
 use crate::wire::revision::Era;
 
 /// A tool that can be called.
@@ -47,22 +49,11 @@ impl Call {
         context: &CallContext,
     ) -> Self {
         let arguments = request.params.members.get("arguments").cloned();
-        let session = context.session.clone();
-        let context = ToolContext::new(plugin::Call {
-            plugin: life.id.clone(),
-            caller: Arc::clone(&context.caller),
-            era: context.era(),
-            log_level: context.log_level,
-            meta: request.params.meta,
-            session: session.map(|session| session as Arc<dyn Drawers>),
-            cancel: context.cancel.clone(),
-            client: Arc::clone(&context.client),
-        });
         Self {
             life: Arc::clone(life),
             tool: Arc::clone(tool),
             arguments: arguments.unwrap_or_else(|| Json::literal("{}")),
-            context,
+            context: surroundings(life, request.params.meta, context),
         }
     }
 
@@ -74,20 +65,13 @@ impl Call {
             arguments,
             context,
         } = self;
-        // The call to the handler itself can panic as well as the future it gives.
-        let work = AssertUnwindSafe(|| (tool.handler)(arguments, context));
-        let done = match std::panic::catch_unwind(work) {
-            Ok(work) => {
-                let work = AssertUnwindSafe(work).catch_unwind();
-                match tool.timeout {
-                    None => work.await,
-                    Some(bound) => match tokio::time::timeout(bound, work).await {
-                        Ok(done) => done,
-                        Err(_) => return Err(late(&tool.name, bound)),
-                    },
-                }
-            }
-            Err(panic) => Err(panic),
+        let work = guarded(|| (tool.handler)(arguments, context));
+        let done = match tool.timeout {
+            None => work.await,
+            Some(bound) => match tokio::time::timeout(bound, work).await {
+                Ok(done) => done,
+                Err(_) => return Err(late(&tool.name, bound)),
+            },
         };
         let result = match done {
             Ok(Ok(result)) if result.is_object() => result,
@@ -99,6 +83,31 @@ impl Call {
             Err(panic) => panicked(&life, &tool, &panic_text(&*panic)).await,
         };
         Ok(Answer::result(result, Era::Legacy))
+    }
+}
+
+/// What the plugin's code sees of a request.
+pub(super) fn surroundings(life: &Life, meta: Members, context: &CallContext) -> ToolContext {
+    let session = context.session.clone();
+    ToolContext::new(plugin::Call {
+        plugin: life.id.clone(),
+        caller: Arc::clone(&context.caller),
+        era: context.era(),
+        log_level: context.log_level,
+        meta,
+        session: session.map(|session| session as Arc<dyn Drawers>),
+        cancel: context.cancel.clone(),
+        client: Arc::clone(&context.client),
+    })
+}
+
+/// Runs the plugin's code; a panic is given back. The call to a handler can panic as well as the future it gives.
+pub(super) async fn guarded<T>(
+    handler: impl FnOnce() -> BoxFuture<'static, T>,
+) -> std::thread::Result<T> {
+    match std::panic::catch_unwind(AssertUnwindSafe(handler)) {
+        Ok(work) => AssertUnwindSafe(work).catch_unwind().await,
+        Err(panic) => Err(panic),
     }
 }
 

@@ -9,7 +9,9 @@ use futures::future::BoxFuture;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{BuiltTool, HookResult, Plugin, Tools};
+use crate::plugin::{
+    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, Prompts, Resources, Tools,
+};
 use crate::runtime::own_thread::panic_text;
 
 /// How long `on_stop` may take.
@@ -24,19 +26,45 @@ pub(super) struct Life {
     pub(super) id: PluginId,
     pub(super) plugin: Arc<dyn Plugin>,
     config: Arc<serde_json::Value>,
+    notifier: Notifier,
     /// The hook that runs, or ran last.
     stage: Arc<Mutex<&'static str>>,
 }
 
-/// What a plugin said of itself while it started.
-pub(super) struct Started {
+/// What a plugin offers, as it says.
+pub(super) struct Offers {
     pub(super) tools: Vec<BuiltTool>,
+    pub(super) prompts: Vec<BuiltPrompt>,
+    pub(super) resources: Vec<BuiltResource>,
     pub(super) instructions: Option<String>,
+    /// Whether it has taken the handle to tell of changes.
+    pub(super) tells: Tells,
+}
+
+/// Where a plugin has taken the handle to tell of changes. Who takes it with the prompts may have some later.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tells {
+    pub(super) tools: bool,
+    pub(super) prompts: bool,
+    pub(super) resources: bool,
+}
+
+impl Tells {
+    /// Whether it has taken it at all.
+    pub(super) fn any(self) -> bool {
+        self.tools || self.prompts || self.resources
+    }
 }
 
 impl Life {
-    pub(super) fn new(id: PluginId, plugin: Arc<dyn Plugin>, config: serde_json::Value) -> Self {
+    pub(super) fn new(
+        id: PluginId,
+        plugin: Arc<dyn Plugin>,
+        config: serde_json::Value,
+        notifier: Notifier,
+    ) -> Self {
         Self {
+            notifier,
             id,
             plugin,
             config: Arc::new(config),
@@ -50,7 +78,7 @@ impl Life {
     }
 
     /// Brings the plugin to where it can be called. `on_error` hears of a failure.
-    pub(super) async fn start(&self) -> Result<Started, Fault> {
+    pub(super) async fn start(&self) -> Result<Offers, Fault> {
         match self.steps().await {
             Ok(started) => Ok(started),
             Err(fault) if self.tell(&fault).await => Err(fault.because("hook_failed_handled")),
@@ -58,12 +86,20 @@ impl Life {
         }
     }
 
-    async fn steps(&self) -> Result<Started, Fault> {
+    async fn steps(&self) -> Result<Offers, Fault> {
         let plugin = &*self.plugin;
         self.hook("on_load", || plugin.on_load()).await?;
         self.hook("on_init", || plugin.on_init(&self.config))
             .await?;
-        let mut tools = Tools::default();
+        let offers = self.offers().await?;
+        self.hook("on_start", || plugin.on_start()).await?;
+        Ok(offers)
+    }
+
+    /// Asks the plugin what it offers.
+    pub(super) async fn offers(&self) -> Result<Offers, Fault> {
+        let (plugin, notifier) = (&*self.plugin, &self.notifier);
+        let mut tools = Tools::told_by(notifier);
         let mut instructions = None;
         self.hook("tools", || {
             plugin.tools(&mut tools);
@@ -71,9 +107,27 @@ impl Life {
             Box::pin(std::future::ready(Ok(())))
         })
         .await?;
-        self.hook("on_start", || plugin.on_start()).await?;
-        Ok(Started {
+        let mut prompts = Prompts::told_by(notifier);
+        self.hook("prompts", || {
+            plugin.prompts(&mut prompts);
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await?;
+        let mut resources = Resources::told_by(notifier);
+        self.hook("resources", || {
+            plugin.resources(&mut resources);
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await?;
+        Ok(Offers {
+            tells: Tells {
+                tools: tools.tells(),
+                prompts: prompts.tells(),
+                resources: resources.tells(),
+            },
             tools: tools.build(),
+            prompts: prompts.build(),
+            resources: resources.build(),
             instructions,
         })
     }

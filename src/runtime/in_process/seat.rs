@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::manifest::limits::Limits;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::runtime::in_process::hooks::{Life, STOP_BOUND, Started};
+use crate::runtime::in_process::hooks::{Life, Offers, STOP_BOUND};
 use crate::runtime::own_thread::OwnThread;
 
 /// Where one plugin runs.
@@ -41,7 +41,7 @@ type Job = BoxFuture<'static, ()>;
 
 impl Seat {
     /// Starts a plugin that promises never to block.
-    pub(super) async fn here(life: &Life, limits: &Limits) -> Result<(Self, Started), Fault> {
+    pub(super) async fn here(life: &Life, limits: &Limits) -> Result<(Self, Offers), Fault> {
         let bound = Duration::from_millis(limits.start_timeout_ms);
         let started = tokio::time::timeout(bound, life.start())
             .await
@@ -55,7 +55,7 @@ impl Seat {
 
     /// Starts a plugin that may block. When it does not start in time its thread is told to end, which it does as soon
     /// as it is no longer blocked.
-    pub(super) async fn there(life: &Arc<Life>, limits: &Limits) -> Result<(Self, Started), Fault> {
+    pub(super) async fn there(life: &Arc<Life>, limits: &Limits) -> Result<(Self, Offers), Fault> {
         let bound = Duration::from_millis(limits.start_timeout_ms);
         let (queue, jobs) = mpsc::channel(limits.max_queue.max(1) as usize);
         let (ready, started) = oneshot::channel();
@@ -189,7 +189,7 @@ async fn serve(
     life: Arc<Life>,
     mut jobs: mpsc::Receiver<Job>,
     at_once: usize,
-    ready: oneshot::Sender<Result<Started, Fault>>,
+    ready: oneshot::Sender<Result<Offers, Fault>>,
     stop: CancellationToken,
 ) {
     let started = tokio::select! {

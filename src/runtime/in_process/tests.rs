@@ -4,6 +4,8 @@ mod calls;
 
 mod life;
 
+mod offers;
+
 mod own_threads;
 
 mod rmcp_servers;
@@ -66,6 +68,7 @@ fn context() -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client: Arc::new(Ear::default()),
     }
 }

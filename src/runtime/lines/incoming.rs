@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::model::client::Hearer;
 use crate::model::fault::{Fault, FaultKind};
+use crate::model::offer;
 use crate::runtime::client::broken;
 use crate::runtime::lines::{Lines, Why};
 use crate::wire::error::{INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError};
@@ -160,9 +161,11 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
             true
         }
         Method::ListenAcknowledged => {
-            lines.subscribed.acknowledged();
+            lines.subscribed.acknowledged(Some(&params));
             true
         }
+        // During a replacement each of both subscriptions tells of it.
+        Method::ResourcesUpdated if !lines.subscribed.is_news(&params) => true,
         Method::ResourcesUpdated => {
             params.meta.remove(SUBSCRIPTION_ID);
             lines.host.updates.tell(&method, &params) > 0
@@ -198,6 +201,10 @@ fn asked(lines: &Arc<Lines>, request: Request) {
     if request.method == Method::Ping {
         return lines.answer(&request.id, &Json::literal("{}"));
     }
+    // It knows what it was told of its clients; one that everyone shares was told that they offer nothing.
+    if let Err(error) = offer::check(&lines.host.profile, &request.method, &request.params) {
+        return refuse(lines, &request.id, &error);
+    }
     let caller = lines.addressee().map(|caller| caller.client);
     // Outside of calls the session that has the plugin to itself is asked, if it can be reached there.
     let outside = || lines.session()?.client();
@@ -212,10 +219,10 @@ fn asked(lines: &Arc<Lines>, request: Request) {
         let text = "too many questions are open, or one of this `id` is";
         return refuse(lines, &request.id, &RpcError::new(INTERNAL_ERROR, text));
     };
-    let asking = Arc::clone(lines);
+    let (asking, farewell) = (Arc::clone(lines), question.farewell.clone());
     lines.host.supervisor.spawn_request(async move {
         let answer = tokio::select! {
-            answer = client.ask(request.method, request.params) => answer,
+            answer = client.ask_until(request.method, request.params, farewell) => answer,
             () = asking.ended.cancelled() => return,
             // What was taken back gets no answer (MCP, cancellation).
             () = question.cancel.cancelled() => return,

@@ -139,6 +139,11 @@ impl Pending {
             .and_then(|waiter| waiter.caller.clone())
     }
 
+    /// Whether the plugin may still say something about a request whose caller gave up.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.waiting().is_at_work()
+    }
+
     /// The one client that something without an address can be for: the only one that waits, or, where all that wait
     /// belong to one session, the one that came last.
     pub(crate) fn addressee(&self, one_session: bool) -> Option<Caller> {
@@ -152,15 +157,18 @@ impl Pending {
                 .max_by_key(|(id, _)| *id)
                 .map(|(_, caller)| caller.clone());
         }
-        let at_work = waiting
-            .abandoned
-            .values()
-            .any(|since| since.elapsed() < STILL_AT_WORK);
-        if at_work {
+        if waiting.is_at_work() {
             // It may be about a call that its caller gave up, which is none of the next caller's business.
             return None;
         }
         let only = callers.next()?.1.clone();
         callers.next().is_none().then_some(only)
+    }
+}
+
+impl Waiting {
+    fn is_at_work(&self) -> bool {
+        let mut abandoned = self.abandoned.values();
+        abandoned.any(|since| since.elapsed() < STILL_AT_WORK)
     }
 }

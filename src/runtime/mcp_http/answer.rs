@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -23,6 +23,9 @@ const REST: Duration = Duration::from_secs(1);
 
 /// How many bytes it may have.
 const MAX_REST: usize = 64 << 10;
+
+/// The most bytes of an event's id that are sent back.
+const MAX_EVENT_ID: usize = 1024;
 
 /// The forms a body can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +137,12 @@ pub(super) struct Events {
     left: usize,
     /// How long the server wants to be left alone before the stream is opened again.
     pub(super) retry: Option<Duration>,
+    /// The event up to which the stream was read, where it can be taken up again from there.
+    pub(super) last_id: Option<HeaderValue>,
+    /// How often it was taken up again since its last event.
+    pub(super) n_quiet: u32,
+    /// Whether it is over: the connection broke, or the server ended it.
+    pub(super) is_cut: bool,
 }
 
 impl Events {
@@ -146,6 +155,9 @@ impl Events {
             max_message,
             left: max_message.saturating_mul(MAX_TOTAL),
             retry: None,
+            last_id: None,
+            n_quiet: 0,
+            is_cut: false,
         }
     }
 
@@ -157,19 +169,31 @@ impl Events {
         }
     }
 
+    /// Goes on with what comes in `body`. An event that had not come to its end is forgotten: it comes again.
+    pub(super) fn go_on(&mut self, body: Incoming) {
+        self.body = body;
+        self.decoder = Decoder::new(self.max_message);
+        self.chunk = Bytes::new();
+        self.is_cut = false;
+    }
+
     /// The text of the next message; `None` at the end of the stream. Can be dropped and called again.
     pub(super) async fn next(&mut self, upstream: &Upstream) -> Result<Option<Bytes>, Fault> {
         loop {
             while let Some(event) = self.decoder.next_event(&mut self.chunk) {
                 let event = event.map_err(|_| upstream.too_large(self.max_message))?;
+                self.n_quiet = 0;
                 self.retry = event.retry.map(Duration::from_millis).or(self.retry);
+                if let Some(id) = event.id {
+                    self.last_id = event_id(&id);
+                }
                 if event.event.is_none() && !event.data.is_empty() {
                     return Ok(Some(event.data));
                 }
             }
-            let Some(frame) = self.body.frame().await else {
-                return Ok(None);
-            };
+            let frame = self.body.frame().await;
+            self.is_cut = !matches!(frame, Some(Ok(_)));
+            let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|err| upstream.cut_off(err))?;
             let Ok(data) = frame.into_data() else {
                 continue;
@@ -201,6 +225,15 @@ impl Events {
         // One that takes longer costs a connection, nothing else.
         drop(tokio::time::timeout(REST, reading).await);
     }
+}
+
+/// An event's id as the header that names it. An empty one takes back those before (WHATWG HTML, server-sent events);
+/// one that no header can hold is none.
+fn event_id(id: &str) -> Option<HeaderValue> {
+    let fits = (1..=MAX_EVENT_ID).contains(&id.len());
+    let mut value = fits.then(|| HeaderValue::from_bytes(id.as_bytes()).ok())??;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn flooded(upstream: &Upstream) -> Fault {

@@ -1,14 +1,13 @@
 //! The standing stream of a remote server, and what follows from it: the surface is read again when it changed.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use futures::{FutureExt, StreamExt};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -17,9 +16,12 @@ use crate::model::fault::Fault;
 use crate::runtime::client::Peer;
 use crate::runtime::mcp_http::answer::{Events, Form, form, messages};
 use crate::runtime::mcp_http::head::Head;
+use crate::runtime::mcp_http::incoming::Origin;
 use crate::runtime::mcp_http::link::HttpLink;
+use crate::runtime::mcp_http::resume::MAX_RETRY;
+use crate::runtime::subscribed::End;
 use crate::wire::list::Topic;
-use crate::wire::message::{Message, write_request};
+use crate::wire::message::{Message, Outcome, Params, write_request};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -28,9 +30,6 @@ const MAX_QUESTIONS: usize = 16;
 
 /// How often a stream is asked for again in a session in which it was refused.
 const MAX_REFUSALS: usize = 2;
-
-/// The longest that a server's `retry` is respected.
-const MAX_RETRY: Duration = Duration::from_secs(300);
 
 /// How often things are done again.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +53,7 @@ impl Default for Pace {
 }
 
 /// How a standing stream came to its end.
-enum End {
+enum Ended {
     /// The server has none.
     NotOffered,
     /// The server would not have us in the session of that generation. It may have forgotten it, or have no stream and
@@ -65,7 +64,8 @@ enum End {
 }
 
 /// Keeps a standing stream open as long as the server offers one. Ends when it does not.
-pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) {
+pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer) {
+    let pace = link.pace;
     let announces = Topic::ALL.into_iter().any(|topic| peer.tells_of(topic));
     let mut wait = pace.first;
     let mut refused = (None, 0);
@@ -73,16 +73,20 @@ pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) 
         link: &link,
         peer: &peer,
         missed: AtomicBool::new(false),
+        last: Mutex::default(),
     };
     loop {
         let began = Instant::now();
         let end = match peer.era() {
             Era::Legacy => listening.stand().await,
-            Era::Modern => listening.subscribe().await,
+            Era::Modern => {
+                let listen = |params| listening.listen(params).boxed();
+                Ended::Lost(link.subscribed.hold(&peer, listen).await)
+            }
         };
         let retry = match end {
-            End::Lost(retry) => retry,
-            End::Refused(generation) => {
+            Ended::Lost(retry) => retry,
+            Ended::Refused(generation) => {
                 let n_before = if refused.0 == Some(generation) {
                     refused.1
                 } else {
@@ -96,7 +100,7 @@ pub(super) async fn keep_listening(link: Arc<HttpLink>, peer: Peer, pace: Pace) 
                 link.changed.mark_all();
                 None
             }
-            End::NotOffered => return,
+            Ended::NotOffered => return,
         };
         listening.missed.store(announces, Ordering::Relaxed);
         if began.elapsed() >= pace.most {
@@ -114,70 +118,58 @@ struct Listening<'a> {
     peer: &'a Peer,
     /// Whether changes may have gone unheard.
     missed: AtomicBool,
+    /// The session of that generation has told us things on its stream, up to that event.
+    last: Mutex<Option<(u64, HeaderValue)>>,
 }
 
 impl Listening<'_> {
-    /// Opens the standing stream of a legacy session and reads it to its end (MCP 2025-11-25, listening for messages).
-    async fn stand(&self) -> End {
+    /// Opens the standing stream of a legacy session, where it broke if it did, and reads it to its end (MCP 2025-11-25,
+    /// listening for messages, resumability).
+    async fn stand(&self) -> Ended {
         let link = self.link;
         let head = link.head.load_full();
-        let headers = || {
-            let mut headers = head.headers().clone();
-            headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-            headers.remove(CONTENT_TYPE);
-            headers
-        };
+        let last = self.last().take();
+        let last = last.filter(|(generation, _)| *generation == head.generation);
+        let headers = || head.of_stream(last.as_ref().map(|(_, id)| id));
         let opened = link
             .endpoint
             .send(&http::Method::GET, &Bytes::new(), &headers)
             .await;
         let answer = match opened {
             Ok(answer) => answer,
-            Err(fault) => return self.lost(&fault, None),
+            Err(fault) => {
+                *self.last() = last;
+                return self.lost(&fault, None);
+            }
         };
         match answer.status() {
-            status if status.is_success() => self.read(&head, answer).await,
+            status if status.is_success() => self.read(&head, answer, last).await,
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if head.session.is_some() => {
-                End::Refused(head.generation)
+                Ended::Refused(head.generation)
             }
-            _ => self.unwilling(&answer),
-        }
-    }
-
-    /// Subscribes to changes and updates and hears them, until the stream ends (MCP 2026-07-28, subscriptions). When
-    /// something else is to be heard another stream takes its place as soon as the server has acknowledged that.
-    async fn subscribe(&self) -> End {
-        let subscribed = &self.link.subscribed;
-        let mut current = Box::pin(self.listen());
-        loop {
-            tokio::select! {
-                biased;
-                end = &mut current => return end,
-                () = subscribed.is_outdated() => {
-                    let mut next = Box::pin(self.listen());
-                    tokio::select! {
-                        biased;
-                        end = &mut next => return end,
-                        () = subscribed.is_acknowledged() => {}
-                        _ = &mut current => {}
-                    }
-                    current = next;
+            status => {
+                // Without it, if the server cannot go on from there.
+                *self.last() = last.clone().filter(|_| !status.is_client_error());
+                match self.unwilling(&answer) {
+                    Ended::NotOffered if last.is_some() => Ended::Lost(None),
+                    end => end,
                 }
             }
         }
     }
 
-    /// One subscription, from its request to its end.
-    async fn listen(&self) -> End {
+    fn last(&self) -> MutexGuard<'_, Option<(u64, HeaderValue)>> {
+        self.last.lock().expect("no holder of this lock panics")
+    }
+
+    /// One subscription to changes and updates, from its request to its end (MCP 2026-07-28, subscriptions).
+    async fn listen(&self, wanted: Params) -> End {
         let link = self.link;
-        let Some(wanted) = link.subscribed.next(self.peer) else {
-            // There is nothing to hear, until somebody watches a resource.
-            link.subscribed.acknowledged();
-            return std::future::pending().await;
-        };
         let params = self.peer.outgoing(wanted, None, &link.host);
         let mut body = Vec::with_capacity(512);
-        write_request(&mut body, link.new_id(), &Method::Listen, &params);
+        let id = link.new_id();
+        link.subscribed.asked(id);
+        write_request(&mut body, id, &Method::Listen, &params);
         let head = link.head.load_full();
         let mirrors = link.mirrors.load_full();
         let headers = || head.of_request(&Method::Listen, &params, &mirrors);
@@ -185,15 +177,19 @@ impl Listening<'_> {
             .endpoint
             .send(&http::Method::POST, &Bytes::from(body), &headers)
             .await;
-        match opened {
-            Ok(answer) if answer.status().is_success() => self.read(&head, answer).await,
+        let ended = match opened {
+            Ok(answer) if answer.status().is_success() => self.read(&head, answer, None).await,
             Ok(answer) => self.unwilling(&answer),
             Err(fault) => self.lost(&fault, None),
+        };
+        match ended {
+            Ended::Lost(wait) => End::Over(wait),
+            Ended::NotOffered | Ended::Refused(_) => End::Refused,
         }
     }
 
     /// What an HTTP error says: that there is no stream, or none just now.
-    fn unwilling(&self, answer: &Response<Incoming>) -> End {
+    fn unwilling(&self, answer: &Response<Incoming>) -> Ended {
         let status = answer.status();
         let fault = self.link.endpoint.upstream.status(status, answer.headers());
         let may_come = status == StatusCode::TOO_MANY_REQUESTS
@@ -202,25 +198,32 @@ impl Listening<'_> {
             return self.lost(&fault, fault.retry_after);
         }
         tracing::debug!(plugin.id = %self.link.endpoint.upstream.plugin, "Has no standing stream: {fault}");
-        End::NotOffered
+        Ended::NotOffered
     }
 
-    fn lost(&self, fault: &Fault, retry: Option<Duration>) -> End {
+    fn lost(&self, fault: &Fault, retry: Option<Duration>) -> Ended {
         tracing::debug!(plugin.id = %self.link.endpoint.upstream.plugin, reason = fault.reason, "Lost the standing stream: {fault}");
-        End::Lost(retry)
+        Ended::Lost(retry)
     }
 
-    async fn read(&self, head: &Head, answer: Response<Incoming>) -> End {
+    /// Reads a stream, of which everything up to the event `last` is known, to its end.
+    async fn read(
+        &self,
+        head: &Arc<Head>,
+        answer: Response<Incoming>,
+        last: Option<(u64, HeaderValue)>,
+    ) -> Ended {
         let link = self.link;
         let upstream = &link.endpoint.upstream;
         if !matches!(form(upstream, answer.headers()), Ok(Form::Events)) {
             // A server that answers at once has nothing to tell.
-            return End::NotOffered;
+            return Ended::NotOffered;
         }
-        if self.missed.swap(false, Ordering::Relaxed) {
-            link.changed.mark_all();
+        if self.peer.era() == Era::Legacy {
+            self.hears();
         }
         let mut events = Events::standing(answer.into_body(), link.endpoint.max_message);
+        events.last_id = last.map(|(_, id)| id);
         let mut questions = pin!(FuturesUnordered::new());
         loop {
             let event = tokio::select! {
@@ -228,9 +231,13 @@ impl Listening<'_> {
                 event = events.next(upstream) => event,
                 Some(()) = questions.next() => continue,
             };
+            if self.peer.era() == Era::Legacy {
+                let last = events.last_id.clone();
+                *self.last() = last.map(|id| (head.generation, id));
+            }
             let items = match event {
                 Ok(Some(text)) => messages(upstream, text, head.has_batches()),
-                Ok(None) => return End::Lost(events.retry),
+                Ok(None) => return Ended::Lost(events.retry),
                 Err(fault) => Err(fault),
             };
             let items = match items {
@@ -239,13 +246,42 @@ impl Listening<'_> {
             };
             for item in items {
                 match item {
-                    Message::Notification(told) => link.told(told, None),
-                    Message::Request(asked) if questions.len() < MAX_QUESTIONS => {
-                        questions.push(link.asked(asked, None));
+                    Message::Notification(told) => {
+                        if told.method == Method::ListenAcknowledged {
+                            self.hears();
+                        }
+                        link.told(told, Origin::Standing);
+                    }
+                    Message::Request(asked)
+                        if self.peer.era() == Era::Legacy && questions.len() < MAX_QUESTIONS =>
+                    {
+                        questions.push(link.asked(asked, Origin::Standing, head));
                     }
                     // A server that floods us with questions gets no answers.
-                    Message::Request(_) | Message::Response(_) => {}
+                    Message::Request(_) => {}
+                    Message::Response(answer) if self.peer.era() == Era::Modern => {
+                        return self.answered(&answer.outcome, events.retry);
+                    }
+                    Message::Response(_) => {}
                 }
+            }
+        }
+    }
+
+    /// From now on changes are heard. What changed before is read.
+    fn hears(&self) {
+        if self.missed.swap(false, Ordering::Relaxed) {
+            self.link.changed.mark_all();
+        }
+    }
+
+    /// The answer to a request to listen: its end, or its refusal.
+    fn answered(&self, outcome: &Outcome, retry: Option<Duration>) -> Ended {
+        match outcome {
+            Outcome::Result(_) => Ended::Lost(retry),
+            Outcome::Error(error) => {
+                tracing::debug!(plugin.id = %self.link.endpoint.upstream.plugin, "Has no subscriptions: {} ({})", error.message, error.code);
+                Ended::NotOffered
             }
         }
     }

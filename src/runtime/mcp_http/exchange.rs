@@ -3,13 +3,14 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::mcp_http::answer::{Events, Form, check_encoding, collect, form, messages};
+use crate::runtime::mcp_http::incoming::Origin;
 use crate::runtime::mcp_http::link::{Failure, HttpLink, Turn};
 use crate::wire::error::METHOD_NOT_FOUND;
 use crate::wire::message::{self, Id, Message, Notification, Outcome, Request};
@@ -74,23 +75,31 @@ impl HttpLink {
         }
     }
 
-    /// Reads events until the answer comes. What comes before it is delivered, questions are answered beside.
+    /// Reads events until the answer comes, on as many streams as it takes. What comes before it is delivered, questions
+    /// are answered beside.
     async fn events(&self, turn: &Turn<'_>, body: Incoming) -> Result<Outcome, Fault> {
         let upstream = &self.endpoint.upstream;
+        let origin = turn.caller.map_or(Origin::Ourselves, Origin::Call);
         let mut events = Events::of_call(body, self.endpoint.max_message);
         let mut questions = pin!(FuturesUnordered::new());
         loop {
             let event = tokio::select! {
                 biased;
-                event = events.next(upstream) => event?,
+                event = events.next(upstream) => event,
                 Some(()) = questions.next() => continue,
             };
-            let Some(text) = event else {
-                return Err(upstream.fault(
-                    FaultKind::Unavailable,
-                    "stream_ended",
-                    "it ended the stream of its answer before the answer",
-                ));
+            let text = match event {
+                Ok(Some(text)) => text,
+                Ok(None) => {
+                    let resuming = self.resume(turn, &mut events, ended_early(self));
+                    beside(resuming, &mut questions).await?;
+                    continue;
+                }
+                Err(fault) => {
+                    let resuming = self.resume(turn, &mut events, fault);
+                    beside(resuming, &mut questions).await?;
+                    continue;
+                }
             };
             for message in messages(upstream, text, turn.head.has_batches())? {
                 match turn.said(message) {
@@ -98,11 +107,12 @@ impl HttpLink {
                         self.keep_connection(events);
                         return Ok(outcome);
                     }
-                    Said::Told(told) => self.told(told, turn.caller),
-                    Said::Asked(asked) => {
-                        let may_ask = questions.len() < MAX_QUESTIONS;
-                        questions.push(self.asked(asked, turn.caller.filter(|_| may_ask)));
+                    Said::Told(told) => self.told(told, origin),
+                    Said::Asked(asked) if questions.len() < MAX_QUESTIONS => {
+                        questions.push(self.asked(asked, origin, &turn.head));
                     }
+                    // A server that floods us with questions gets no answers.
+                    Said::Asked(_) => {}
                     Said::Stray => {}
                 }
             }
@@ -169,7 +179,7 @@ enum Said {
     Answer(Outcome),
     Told(Notification),
     Asked(Request),
-    /// An answer to something else.
+    /// An answer to something else, or what must not come here.
     Stray,
 }
 
@@ -179,6 +189,8 @@ impl Turn<'_> {
         let response = match message {
             Message::Response(response) => response,
             Message::Notification(notification) => return Said::Told(notification),
+            // A modern server has no such thing, and its client must not answer (MCP 2026-07-28, streamable HTTP).
+            Message::Request(_) if self.head.era() == Some(Era::Modern) => return Said::Stray,
             Message::Request(request) => return Said::Asked(request),
         };
         match (&response.id, &response.outcome) {
@@ -195,6 +207,29 @@ impl Turn<'_> {
             Said::Told(_) | Said::Asked(_) | Said::Stray => Err(no_answer(link)),
         }
     }
+}
+
+/// Does `work`, and answers questions meanwhile.
+async fn beside<T>(
+    work: impl Future<Output = T>,
+    questions: &mut (impl Stream<Item = ()> + Unpin),
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            Some(()) = questions.next() => {}
+        }
+    }
+}
+
+fn ended_early(link: &HttpLink) -> Fault {
+    link.endpoint.upstream.fault(
+        FaultKind::Unavailable,
+        "stream_ended",
+        "it ended the stream of its answer before the answer",
+    )
 }
 
 fn no_answer(link: &HttpLink) -> Fault {

@@ -1,5 +1,6 @@
 //! The headers of requests: which revision, which session, what the body is about.
 
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::runtime::mcp_http::mirror::Mirrors;
@@ -14,7 +15,11 @@ use crate::wire::revision::{Era, Revision};
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(MCP_PROTOCOL_VERSION);
 const METHOD: HeaderName = HeaderName::from_static(MCP_METHOD);
 const NAME: HeaderName = HeaderName::from_static(MCP_NAME);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static(MCP_SESSION_ID);
+
+/// The methods that are about one task.
+const TASKS: [&str; 3] = ["tasks/get", "tasks/update", "tasks/cancel"];
 
 /// What all requests of one upstream session have in common.
 pub(super) struct Head {
@@ -72,6 +77,17 @@ impl Head {
         &self.headers
     }
 
+    /// The headers of a request for a stream: from behind the event `last` on, or for a new one.
+    pub(super) fn of_stream(&self, last: Option<&HeaderValue>) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.remove(CONTENT_TYPE);
+        if let Some(last) = last {
+            headers.insert(LAST_EVENT_ID, last.clone());
+        }
+        headers
+    }
+
     /// The headers of one request.
     pub(super) fn of_request(
         &self,
@@ -91,7 +107,7 @@ impl Head {
             }
             headers
         };
-        let name = method.name_param().and_then(|key| params.members.get(key));
+        let name = name_param(method).and_then(|key| params.members.get(key));
         match name.and_then(name_value) {
             Some(name) => drop(headers.insert(NAME, name)),
             None => drop(headers.remove(NAME)),
@@ -100,6 +116,15 @@ impl Head {
             mirrors.write(params, &mut headers);
         }
         headers
+    }
+}
+
+/// The member of the params that `Mcp-Name` repeats. Of what an extension may call a task, only the three methods that
+/// the protocol has (MCP 2026-07-28, tasks).
+fn name_param(method: &Method) -> Option<&'static str> {
+    match method {
+        Method::Other(name) if !TASKS.contains(&&**name) => None,
+        method => method.name_param(),
     }
 }
 

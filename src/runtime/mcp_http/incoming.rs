@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use crate::model::client::{Client, Hearer};
+use crate::model::offer;
+use crate::runtime::mcp_http::head::Head;
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::wire::error::{INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
@@ -21,6 +23,17 @@ pub(super) struct Caller {
     pub(super) client: Arc<dyn Client>,
     /// What the client wants progress to be marked with.
     pub(super) token: Option<Json>,
+}
+
+/// On which stream something came, which says whom it is for.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// That of a call.
+    Call(&'a Caller),
+    /// That of a request of the gateway's own. It is no caller's.
+    Ourselves,
+    /// The standing stream.
+    Standing,
 }
 
 /// The callers of a legacy session that wait now: what comes on its standing stream is for one of them.
@@ -60,20 +73,30 @@ impl Callers {
 }
 
 impl HttpLink {
-    fn addressee(&self) -> Option<Caller> {
-        self.callers.addressee(self.host.session.is_some())
+    /// The caller that something is for which does not say so. What came on a stream of our own is for nobody, unless
+    /// all callers belong to one session.
+    fn addressee(&self, origin: Origin<'_>) -> Option<Caller> {
+        let one_session = self.host.session.is_some();
+        match origin {
+            Origin::Call(caller) => Some(caller.clone()),
+            Origin::Ourselves if !one_session => None,
+            Origin::Ourselves | Origin::Standing => self.callers.addressee(one_session),
+        }
     }
 
-    /// Delivers a notification that came on the stream of `caller`'s request, or on the standing stream.
-    pub(super) fn told(&self, told: Notification, caller: Option<&Caller>) {
+    /// Delivers a notification that came on one of the streams.
+    pub(super) fn told(&self, told: Notification, origin: Origin<'_>) {
         let Notification { method, mut params } = told;
         match method {
             Method::Progress => {
                 let token = params.members.get("progressToken");
                 let id =
                     token.and_then(|token| std::str::from_utf8(token.bytes()).ok()?.parse().ok());
-                let own = caller.filter(|caller| Some(caller.id) == id).cloned();
-                let caller = own.or_else(|| self.callers.find(id?));
+                let own = match origin {
+                    Origin::Call(caller) => Some(caller).filter(|caller| Some(caller.id) == id),
+                    Origin::Ourselves | Origin::Standing => None,
+                };
+                let caller = own.cloned().or_else(|| self.callers.find(id?));
                 if let Some(Caller {
                     client,
                     token: Some(token),
@@ -85,22 +108,23 @@ impl HttpLink {
                 }
             }
             Method::Cancelled => self.questions.taken_back(&params),
-            Method::ListenAcknowledged => self.subscribed.acknowledged(),
+            Method::ListenAcknowledged => self.subscribed.acknowledged(Some(&params)),
+            Method::ResourcesUpdated if !self.subscribed.is_news_of_stream(&params) => {}
             Method::ResourcesUpdated => {
                 params.meta.remove(SUBSCRIPTION_ID);
                 self.host.updates.tell(&method, &params);
             }
             _ => match Topic::of(&method) {
                 Some(topic) => self.changed.mark(topic),
-                None => self.pass_on(&method, &params, caller),
+                None => self.pass_on(&method, &params, origin),
             },
         }
     }
 
     /// Passes on a log message or what an extension tells: to the client of the call it must belong to, else to the
     /// session that has the plugin to itself.
-    fn pass_on(&self, method: &Method, params: &Params, caller: Option<&Caller>) {
-        match caller.cloned().or_else(|| self.addressee()) {
+    fn pass_on(&self, method: &Method, params: &Params, origin: Origin<'_>) {
+        match self.addressee(origin) {
             Some(caller) => caller.client.notify(method, params),
             None => {
                 if let Some(session) = &self.host.session {
@@ -110,21 +134,25 @@ impl HttpLink {
         }
     }
 
-    /// Answers a question of the server's with what the client says to it.
-    pub(super) async fn asked(&self, question: Request, caller: Option<&Caller>) {
+    /// Answers a question of the server's with what the client says to it, in the session of `head`. It does not matter
+    /// what becomes of the stream on which it came.
+    pub(super) async fn asked(&self, question: Request, origin: Origin<'_>, head: &Arc<Head>) {
         let Request { id, method, params } = question;
+        // It knows what it was told of its clients; one that everyone shares was told that they offer nothing.
+        let offered = offer::check(&self.host.profile, &method, &params);
         let open = self.questions.begin(&id);
-        let caller = caller.cloned().or_else(|| self.addressee());
+        let caller = self.addressee(origin);
         let outside = || self.host.session.as_ref()?.client();
         let client = caller.map(|caller| caller.client).or_else(outside);
         let answer = match (&method, client, &open) {
             (Method::Ping, ..) => Ok(Json::literal("{}")),
+            _ if offered.is_err() => offered.map(|()| Json::literal("{}")),
             (_, _, None) => Err(RpcError::new(
                 INTERNAL_ERROR,
                 "too many questions are open, or one of this `id` is",
             )),
             (_, Some(client), Some(open)) => tokio::select! {
-                answer = client.ask(method, params) => answer,
+                answer = client.ask_until(method, params, open.farewell.clone()) => answer,
                 // What was taken back gets no answer (MCP, cancellation).
                 () = open.cancel.cancelled() => return,
             },
@@ -138,7 +166,9 @@ impl HttpLink {
             Ok(result) => write_result(&mut text, &id, &result),
             Err(error) => write_error(&mut text, Some(&id), &error),
         }
-        let head = self.head.load_full();
+        // In the middle of `initialize` its session is not the link's yet.
+        let opening = head.revision.is_none().then(|| self.being_opened());
+        let head = opening.flatten().unwrap_or_else(|| Arc::clone(head));
         if let Err(fault) = self.tell(Bytes::from(text), &head).await {
             tracing::debug!(plugin.id = %self.endpoint.upstream.plugin, "Could not answer a question of the server: {fault}");
         }

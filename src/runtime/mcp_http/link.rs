@@ -9,13 +9,14 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::client::Farewell;
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::changed::Changed;
 use crate::runtime::client::{Peer, initialize};
 use crate::runtime::link::Link;
+use crate::runtime::mcp_http::changes::Pace;
 use crate::runtime::mcp_http::endpoint::Endpoint;
 use crate::runtime::mcp_http::head::{Head, SESSION_ID, session_id};
 use crate::runtime::mcp_http::incoming::{Caller, Callers};
@@ -43,6 +44,8 @@ pub(super) struct HttpLink {
     /// Held while a lost session is opened again.
     renewing: tokio::sync::Mutex<()>,
     start_timeout: Duration,
+    /// How often things are done again.
+    pub(super) pace: Pace,
     next_id: AtomicU64,
     pub(super) callers: Callers,
     pub(super) mirrors: ArcSwap<Mirrors>,
@@ -86,7 +89,12 @@ impl From<Fault> for Failure {
 
 impl HttpLink {
     /// A link that has said nothing yet. A session is opened again within `start_timeout`.
-    pub(super) fn new(endpoint: Endpoint, host: Host, start_timeout: Duration) -> Arc<Self> {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        host: Host,
+        start_timeout: Duration,
+        pace: Pace,
+    ) -> Arc<Self> {
         let head = Head::new(endpoint.headers(), None, None, 0);
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
@@ -96,6 +104,7 @@ impl HttpLink {
             opening: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
             start_timeout,
+            pace,
             next_id: AtomicU64::new(1),
             callers: Callers::default(),
             mirrors: ArcSwap::default(),
@@ -127,6 +136,11 @@ impl HttpLink {
         if let Some(head) = self.opening().take() {
             self.head.store(head);
         }
+    }
+
+    /// The session that `initialize` is opening, if it does.
+    pub(super) fn being_opened(&self) -> Option<Arc<Head>> {
+        self.opening().clone()
     }
 
     fn opening(&self) -> std::sync::MutexGuard<'_, Option<Arc<Head>>> {
@@ -163,7 +177,7 @@ impl HttpLink {
             body: written(&params, |out| write_request(out, id, method, &params)),
             head: self.head_for(method),
         };
-        let mut waiting = Waiting::new(self, &turn);
+        let mut waiting = Waiting::new(self, &turn, call.and_then(|call| call.farewell.clone()));
         let outcome = tokio::select! {
             biased;
             outcome = self.ask_twice(&mut turn) => outcome,
@@ -357,10 +371,11 @@ struct Waiting<'a> {
     id: u64,
     legacy: bool,
     tell: bool,
+    farewell: Option<Farewell>,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(link: &'a HttpLink, turn: &Turn<'a>) -> Self {
+    fn new(link: &'a HttpLink, turn: &Turn<'a>, farewell: Option<Farewell>) -> Self {
         let legacy = turn.head.era() == Some(Era::Legacy);
         if let Some(caller) = turn.caller.filter(|_| legacy) {
             link.callers.add(caller.clone());
@@ -370,6 +385,7 @@ impl<'a> Waiting<'a> {
             id: turn.id,
             legacy,
             tell: legacy,
+            farewell,
         }
     }
 }
@@ -382,8 +398,7 @@ impl Drop for Waiting<'_> {
         let Some(link) = self.link.me.upgrade().filter(|_| self.tell) else {
             return;
         };
-        let params =
-            Params::of(&json!({ "requestId": self.id, "reason": "the caller no longer waits" }));
+        let params = Farewell::params(self.farewell.as_ref(), self.id);
         let supervisor = link.host.supervisor.clone();
         drop(supervisor.spawn_request(async move {
             let telling = link.notify(&Method::Cancelled, params);

@@ -13,7 +13,7 @@ use crate::model::answer::Answer;
 use crate::model::fault::Fault;
 use crate::runtime::client::Peer;
 use crate::runtime::link::{Link, ask};
-use crate::runtime::mcp_http::changes::{Pace, keep_listening};
+use crate::runtime::mcp_http::changes::keep_listening;
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::mirror::Mirrors;
 use crate::runtime::surface::Reader;
@@ -45,7 +45,6 @@ impl Remote {
         link: Arc<HttpLink>,
         peer: Peer,
         limits: Limits,
-        pace: Pace,
     ) -> Result<Arc<Self>, Fault> {
         let first = read_surface(&link, &peer, &limits, None).await?;
         let remote = Arc::new(Self {
@@ -63,7 +62,7 @@ impl Remote {
                 biased;
                 () = stop.cancelled() => {}
                 () = following.link.ended.cancelled() => {}
-                () = following.follow(pace) => {}
+                () = following.follow() => {}
             }
         });
         let (link, peer) = (Arc::clone(&remote.link), remote.peer.clone());
@@ -73,16 +72,18 @@ impl Remote {
                 biased;
                 () = stop.cancelled() => {}
                 () = ended.cancelled() => {}
-                () = keep_listening(link, peer, pace) => {}
+                () = keep_listening(link, peer) => {}
             }
         });
         Ok(remote)
     }
 
     /// Reads the surface again whenever it may have changed.
-    async fn follow(&self, pace: Pace) {
+    async fn follow(&self) {
         loop {
-            let kinds = self.link.changed.next().await;
+            let changed = &self.link.changed;
+            let kinds = changed.next().await;
+            let marked = changed.marked();
             let known = Arc::clone(&self.surface.borrow());
             let again = Some((&*known, &kinds[..]));
             match read_surface(&self.link, &self.peer, &self.limits, again).await {
@@ -95,7 +96,8 @@ impl Remote {
                     tracing::warn!(plugin.id = %plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
-            tokio::time::sleep(pace.lists).await;
+            changed.done(marked);
+            changed.pause(self.link.pace.lists).await;
         }
     }
 
@@ -185,6 +187,10 @@ impl Instance for Remote {
             let answer = self.peer.answer(outcome);
             answer.map_err(|fault| self.link.endpoint.upstream.named(fault))
         })
+    }
+
+    fn catch_up(&self) -> BoxFuture<'_, bool> {
+        Box::pin(self.link.changed.caught_up())
     }
 
     fn tell<'a>(&'a self, method: &'a Method, params: Params) -> BoxFuture<'a, ()> {

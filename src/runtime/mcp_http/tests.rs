@@ -6,6 +6,14 @@ mod changes;
 
 mod faults;
 
+mod headers;
+
+mod listening;
+
+mod resume;
+
+mod routing;
+
 mod sessions;
 
 mod tls;
@@ -81,7 +89,16 @@ pub(super) fn runtime() -> McpHttp {
 }
 
 pub(super) fn host() -> Host {
-    Host::of("up".parse().expect("an id"), Supervisor::new(), "0.0.0")
+    let capabilities = Json::literal(r#"{"elicitation":{},"sampling":{},"roots":{}}"#);
+    let profile = ClientProfile {
+        revision: crate::wire::revision::Revision::NEWEST_LEGACY,
+        capabilities,
+        info: None,
+    };
+    Host {
+        profile: Arc::new(profile),
+        ..Host::of("up".parse().expect("an id"), Supervisor::new(), "0.0.0")
+    }
 }
 
 /// A manifest for `url`, with more lines for its section and for its root.
@@ -119,6 +136,7 @@ pub(super) fn context(client: Arc<dyn Client>) -> CallContext {
         log_level: None,
         timeout: None,
         cancel: CancellationToken::new(),
+        farewell: None,
         client,
     }
 }

@@ -236,3 +236,21 @@ async fn who_waits_is_woken() {
     let (message, told) = futures::join!(waiting, telling);
     assert_eq!((message.as_deref(), told), (Some(&b"a"[..]), true));
 }
+
+#[tokio::test]
+async fn questions_that_nobody_fetches_are_bounded_too() {
+    let session = session(4, 1000);
+    let streams = session.streams();
+    let stream = streams.open();
+    let taken = (0..10_000).filter(|_| streams.send(stream, "?".into()));
+    assert_eq!(taken.count(), QUESTIONS_ROOM * MAX_MESSAGES);
+    streams.finish(stream, ["answer".into()]);
+    let mut reader = reader(&session, stream);
+    assert!(texts(&mut reader).await.0.ends_with("answer"));
+    drop(reader);
+    // Outside of calls nothing but the bounds of what is kept ends them.
+    for _ in 0..10_000 {
+        assert!(streams.send(STANDALONE, "?".into()));
+    }
+    assert_eq!(streams.held().0, 4);
+}

@@ -13,12 +13,12 @@ use crate::support::{Latch, Request, TestGateway, modern, plugin};
 type Anything = serde_json::Map<String, Value>;
 
 /// What a client that can be asked everything says of itself.
-pub(super) fn capable() -> Value {
+pub(crate) fn capable() -> Value {
     json!({ "elicitation": {}, "sampling": {}, "roots": {} })
 }
 
 /// A call of a tool of `asker` by a client that can be asked.
-pub(super) fn params(tool: &str) -> Value {
+pub(crate) fn params(tool: &str) -> Value {
     json!({
         "name": format!("asker__{tool}"),
         "arguments": { "b": 1.50, "a": [{ "y": 1, "x": null }] },
@@ -27,19 +27,19 @@ pub(super) fn params(tool: &str) -> Value {
 }
 
 /// The same call again, with answers and the state of the answer that asked for them.
-pub(super) fn again(params: &Value, asked: &Value, responses: Value) -> Value {
+pub(crate) fn again(params: &Value, asked: &Value, responses: Value) -> Value {
     let mut params = params.clone();
     params["inputResponses"] = responses;
     params["requestState"] = asked["result"]["requestState"].clone();
     params
 }
 
-pub(super) fn request(id: u32, params: &Value) -> Request {
+pub(crate) fn request(id: u32, params: &Value) -> Request {
     modern::request_of(&modern::message(id, "tools/call", params.clone()))
 }
 
 /// Sends a call on a connection of its own; the whole answer.
-pub(super) async fn send(gateway: &TestGateway, id: u32, params: &Value) -> Value {
+pub(crate) async fn send(gateway: &TestGateway, id: u32, params: &Value) -> Value {
     let answer = gateway.send(&request(id, params)).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let message = answer.json();
@@ -48,7 +48,7 @@ pub(super) async fn send(gateway: &TestGateway, id: u32, params: &Value) -> Valu
 }
 
 /// Sends the call again with answers.
-pub(super) async fn retry(
+pub(crate) async fn retry(
     gateway: &TestGateway,
     id: u32,
     asked: (&Value, &Value),
@@ -60,7 +60,7 @@ pub(super) async fn retry(
 
 /// The keys of what an answer asks for.
 #[track_caller]
-pub(super) fn keys(answer: &Value) -> Vec<String> {
+pub(crate) fn keys(answer: &Value) -> Vec<String> {
     let result = &answer["result"];
     assert_eq!(result["resultType"], "input_required", "{answer}");
     assert!(result["requestState"].is_string(), "{answer}");
@@ -70,7 +70,7 @@ pub(super) fn keys(answer: &Value) -> Vec<String> {
 
 /// The text of a complete answer.
 #[track_caller]
-pub(super) fn text(answer: &Value) -> &str {
+pub(crate) fn text(answer: &Value) -> &str {
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
     let text = answer["result"]["content"][0]["text"].as_str();
     text.unwrap_or_else(|| panic!("no text: {answer}"))
@@ -78,7 +78,7 @@ pub(super) fn text(answer: &Value) -> &str {
 
 /// A refusal of the state: what it says.
 #[track_caller]
-pub(super) fn refused(answer: &Value) -> &str {
+pub(crate) fn refused(answer: &Value) -> &str {
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     answer["error"]["message"].as_str().expect("a message")
 }
@@ -102,7 +102,7 @@ async fn asked(context: &ToolContext, method: Method, params: Value) -> Result<S
 
 /// The plugin. `held` is opened by what the test waits for: `wait` asks and then holds, `told` holds between two
 /// questions.
-pub(super) fn plugin_of(held: &Latch) -> impl Plugin {
+pub(crate) fn plugin_of(held: &Latch) -> impl Plugin {
     let held = held.clone();
     plugin(move |tools: &mut Tools| {
         one_by_one(tools);
@@ -168,6 +168,18 @@ fn with_latch(tools: &mut Tools, held: &Latch) {
     );
     let latch = held.clone();
     tools.add(
+        "late",
+        "Waits, then asks",
+        move |_: Anything, context: ToolContext| {
+            let latch = latch.clone();
+            async move {
+                latch.hold().await;
+                user(&context, "late?").await
+            }
+        },
+    );
+    let latch = held.clone();
+    tools.add(
         "told",
         "Tells while it asks",
         move |_: Anything, context: ToolContext| {
@@ -191,7 +203,7 @@ fn with_latch(tools: &mut Tools, held: &Latch) {
 }
 
 /// A gateway with the plugin and this configuration.
-pub(super) async fn gateway(config: &str, held: &Latch) -> TestGateway {
+pub(crate) async fn gateway(config: &str, held: &Latch) -> TestGateway {
     TestGateway::builder()
         .config(config)
         .plugin("asker", plugin_of(held))

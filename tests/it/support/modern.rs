@@ -27,7 +27,8 @@ pub(crate) fn request_of(message: &Value) -> Request {
     let request = Request::message(message.to_string())
         .header("mcp-protocol-version", VERSION)
         .header("mcp-method", method);
-    match message["params"]["name"].as_str() {
+    let params = &message["params"];
+    match params["name"].as_str().or(params["taskId"].as_str()) {
         Some(name) => request.header("mcp-name", name),
         None => request,
     }

@@ -1,25 +1,64 @@
 //! The TypeScript client 2.x, which finds out the era of the server itself. Command line and output: steps.mjs.
 
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, LOG_LEVEL_META_KEY, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
-import { commandLine, takeSteps } from './steps.mjs';
+import { capabilities } from './answers.mjs';
+import { commandLine, listen, takeSteps } from './steps.mjs';
 
-const { url, command, steps } = commandLine();
+const { url, command, can, name, steps } = commandLine();
 const transport = url
   ? new StreamableHTTPClientTransport(url)
   : new StdioClientTransport({ command: command[0], args: command.slice(1), stderr: 'inherit' });
 
 const client = new Client(
-  { name: 'peer-ts-auto', version: '1.0.0' },
-  { capabilities: {}, versionNegotiation: { mode: 'auto' } },
+  { name: `${name}-ts-auto`, version: '1.0.0' },
+  // This SDK has no tasks of its own.
+  { capabilities: capabilities(can.filter((one) => one !== 'tasks')), versionNegotiation: { mode: 'auto' } },
 );
+const heard = listen(client, can, name, (method, answer) => {
+  client.setRequestHandler(method, (request) => answer(request.params));
+});
 await client.connect(transport);
-const call = (params, options) => client.callTool(params, options);
-const connected = {
-  era: client.getProtocolEra(),
-  protocolVersion: client.getNegotiatedProtocolVersion(),
-  server: client.getServerVersion(),
+
+const modern = client.getProtocolEra() === 'modern';
+let meta = {};
+let subscription;
+const peer = {
+  client,
+  heard,
+  connected: {
+    era: client.getProtocolEra(),
+    protocolVersion: client.getNegotiatedProtocolVersion(),
+    server: client.getServerVersion(),
+    capabilities: client.getServerCapabilities(),
+    instructions: client.getInstructions() ?? null,
+  },
+  call: (params, options) => client.callTool({ ...params, ...meta }, options),
+  async level(level) {
+    if (modern) {
+      meta = { _meta: { [LOG_LEVEL_META_KEY]: level } };
+    } else {
+      await client.setLoggingLevel(level);
+    }
+  },
+  async watch(uris) {
+    if (modern) {
+      await subscription?.close();
+      const lists = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
+      subscription = await client.listen({ ...lists, resourceSubscriptions: uris });
+    } else {
+      await Promise.all(uris.map((uri) => client.subscribeResource({ uri })));
+    }
+  },
+  async unwatch(uris) {
+    if (modern) {
+      await subscription?.close();
+      subscription = undefined;
+    } else {
+      await Promise.all(uris.map((uri) => client.unsubscribeResource({ uri })));
+    }
+  },
 };
-await takeSteps(client, call, connected, steps);
+await takeSteps(peer, steps);
 await client.close();

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.places import NODE, PACKAGES
+from harness.places import NODE, SUITE
 from harness.process import Failed, run
 
 # How the suite is asked for a revision, and how many scenarios it then runs.
@@ -37,8 +37,8 @@ class Scenario:
         return self.verdict in ("passed", "expected")
 
 
-def read_expected(path: Path | None) -> dict[str, set[str]]:
-    """The `server` list of an expected-failures file: scenario -> its check ids, none for the whole scenario.
+def read_expected(path: Path | None, wanted: str = "server") -> dict[str, set[str]]:
+    """The `wanted` list of an expected-failures file: scenario -> its check ids, none for the whole scenario.
 
     The form is the suite's: YAML with `server:` and `client:`, each a list of `scenario` or `scenario:check-id`.
     """
@@ -51,7 +51,7 @@ def read_expected(path: Path | None) -> dict[str, set[str]]:
         if match := re.fullmatch(r"(server|client):(?: \[\])?", line):
             section = match[1]
         elif (match := re.fullmatch(r"\s*- ([^\s:]+)(?::(\S+))?", line)) and section:
-            if section == "server":
+            if section == wanted:
                 checks = expected.setdefault(match[1], set())
                 if match[2]:
                     checks.add(match[2])
@@ -69,16 +69,16 @@ def suite(
         flags, wanted = ["--scenario", scenario, "--spec-version", revision], 1
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    command = [str(NODE), str(PACKAGES / "conformance/dist/index.js"), "server", "--url", url, *flags, "-o", str(out)]
+    command = [str(NODE), str(SUITE), "server", "--url", url, *flags, "-o", str(out)]
     _, stdout, stderr, _ = run(command, DEADLINE_S)
     (out / "suite.log").write_text(stdout + stderr)
 
-    found = [_read_scenario(name, out) for name in _names(stdout, scenario)]
+    found = [read_scenario(name, out) for name in _names(stdout, scenario)]
     if len(found) != wanted:
         raise Failed(f"the suite ran {len(found)} scenarios and not {wanted}, see {out}/suite.log:\n{stderr[-2000:]}")
     known = read_expected(expected)
     for one in found:
-        _judge(one, known.get(one.name))
+        judge(one, known.get(one.name))
     return found
 
 
@@ -89,10 +89,11 @@ def _names(stdout: str, scenario: str | None) -> list[str]:
     return re.findall(r"^[✓✗] (\S+): ", summary, re.MULTILINE)
 
 
-def _read_scenario(name: str, out: Path) -> Scenario:
+def read_scenario(name: str, out: Path) -> Scenario:
+    """What the suite wrote of one scenario, not judged yet."""
     found = Scenario(name)
-    folder = re.compile(rf"server-{re.escape(name)}-\d{{4}}-.*")
-    files = [path for path in out.glob("server-*/checks.json") if folder.fullmatch(path.parent.name)]
+    folder = re.compile(rf"(server-)?{re.escape(name)}-\d{{4}}-.*")
+    files = [path for path in out.glob("*/checks.json") if folder.fullmatch(path.parent.name)]
     if not files:
         found.failed["no-result"] = "the suite wrote no result, so the scenario broke off"
     for check in (check for path in files for check in json.loads(path.read_text())):
@@ -103,7 +104,8 @@ def _read_scenario(name: str, out: Path) -> Scenario:
     return found
 
 
-def _judge(found: Scenario, expected: set[str] | None) -> None:
+def judge(found: Scenario, expected: set[str] | None) -> None:
+    """Sets the verdict by what was expected to fail."""
     # An empty set stands for the whole scenario.
     if expected is None:
         found.verdict = "failed" if found.failed else "passed"

@@ -11,6 +11,7 @@ NODE = PEERS / "node/node_modules/.bin/node"
 PYTHON = PEERS / "python/.venv/bin/python"
 PACKAGES = PEERS / "node/node_modules/@modelcontextprotocol"
 CLIENTS = PEERS / "clients"
+SUITE = PACKAGES / "conformance/dist/index.js"
 
 # Each can be given by an environment variable; the second name is the one in TARGET/debug.
 PROGRAMS = {
@@ -34,6 +35,12 @@ def program(variable: str) -> str:
     if not path.is_file():
         raise Missing(f"{path} is not there: {how}, or set {variable}")
     return str(path)
+
+
+def expected_failures(revision: str) -> Path | None:
+    """What the conformance suite finds through the gateway today; no file when that is nothing."""
+    path = PEERS / f"expected-failures.{revision}.yml"
+    return path if path.exists() else None
 
 
 def need_packages() -> None:

@@ -82,7 +82,7 @@ class Server:
             try:
                 self.process.wait(STOP_S)
             except subprocess.TimeoutExpired:
-                wrong.append(f"{self.name} was still there {STOP_S} s after SIGTERM")
+                wrong.append(f"{self.name} was still there {STOP_S} s after SIGTERM:\n{self.tail()}")
                 self.process.kill()
                 self.process.wait()
             wrong += leftovers(self.process.pid, family, wait_s=ORPHAN_S)

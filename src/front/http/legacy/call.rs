@@ -84,6 +84,7 @@ impl HttpFront {
             log_level: session.log_level(),
             timeout: None,
             cancel: in_flight.cancel.clone(),
+            farewell: Some(in_flight.farewell.clone()),
             client,
         };
         let reply = self.desk.answer(&method, params, context).await;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 use super::upstream::{
-    Seen, Step, Upstream, answer, event, initialized, json_answer, legacy, modern, stream, tools,
+    Seen, Step, Upstream, answer, chunk, end, event, initialized, json_answer, legacy, modern,
+    stream, tools,
 };
 use super::*;
 
@@ -168,6 +169,36 @@ async fn a_standing_stream_comes_back_when_the_session_is_opened_again() {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn a_lost_stream_goes_on_behind_its_last_event_where_the_server_lets_it() {
+    let n_opened = AtomicUsize::new(0);
+    let server = move |seen: &Seen| match &*seen.verb {
+        "GET" => {
+            let event = |id: &str| chunk(&format!("id: {id}\ndata: {}\n\n", changed()));
+            let last = seen.header("last-event-id");
+            match n_opened.fetch_add(1, Ordering::Relaxed) {
+                0 => vec![stream(), event("g/1"), chunk("id: g/2\n\n"), end()],
+                // Nothing new: the place is the same.
+                1 => vec![stream(), Step::Close],
+                2 => answer("503 Service Unavailable", "", ""),
+                3 => answer("405 Method Not Allowed", "", ""),
+                _ => {
+                    assert_eq!(last, None, "it does not take that up");
+                    vec![stream(), Step::Hold]
+                }
+            }
+        }
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    for expect in [None, Some("g/2"), Some("g/2"), Some("g/2"), None] {
+        let get = soon(upstream.next("GET")).await;
+        assert_eq!(get.header("last-event-id"), expect);
+    }
+    instance.stop().await;
 }
 
 #[tokio::test]
