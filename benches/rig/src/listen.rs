@@ -15,6 +15,8 @@ use crate::process::Process;
 
 /// How long a message may take to reach a stream.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The gateway tells of changes at most once a second; what it would wait for is no cost.
+const PAUSE: Duration = Duration::from_millis(1200);
 /// Streams that are opened before memory is measured.
 const N_FIRST: usize = 16;
 
@@ -69,6 +71,7 @@ pub(crate) fn run(mut args: Args) -> Result<(), Problem> {
         let trigger = Prepared::request(&target, &Era::Modern, &call);
         let mut rounds = Vec::new();
         for _ in 0..n_rounds {
+            tokio::time::sleep(PAUSE).await;
             rounds.push(tell(&target, &trigger, &mut streams, event.as_bytes(), process).await?);
         }
         let middle = |mut values: Vec<f64>| {

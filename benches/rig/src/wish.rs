@@ -19,14 +19,15 @@ pub(crate) enum Wish {
 }
 
 impl Wish {
-    /// From `--read URI`, or `--tool` with `--count yes`, or `--tool` (default: `echo`), `--bytes` and `--text`.
+    /// From `--read URI` (a tool is not called then), or `--tool` with `--count yes`, or `--tool` (default: `echo`),
+    /// `--bytes` and `--text`.
     pub(crate) fn from_args(args: &mut Args) -> Result<Self, Problem> {
         let n_bytes = args.get_or("bytes", 200)?;
         let text = args.get_or("text", Text::Code)?;
+        let tool = args.get_or("tool", "echo".to_owned())?;
         if let Some(uri) = args.get("read")? {
             return Ok(Self::Read { uri, n_bytes });
         }
-        let tool = args.get_or("tool", "echo".to_owned())?;
         Ok(match args.get::<String>("count")?.as_deref() {
             Some("yes") => Self::Count { tool },
             _ => Self::Echo {
