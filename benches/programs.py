@@ -163,9 +163,10 @@ class Bench:
 ROOM = "limits.max_concurrent_calls = 1024\n"
 
 
-def stdio_plugin(plugin, n_tools=1):
-    """The configuration of a plugin that is the raw echo as a child process."""
-    command = json.dumps([RIG, "echo-stdio", "--tools", str(n_tools)])
+def stdio_plugin(plugin, n_tools=1, scenes=None):
+    """The configuration of a plugin that is the raw echo as a child process; `scenes` names its resources."""
+    words = [RIG, "echo-stdio", "--tools", str(n_tools)]
+    command = json.dumps(words if scenes is None else [*words, "--scenes", scenes])
     return (
         f'[plugins.{plugin}]\nruntime = "mcp_stdio"\n{ROOM}'
         f"[plugins.{plugin}.mcp_stdio]\ncommand = {command}\n"
@@ -177,6 +178,16 @@ def http_plugin(plugin, url):
     return (
         f'[plugins.{plugin}]\nruntime = "mcp_http"\n{ROOM}'
         f"[plugins.{plugin}.mcp_http]\nurl = {json.dumps(url)}\n"
+    )
+
+
+def actor_plugin(plugin, isolation):
+    """The configuration of a plugin that is the legacy server which asks, changes and tells."""
+    command = json.dumps([RIG, "actor"])
+    return (
+        f'[plugins.{plugin}]\nruntime = "mcp_stdio"\nera = "legacy"\nisolation = "{isolation}"\n'
+        "limits.max_concurrent_calls = 4096\nlimits.max_instances = 2048\nlimits.start_timeout_ms = 120000\n"
+        f"limits.call_timeout_ms = 300000\n[plugins.{plugin}.mcp_stdio]\ncommand = {command}\n"
     )
 
 

@@ -141,15 +141,20 @@ impl Dispatcher {
         if let Some(answer) = self.own_tool(subject, &request, context) {
             return answer;
         }
-        let mut addresses = self.find(subject, context).await?;
+        // What mostly needs no waiting is tried first; what may wait is kept out of the future of every call.
+        let mut addresses = self.listed(subject, context);
+        if addresses.is_empty() {
+            addresses = Box::pin(self.find(subject, context)).await?;
+        }
         if *subject == Subject::Tasks {
-            return self.list_tasks(&addresses, request, context).await;
+            return Box::pin(self.list_tasks(&addresses, request, context)).await;
         }
         let last = addresses.pop();
         for address in addresses {
             // Nobody lists it: whoever does not know it has done nothing.
             let again = request.clone();
-            let answer = self.go(&address, subject, again, context, record).await;
+            let asked = self.go(&address, subject, again, context, record);
+            let answer = Box::pin(asked).await;
             if !answer
                 .as_ref()
                 .is_ok_and(|answer| is_unknown(answer, subject))
@@ -242,7 +247,7 @@ impl Dispatcher {
                 format!("plugin `{}`: {why}", plugin.manifest.id),
             ));
         }
-        // What mostly needs no waiting is tried first; what may wait is kept out of the future of every call.
+        // As before: what may wait is boxed.
         let _permit = match plugin.gate.try_enter() {
             Some(permit) => permit,
             None => Box::pin(plugin.gate.enter())

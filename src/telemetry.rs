@@ -187,30 +187,43 @@ fn number(line: &mut Vec<u8>, mut number: u64) {
 
 /// The time now, UTC, as RFC 3339 writes it, to the microsecond.
 fn timestamp(line: &mut Vec<u8>) {
-    let now = OffsetDateTime::now_utc();
-    let year = u32::try_from(now.year()).unwrap_or(0);
-    let fields = [
-        (year, 4, b'-'),
-        (u32::from(u8::from(now.month())), 2, b'-'),
-        (now.day().into(), 2, b'T'),
-        (now.hour().into(), 2, b':'),
-        (now.minute().into(), 2, b':'),
-        (now.second().into(), 2, b'.'),
-        (now.microsecond(), 6, b'Z'),
-    ];
-    for (value, width, after) in fields {
-        let mut divisor = 10_u32.pow(width - 1);
-        while divisor > 0 {
-            line.push(b'0' + (value / divisor % 10) as u8);
-            divisor /= 10;
-        }
-        line.push(after);
+    line.extend_from_slice(&rfc3339(OffsetDateTime::now_utc()));
+}
+
+fn rfc3339(time: OffsetDateTime) -> [u8; 27] {
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    put(&mut text[..4], u32::try_from(time.year()).unwrap_or(0));
+    put(&mut text[5..7], u8::from(time.month()).into());
+    put(&mut text[8..10], time.day().into());
+    put(&mut text[11..13], time.hour().into());
+    put(&mut text[14..16], time.minute().into());
+    put(&mut text[17..19], time.second().into());
+    put(&mut text[20..26], time.microsecond());
+    text
+}
+
+/// Writes a number in as many digits as there is room for.
+fn put(room: &mut [u8], mut number: u32) {
+    for digit in room.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_as_rfc_3339_does() {
+        let text = |nanos| {
+            let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).expect("a time");
+            String::from_utf8(rfc3339(time).to_vec()).expect("ASCII")
+        };
+        assert_eq!(text(0), "1970-01-01T00:00:00.000000Z");
+        let long = text(1_795_614_509_000_045_999);
+        assert_eq!(long, "2026-11-25T13:48:29.000045Z");
+    }
 
     #[test]
     fn a_record_is_one_line_whatever_it_is_called() {

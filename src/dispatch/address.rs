@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, tasks};
 use crate::model::caller::Caller;
@@ -23,6 +25,9 @@ pub(super) struct Address {
     /// The plugin's own name for the subject, where the caller knows it by another.
     pub(super) own: Option<Json>,
 }
+
+/// Mostly one.
+pub(super) type Addresses = SmallVec<[Address; 1]>;
 
 impl Address {
     fn of_tool(entry: Arc<Entry>) -> Self {
@@ -64,7 +69,7 @@ impl Address {
 
 /// The places in a catalog where `subject` may be at home, the likeliest first. More than one only where no list names
 /// it.
-fn in_catalog(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Vec<Address> {
+fn in_catalog(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Addresses {
     let item = |item: Option<&Arc<Item>>| item.map(|item| Address::of_item(item));
     let found = match subject {
         Subject::Tool(name) => catalog
@@ -77,7 +82,10 @@ fn in_catalog(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Vec<Addr
             .or_else(|| item(catalog.fitting_template(uri, caller))),
         Subject::Task(_) | Subject::Tasks | Subject::Extension(_) => None,
     };
-    found.map_or_else(|| unlisted(catalog, subject, caller), |found| vec![found])
+    found.map_or_else(
+        || unlisted(catalog, subject, caller),
+        |found| smallvec![found],
+    )
 }
 
 /// The resource behind a URI that was made here because the plugin's own is taken.
@@ -93,14 +101,14 @@ fn moved(catalog: &Catalog, uri: &str, caller: &Caller) -> Option<Address> {
 
 /// The plugins that may know what none of them lists: resources that tools have linked to, arguments of resources that
 /// are no templates, methods of extensions.
-fn unlisted(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Vec<Address> {
+fn unlisted(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Addresses {
     let declaring = |declares: &dyn Fn(&Surface) -> bool| {
         let offers = catalog.offers(caller);
         let known = offers.filter_map(|(plugin, surface)| Some((plugin, surface?)));
         known
             .filter(|(_, surface)| declares(surface))
             .map(|(plugin, _)| Address::of_plugin(plugin))
-            .collect::<Vec<_>>()
+            .collect::<Addresses>()
     };
     match subject {
         Subject::Resource(_) => declaring(&|surface| surface.has("resources")),
@@ -115,22 +123,30 @@ fn unlisted(catalog: &Catalog, subject: &Subject, caller: &Caller) -> Vec<Addres
             named.extend(others);
             named
         }
-        Subject::Tool(_) | Subject::Prompt(_) | Subject::Task(_) => Vec::new(),
+        Subject::Tool(_) | Subject::Prompt(_) | Subject::Task(_) => Addresses::new(),
     }
 }
 
 impl Dispatcher {
+    /// Where a request about `subject` may go as the catalog stands; empty if that does not say. Waits for nothing.
+    pub(super) fn listed(&self, subject: &Subject, context: &CallContext) -> Addresses {
+        self.registry
+            .with_catalog(|catalog| in_catalog(catalog, subject, &context.caller))
+    }
+
     /// Where a request about `subject` may go; never empty.
     pub(super) async fn find(
         &self,
         subject: &Subject,
         context: &CallContext,
-    ) -> Result<Vec<Address>, Fault> {
+    ) -> Result<Addresses, Fault> {
         if let Subject::Task(id) = subject {
-            return self.of_task(id, &context.caller).map(|plugin| vec![plugin]);
+            return self
+                .of_task(id, &context.caller)
+                .map(|plugin| smallvec![plugin]);
         }
         let found = |catalog: &Catalog| in_catalog(catalog, subject, &context.caller);
-        let known = self.registry.with_catalog(found);
+        let known = self.listed(subject, context);
         if !known.is_empty() {
             return Ok(known);
         }

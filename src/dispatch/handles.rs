@@ -2,9 +2,10 @@
 //! calls opens one by a tool of the gateway, and names it in each of them.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
+use memchr::memmem::Finder;
 use serde_json::json;
 
 use crate::dispatch::Dispatcher;
@@ -141,10 +142,13 @@ impl Dispatcher {
     }
 }
 
+/// Finds the argument's name. Made once: making it costs more than the search in most arguments.
+static NAMED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(ARGUMENT));
+
 /// Takes the handle out of the arguments.
 fn taken_out(params: &mut Params) -> Option<String> {
     let arguments = params.members.get("arguments")?;
-    memchr::memmem::find(arguments.bytes(), ARGUMENT.as_bytes())?;
+    NAMED.find(arguments.bytes())?;
     let mut arguments = Members::of(arguments)?;
     let id = arguments.string(ARGUMENT)?.into_owned();
     arguments.remove(ARGUMENT);

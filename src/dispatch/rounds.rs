@@ -2,7 +2,7 @@
 //! that it needs input, the client is asked, the plugin is asked again with what the client said (MCP 2026-07-28, multi
 //! round-trip requests).
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 
 use crate::model::answer::{Answer, ResultKind, kind_of};
 use crate::model::client::Client;
@@ -23,26 +23,34 @@ const MAX_QUESTIONS: usize = 32;
 
 /// Asks `instance`. For a client that is not answered with questions, a legacy one and one that comes back for a task, the
 /// plugin's questions are asked and answered on the way; each round is a request of its own, with an id of its own.
-pub(super) async fn request(
-    instance: &dyn Instance,
+pub(super) fn request<'a>(
+    instance: &'a dyn Instance,
     mut request: Request,
-    context: &CallContext,
-) -> Result<Answer, Fault> {
+    context: &'a CallContext,
+) -> BoxFuture<'a, Result<Answer, Fault>> {
     let is_modern = context.era() == Era::Modern;
     if instance.era() == Era::Legacy && is_modern {
         // It asks for a task of revision 2025-11-25, which this client could not read.
         request.params.members.remove("task");
     }
     if instance.era() == Era::Legacy || (is_modern && !context.client.may_stop_waiting()) {
-        return instance.request(request, context).await;
+        return instance.request(request, context);
     }
+    Box::pin(in_rounds(instance, request, context))
+}
+
+async fn in_rounds(
+    instance: &dyn Instance,
+    mut request: Request,
+    context: &CallContext,
+) -> Result<Answer, Fault> {
     for _ in 0..MAX_ROUNDS {
         let answer = instance.request(request.clone(), context).await?;
         let Outcome::Result(reply) = &answer.outcome else {
             return Ok(answer);
         };
         if kind_of(reply) != Some(ResultKind::InputRequired)
-            || (is_modern && context.client.takes_questions())
+            || (context.era() == Era::Modern && context.client.takes_questions())
         {
             return Ok(answer);
         }

@@ -5,6 +5,8 @@
 
 mod scan;
 
+mod sound;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -70,13 +72,9 @@ impl Json {
         Ok(index)
     }
 
-    /// Like [`Json::scan_indexed`], for any object: only its own members are noted.
-    pub(crate) fn scan_members(&self) -> Index {
-        let mut index = Index::shallow();
-        if let Ok(root) = scan::scan(&self.0, &mut index) {
-            index.root = root;
-        }
-        index
+    /// Where the members of an object stand. It was scanned before: this is cheaper.
+    pub(crate) fn members(&self) -> Index {
+        sound::members(&self.0)
     }
 
     /// A part of a text that was scanned as a whole.

@@ -14,7 +14,7 @@ impl Members {
     /// Takes `json` apart; `None` when it is not an object.
     pub fn of(json: &Json) -> Option<Self> {
         json.is_object()
-            .then(|| Self::under(json.bytes(), &json.scan_members(), Index::ROOT))
+            .then(|| Self::under(json.bytes(), &json.members(), Index::ROOT))
     }
 
     /// The members noted under `parent`.

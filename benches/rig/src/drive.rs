@@ -9,8 +9,8 @@ use tokio::task::{JoinHandle, LocalSet};
 use crate::Problem;
 use crate::args::Args;
 use crate::load::{self, Calls, Phase};
-use crate::prepared::{Arguments, Text};
 use crate::process::Process;
+use crate::wish::Wish;
 
 /// How a run ends and what is measured of it.
 struct Plan {
@@ -33,11 +33,7 @@ pub(crate) fn run(mut args: Args) -> Result<(), Problem> {
     let calls = Calls {
         target: args.need("url")?,
         legacy: legacy(&args.get_or("era", "modern".to_owned())?)?,
-        tool: args.get_or("tool", "echo".to_owned())?,
-        arguments: Arguments {
-            n_bytes: args.get_or("bytes", 200)?,
-            text: args.get_or("text", Text::Code)?,
-        },
+        wish: Wish::from_args(&mut args)?,
         n_calls: args.get("calls")?,
     };
     let plan = Plan {

@@ -3,14 +3,17 @@
 use std::fmt::Write as _;
 
 use crate::Problem;
+use crate::args::Args;
 use crate::envelope::{self, Request};
+use crate::scenes::{self, Resources};
 
-const DISCOVER: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"rig-echo","version":"0.1.0"}},"ttlMs":3600000,"cacheScope":"public"}"#;
+const DISCOVER: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{},"resources":{}},"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"rig-echo","version":"0.1.0"}},"ttlMs":3600000,"cacheScope":"public"}"#;
 
 /// An echo server's answers; made once, shared by all connections.
 pub(crate) struct Echo {
     /// The result of `tools/list`, made once.
     tools: String,
+    resources: Option<Resources>,
 }
 
 /// What a message is answered with.
@@ -19,6 +22,8 @@ pub(crate) enum Reply {
     Answer(Vec<u8>),
     /// The answer to an `initialize`, which over HTTP opens a session.
     Opened(Vec<u8>),
+    /// Messages that come before the answer, and the answer.
+    Told(Vec<Vec<u8>>),
     /// `tools/list` was asked under this id; `Echo::list` makes the answer.
     List(Box<str>),
     /// A notification is owed no answer.
@@ -29,8 +34,22 @@ impl Echo {
     /// An echo that lists `n_tools` tools: `echo`, `echo_1`, `echo_2` and so on, 350 bytes each, all the same in use.
     pub(crate) fn new(n_tools: usize) -> Self {
         Self {
-            tools: tool_list(n_tools),
+            tools: tool_list(n_tools, ""),
+            resources: None,
         }
+    }
+
+    /// From `--tools` (default: one) and `--scenes NAME`, with which it also offers the tool `count` and two large
+    /// resources that are named after NAME.
+    pub(crate) fn from_args(args: &mut Args) -> Result<Self, Problem> {
+        let n_tools = args.get_or("tools", 1)?;
+        Ok(match args.get::<String>("scenes")? {
+            None => Self::new(n_tools),
+            Some(name) => Self {
+                tools: tool_list(n_tools, scenes::COUNT),
+                resources: Some(Resources::new(&name)),
+            },
+        })
     }
 
     /// Answers one message. An error when it is not JSON-RPC.
@@ -43,7 +62,8 @@ impl Echo {
             return Ok(Reply::Nothing);
         };
         Ok(match &*request.method {
-            "tools/call" => Reply::Answer(called(id, &request)),
+            "tools/call" => self.called(id, &request),
+            "resources/list" | "resources/read" => Reply::Answer(self.resource(id, &request)),
             "tools/list" => Reply::List(id.into()),
             "server/discover" => Reply::Answer(envelope::answer(id, "result", DISCOVER)),
             "initialize" => Reply::Opened(initialized(id, &request)),
@@ -56,13 +76,42 @@ impl Echo {
         })
     }
 
+    fn called(&self, id: &str, request: &Request<'_>) -> Reply {
+        match (&self.resources, &request.params) {
+            (Some(_), Some(params)) if params.name.as_deref() == Some("count") => {
+                Reply::Told(scenes::counted(id, params.meta))
+            }
+            _ => Reply::Answer(called(id, request)),
+        }
+    }
+
+    fn resource(&self, id: &str, request: &Request<'_>) -> Vec<u8> {
+        let uri = request
+            .params
+            .as_ref()
+            .and_then(|params| params.uri.as_ref());
+        let result = match &self.resources {
+            Some(known) if request.method == "resources/list" => Some(known.list()),
+            Some(known) => known.read(uri),
+            None if request.method == "resources/list" => Some(
+                r#"{"resources":[],"resultType":"complete","ttlMs":3600000,"cacheScope":"public"}"#,
+            ),
+            None => None,
+        };
+        match result {
+            Some(result) => envelope::answer(id, "result", result),
+            None => invalid(id),
+        }
+    }
+
     /// The answer to `tools/list` under an id.
     pub(crate) fn list(&self, id: &str) -> Vec<u8> {
         envelope::answer(id, "result", &self.tools)
     }
 }
 
-fn called(id: &str, request: &Request<'_>) -> Vec<u8> {
+/// The answer to a call of the echo.
+pub(crate) fn called(id: &str, request: &Request<'_>) -> Vec<u8> {
     let Some(params) = request.params.as_ref() else {
         return invalid(id);
     };
@@ -98,12 +147,12 @@ fn initialized(id: &str, request: &Request<'_>) -> Vec<u8> {
         Some(_) | None => "2025-11-25",
     };
     let result = format!(
-        r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}},"serverInfo":{{"name":"rig-echo","version":"0.1.0"}}}}"#
+        r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}},"resources":{{}}}},"serverInfo":{{"name":"rig-echo","version":"0.1.0"}}}}"#
     );
     envelope::answer(id, "result", &result)
 }
 
-fn tool_list(n_tools: usize) -> String {
+fn tool_list(n_tools: usize, more: &str) -> String {
     let mut list = String::from(r#"{"tools":["#);
     for number in 0..n_tools {
         let (comma, suffix) = match number {
@@ -115,6 +164,10 @@ fn tool_list(n_tools: usize) -> String {
             r#"{comma}{{"name":"echo{suffix}","description":"Returns the arguments it was called with, as structured content. It reads nothing and changes nothing, so that what is measured is the way there and back.","inputSchema":{{"type":"object","properties":{{"text":{{"type":"string","description":"Any text."}}}},"additionalProperties":true}}}}"#
         )
         .expect("writing to a string cannot fail");
+    }
+    if !more.is_empty() {
+        list.push(',');
+        list.push_str(more);
     }
     list.push_str(r#"],"resultType":"complete","ttlMs":3600000,"cacheScope":"public"}"#);
     list
@@ -129,7 +182,7 @@ mod tests {
         let bytes = match echo.answer(message.as_bytes()).expect("a valid message") {
             Reply::Answer(bytes) | Reply::Opened(bytes) => bytes,
             Reply::List(id) => echo.list(&id),
-            Reply::Nothing => Vec::new(),
+            Reply::Told(_) | Reply::Nothing => Vec::new(),
         };
         String::from_utf8(bytes).expect("answers are text")
     }

@@ -13,7 +13,8 @@ use hyper::{Method, Request, StatusCode};
 use crate::Problem;
 use crate::args::Args;
 use crate::echo::{Echo, Reply};
-use crate::serve::{Always, Place, bare, json};
+use crate::scenes;
+use crate::serve::{Always, Place, bare, event_stream, json};
 
 struct Server {
     echo: Echo,
@@ -26,7 +27,7 @@ struct Server {
 
 pub(crate) fn run(mut args: Args) -> Result<(), Problem> {
     let place = Place::from_args(&mut args)?;
-    let echo = Echo::new(args.get_or("tools", 1)?);
+    let echo = Echo::from_args(&mut args)?;
     args.done()?;
     let server = Arc::new(Server {
         echo,
@@ -54,6 +55,7 @@ async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Always {
                 .insert("mcp-session-id", server.open_session());
             response
         }
+        Ok(Reply::Told(messages)) => event_stream(scenes::events(&messages)),
         Ok(Reply::Nothing) => bare(StatusCode::ACCEPTED),
         Err(_) => bare(StatusCode::BAD_REQUEST),
     })

@@ -9,7 +9,7 @@ use crate::echo::{Echo, Reply};
 const BUFFER_BYTES: usize = 64 * 1024;
 
 pub(crate) fn run(mut args: Args) -> Result<(), Problem> {
-    let echo = Echo::new(args.get_or("tools", 1)?);
+    let echo = Echo::from_args(&mut args)?;
     args.done()?;
     let mut input = BufReader::with_capacity(BUFFER_BYTES, std::io::stdin().lock());
     // Standard output as a file: its own line buffer would write each answer alone.
@@ -22,6 +22,7 @@ pub(crate) fn run(mut args: Args) -> Result<(), Problem> {
         }
         let answer = match echo.answer(&line)? {
             Reply::Answer(bytes) | Reply::Opened(bytes) => bytes,
+            Reply::Told(messages) => messages.join(&b'\n'),
             Reply::List(id) => echo.list(&id),
             Reply::Nothing => continue,
         };

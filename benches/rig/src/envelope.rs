@@ -28,6 +28,8 @@ pub(crate) struct Params<'a> {
     pub(crate) meta: Option<&'a RawValue>,
     #[serde(borrow, rename = "protocolVersion")]
     pub(crate) protocol_version: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(crate) uri: Option<Cow<'a, str>>,
 }
 
 /// A request or notification whose parameters are passed on unread.

@@ -10,6 +10,7 @@ use crate::Problem;
 use crate::prepared::{Prepared, Target};
 
 const BUFFER_BYTES: usize = 64 * 1024;
+const SMALL_BUFFER_BYTES: usize = 2 * 1024;
 
 /// A connection. One request at a time: the answer is read whole before the next is sent.
 pub(crate) struct Link {
@@ -35,11 +36,20 @@ enum Length {
 
 impl Link {
     pub(crate) async fn open(target: &Target) -> Result<Self, Problem> {
+        Self::with_buffer(target, BUFFER_BYTES).await
+    }
+
+    /// One of many: with a buffer that begins small.
+    pub(crate) async fn small(target: &Target) -> Result<Self, Problem> {
+        Self::with_buffer(target, SMALL_BUFFER_BYTES).await
+    }
+
+    async fn with_buffer(target: &Target, n_bytes: usize) -> Result<Self, Problem> {
         let stream = TcpStream::connect(&target.authority).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
-            buffer: vec![0; BUFFER_BYTES],
+            buffer: vec![0; n_bytes],
             n_read: 0,
             joined: Vec::new(),
         })

@@ -8,7 +8,8 @@ use memchr::memmem;
 
 use crate::Problem;
 use crate::link::{Answer, Link};
-use crate::prepared::{Arguments, Era, Prepared, Target, id_in_answer};
+use crate::prepared::{Era, Prepared, Target, id_in_answer};
+use crate::wish::Wish;
 
 /// What all connections of a run look at.
 pub(crate) struct Phase {
@@ -24,8 +25,7 @@ pub(crate) struct Calls {
     pub(crate) target: Target,
     /// Whether each connection opens a legacy session first.
     pub(crate) legacy: bool,
-    pub(crate) tool: String,
-    pub(crate) arguments: Arguments,
+    pub(crate) wish: Wish,
     /// After so many the connection ends; none: when the phase is over.
     pub(crate) n_calls: Option<u64>,
 }
@@ -41,7 +41,7 @@ pub(crate) async fn run(
         true => Era::Legacy(Some(link.open_session(&calls.target).await?)),
         false => Era::Modern,
     };
-    let mut call = Prepared::call(&calls.target, &era, &calls.tool, calls.arguments);
+    let mut call = Prepared::request(&calls.target, &era, &calls.wish.asked());
     let mut latencies = Vec::with_capacity(1 << 16);
     let mut usual_length = None;
     let mut count = 0;
@@ -79,12 +79,8 @@ fn check(
     if *usual_length == Some(answer.body.len()) {
         return Ok(());
     }
-    let failed = memmem::find(answer.body, br#""isError":true"#).is_some();
-    if failed || answer.body.len() < calls.arguments.n_bytes {
-        return Err(wrong(
-            "an answer that is not the echo of its request",
-            answer,
-        ));
+    if !calls.wish.is_granted_by(answer.body) {
+        return Err(wrong("an answer that is not what was asked for", answer));
     }
     *usual_length = Some(answer.body.len());
     Ok(())

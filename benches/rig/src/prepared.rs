@@ -43,29 +43,60 @@ pub(crate) enum Era {
     Legacy(Option<String>),
 }
 
+/// What a request says.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    /// The value of the header `Mcp-Name`.
+    pub(crate) name: Option<&'a str>,
+    /// The members of its params, without the braces and without `_meta`.
+    pub(crate) params: String,
+    /// Whether it asks for progress.
+    pub(crate) progress: bool,
+    /// What a modern client declares that it can do, an object.
+    pub(crate) capabilities: &'static str,
+}
+
 /// One request or notification as bytes of HTTP/1.1.
 pub(crate) struct Prepared {
     bytes: Vec<u8>,
     id_at: Option<usize>,
 }
 
-impl Prepared {
-    /// `tools/call` of a tool.
-    pub(crate) fn call(target: &Target, era: &Era, tool: &str, arguments: Arguments) -> Self {
-        let arguments = arguments.json();
-        let params = format!(r#""name":"{tool}","arguments":{arguments}"#);
-        Self::request(target, era, "tools/call", Some(tool), &params)
+impl<'a> Asked<'a> {
+    /// A request of a client that can do nothing and wants no progress.
+    pub(crate) fn of(method: &'a str, params: String) -> Self {
+        Self {
+            method,
+            name: None,
+            params,
+            progress: false,
+            capabilities: "{}",
+        }
     }
 
+    /// `tools/call` of a tool with arguments in JSON.
+    pub(crate) fn call(tool: &'a str, arguments: &str) -> Self {
+        Self {
+            name: Some(tool),
+            ..Self::of(
+                "tools/call",
+                format!(r#""name":"{tool}","arguments":{arguments}"#),
+            )
+        }
+    }
+}
+
+impl Prepared {
     /// `tools/list`, from the beginning or from a cursor (already a JSON string, with its quotes).
     pub(crate) fn list(target: &Target, era: &Era, cursor: Option<&str>) -> Self {
         let params = cursor.map_or_else(String::new, |cursor| format!(r#""cursor":{cursor}"#));
-        Self::request(target, era, "tools/list", None, &params)
+        Self::request(target, era, &Asked::of("tools/list", params))
     }
 
     pub(crate) fn initialize(target: &Target) -> Self {
         let params = r#""protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"rig","version":"0.1.0"}"#;
-        Self::request(target, &Era::Legacy(None), "initialize", None, params)
+        let asked = Asked::of("initialize", params.to_owned());
+        Self::request(target, &Era::Legacy(None), &asked)
     }
 
     pub(crate) fn initialized(target: &Target, session: &str) -> Self {
@@ -74,12 +105,29 @@ impl Prepared {
         Self::http(target, &era, "notifications/initialized", None, body)
     }
 
-    fn request(target: &Target, era: &Era, method: &str, name: Option<&str>, params: &str) -> Self {
-        let meta = match era {
-            Era::Modern => {
-                r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"rig","version":"0.1.0"},"io.modelcontextprotocol/clientCapabilities":{}}"#
+    /// A request.
+    pub(crate) fn request(target: &Target, era: &Era, asked: &Asked<'_>) -> Self {
+        let Asked {
+            method,
+            name,
+            params,
+            progress,
+            capabilities,
+        } = asked;
+        let token = r#""progressToken":1"#;
+        let meta = match (era, progress) {
+            (Era::Modern, _) => {
+                let token = if *progress {
+                    format!(",{token}")
+                } else {
+                    String::new()
+                };
+                format!(
+                    r#""_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"rig","version":"0.1.0"}},"io.modelcontextprotocol/clientCapabilities":{capabilities}{token}}}"#
+                )
             }
-            Era::Legacy(_) => "",
+            (Era::Legacy(_), true) => format!(r#""_meta":{{{token}}}"#),
+            (Era::Legacy(_), false) => String::new(),
         };
         let comma = if meta.is_empty() || params.is_empty() {
             ""
@@ -89,7 +137,7 @@ impl Prepared {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":{ID_PLACE},"method":"{method}","params":{{{params}{comma}{meta}}}}}"#
         );
-        Self::http(target, era, method, name, &body)
+        Self::http(target, era, method, *name, &body)
     }
 
     fn http(target: &Target, era: &Era, method: &str, name: Option<&str>, body: &str) -> Self {
@@ -188,7 +236,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// `{"text":"…"}` of `n_bytes`; at least the 11 of its frame.
-    fn json(self) -> String {
+    pub(crate) fn json(self) -> String {
         let line = match self.text {
             Text::Plain => "What came in is what goes out, word for word and byte for byte... ",
             Text::Code => r#"    let answer = call(\"echo\", 42)?; // what came is what goes\n"#,
@@ -221,7 +269,14 @@ mod tests {
         for era in [Era::Modern, Era::Legacy(Some("s".into()))] {
             for (n_bytes, text) in [(200, Text::Plain), (24 * 1024, Text::Code)] {
                 let arguments = Arguments { n_bytes, text };
-                let mut call = Prepared::call(&target, &era, "echo", arguments);
+                let mut call = Prepared::request(
+                    &target,
+                    &era,
+                    &Asked {
+                        progress: true,
+                        ..Asked::call("echo", &arguments.json())
+                    },
+                );
                 let value = body(call.numbered(3, 1_000_004));
                 assert_eq!(value["id"], 103_000_004);
                 assert_eq!(value["params"]["arguments"].to_string().len(), n_bytes);

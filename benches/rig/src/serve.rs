@@ -83,6 +83,15 @@ pub(crate) fn json(body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response
 }
 
+/// An answer that is a stream of events, all of them in one piece.
+pub(crate) fn event_stream(body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = json(body);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+}
+
 /// An answer without a body.
 pub(crate) fn bare(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());

@@ -130,10 +130,11 @@ fn era(headers: &HeaderMap, params: &Params) -> Era {
 }
 
 pub(in crate::front) fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
+    let kind = headers.get(CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind == "application/json") {
+        return true;
+    }
+    let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
     kind.split(';')
         .next()
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))

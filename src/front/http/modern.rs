@@ -60,10 +60,10 @@ impl HttpFront {
             self.desk
                 .modern_call(rounds, calls, request, CancellationToken::new());
         let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
-        let work = async move {
+        let work = Box::pin(async move {
             let reply = desk.answer(&method, params, context).await;
             dialogue.sealed(reply)
-        };
+        });
         round::first(first, work, asking, &self.desk.supervisor).await
     }
 

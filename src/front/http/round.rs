@@ -28,21 +28,18 @@ pub(super) struct Asking {
     pub(super) status: fn(&RpcError) -> StatusCode,
 }
 
-type Work = Pin<Box<dyn Future<Output = Reply> + Send>>;
+/// The work of a call. Boxed where it is made: it is large, and would be copied on its way here.
+pub(super) type Work = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// Runs `work` in the first round of its call. Once the client is to be told or asked something the work goes on in a
 /// task of its own: a client that does not read holds up nobody else, and the call outlives the request. Dropping the
 /// future or the body of the answer cancels the call.
-pub(super) async fn first<F>(
+pub(super) async fn first(
     mut round: Round,
-    work: F,
+    mut work: Work,
     asking: Asking,
     supervisor: &Supervisor,
-) -> Response<Body>
-where
-    F: Future<Output = Reply> + Send + 'static,
-{
-    let mut work: Work = Box::pin(work);
+) -> Response<Body> {
     let next = tokio::select! {
         biased;
         reply = &mut work => return at_once(&mut round, asking, reply),

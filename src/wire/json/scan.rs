@@ -33,23 +33,15 @@ pub(crate) struct Member {
     pub(crate) value: Slot,
 }
 
-/// Where members stand: of the root, and unless shallow, of its `params`, `result` and `error` and of their `_meta`.
+/// Where members stand: of the root, of its `params`, `result` and `error` and of their `_meta`.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     pub(crate) root: Range<usize>,
     pub(crate) members: SmallVec<[Member; 16]>,
-    shallow: bool,
 }
 
 impl Index {
     pub(crate) const ROOT: u32 = u32::MAX;
-
-    pub(crate) fn shallow() -> Self {
-        Self {
-            shallow: true,
-            ..Self::default()
-        }
-    }
 }
 
 /// What a scan does with the members it meets.
@@ -96,7 +88,6 @@ impl Notes for Index {
 
     fn descend(&self, depth: usize, key: &[u8]) -> bool {
         match depth {
-            _ if self.shallow => false,
             1 => matches!(key, b"params" | b"result" | b"error"),
             2 => key == b"_meta",
             _ => false,
@@ -422,7 +413,7 @@ impl<'a, N: Notes> Scanner<'a, '_, N> {
 const NEAR: usize = 64;
 
 /// How many bytes come before a quote, a backslash or a control character.
-fn plain_run(text: &[u8]) -> usize {
+pub(super) fn plain_run(text: &[u8]) -> usize {
     let near = text.len().min(NEAR);
     let mut at = 0;
     for word in text[..near].chunks_exact(8) {
