@@ -55,6 +55,8 @@ class Client:
     cli: bool = False
     # Keys of a tool that it keeps or not depending on the era of its connection, whatever the server sent.
     era_tool_keys: tuple[str, ...] = ()
+    # Whether it loses progress that it reads together with the result: it handles results first.
+    loses_progress: bool = False
 
     def takes(self, step: dict) -> bool:
         return (step.get("cli", False) or not self.cli) and (self.era == "legacy" or not step.get("legacy"))
@@ -150,7 +152,13 @@ def at_once(
 _PY = (PYTHON, "-B", "-W", "ignore", CLIENTS / "py_client.py")
 ALL = [
     Client("ts_legacy", _script(NODE, CLIENTS / "ts_legacy.mjs"), "legacy"),
-    Client("ts_auto", _script(NODE, CLIENTS / "ts_auto.mjs"), "modern", era_tool_keys=("execution",)),
+    Client(
+        "ts_auto",
+        _script(NODE, CLIENTS / "ts_auto.mjs"),
+        "modern",
+        era_tool_keys=("execution",),
+        loses_progress=True,
+    ),
     Client("py_auto", _script(*_PY), "modern"),
     Client("py_legacy", _script(*_PY, "--mode", "legacy"), "legacy"),
     Client("inspector", _inspector("legacy"), "legacy", cli=True),

@@ -57,7 +57,9 @@ def _compare_all(
                 report.check(what, str(through))
                 continue
             # What the Inspector can do it does not tell, and its CLI need not be told of all.
-            allowed = Way(prefix, not direct, listed_to_all if client.cli else None, client.era_tool_keys)
+            listed = listed_to_all if client.cli else None
+            keys, loses = client.era_tool_keys, client.loses_progress
+            allowed = Way(prefix, not direct, listed, keys, loses_progress=loses)
             for step, one, other in zip(_steps(plugin, client), through, expected[client], strict=True):
                 report.check(f"{what}, {show(plain(step))[:100]}", compare(step, one, other, allowed))
 
