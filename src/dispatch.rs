@@ -19,6 +19,8 @@ mod deadline;
 
 mod handles;
 
+mod kept;
+
 mod rounds;
 
 mod task_list;
@@ -40,6 +42,7 @@ use crate::dispatch::address::Address;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
 use crate::dispatch::handles::Handles;
+use crate::dispatch::kept::Kept;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
@@ -48,7 +51,7 @@ use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
 use crate::registry::plugin::Plugin;
-use crate::registry::pool::Lease;
+use crate::registry::pool::{Lease, Who};
 use crate::runtime::{CallContext, Request};
 use crate::session::table::Bounds;
 use crate::wire::error::{INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND};
@@ -68,6 +71,7 @@ pub struct Dispatcher {
     tasks: Tasks,
     watching: Watching,
     handles: Handles,
+    kept: Kept,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -90,6 +94,7 @@ impl Dispatcher {
             tasks: Tasks::default(),
             watching: Watching::default(),
             handles: Handles::new(handles),
+            kept: Kept::default(),
             closing: CancellationToken::new(),
         }
     }
@@ -187,7 +192,37 @@ impl Dispatcher {
         {
             arguments::check(entry, &request.params)?;
         }
+        if request.method == Method::ResourcesRead {
+            return Box::pin(self.read(address, subject, request, context)).await;
+        }
         self.carry(address, subject, request, context).await
+    }
+
+    /// Reads a resource, or gives what is kept of it. Its parts are named as the caller names it.
+    async fn read(
+        &self,
+        address: &Address,
+        subject: &Subject,
+        request: Request,
+        context: &CallContext,
+    ) -> Result<Answer, Fault> {
+        let (who, principal) = (Who::of(context), &context.caller.principal);
+        let wanted = kept::Wanted::of(&request, &address.plugin, principal, &who);
+        let known = wanted.as_ref().and_then(|wanted| self.kept.get(wanted));
+        let answer = match known {
+            Some(answer) => answer,
+            None => {
+                let answer = self.carry(address, subject, request, context).await?;
+                if let Some(wanted) = &wanted {
+                    self.kept.put(wanted, &answer);
+                }
+                answer
+            }
+        };
+        Ok(match (&address.own, subject) {
+            (Some(own), Subject::Resource(listed)) => bridge::read_under(answer, own, listed),
+            _ => answer,
+        })
     }
 
     /// Carries a request to one plugin, within its deadline.
@@ -217,11 +252,6 @@ impl Dispatcher {
         };
         if let Some(lease) = &lease {
             note(lease, &ended);
-        }
-        if let (Ok(answer), Some(own)) = (&ended, &address.own)
-            && let Subject::Resource(listed) = subject
-        {
-            return Ok(bridge::read_under(answer.clone(), own, listed));
         }
         if let (Ok(answer), Subject::Tool(_)) = (&ended, subject)
             && let Some(task) = tasks::begun(answer, wants_task)

@@ -53,7 +53,9 @@ pub struct Session {
 }
 
 /// Makes the client of a session, as it is reached outside of any call.
-struct Outside(Box<dyn Fn(&Arc<Session>) -> Arc<dyn Client> + Send + Sync>);
+struct Outside(Box<MakeClient>);
+
+type MakeClient = dyn Fn(&Arc<Session>) -> Arc<dyn Client> + Send + Sync;
 
 /// Takes a message for the client, or drops it; never waits.
 struct Pipe(Box<dyn Fn(Bytes) + Send + Sync>);

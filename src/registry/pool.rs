@@ -16,6 +16,7 @@ mod speech;
 mod start;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
 use crate::registry::pool::slot::{Holder, Slot, Started, Wanted};
 use crate::registry::pool::speech::{Asker, Speech};
+use crate::runtime::updates::Updates;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
 
@@ -43,6 +45,8 @@ pub struct Pool {
     supervisor: Supervisor,
     isolation: Isolation,
     offered: Offered,
+    /// Counts the updates of resources that instances told of.
+    updates: Arc<AtomicU64>,
     state: Mutex<State>,
     version: &'static str,
 }
@@ -117,6 +121,7 @@ impl Pool {
             supervisor,
             isolation,
             offered: Offered::default(),
+            updates: Arc::default(),
             state: Mutex::new(state),
             version,
         })
@@ -124,6 +129,11 @@ impl Pool {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
+    }
+
+    /// How many updates of resources its instances have told of, whoever watches.
+    pub fn updates(&self) -> u64 {
+        self.updates.load(Ordering::SeqCst)
     }
 
     /// Counts the changes of what the plugin offers to anyone.
@@ -325,7 +335,9 @@ impl Pool {
             Holder::Shared | Holder::OneCall(_) => None,
         };
         let principal = Arc::clone(&who.principal);
-        let slot = Slot::new(wanted, owner, (principal, self.told_profile(&who.profile)));
+        let updates = Updates::counted(Arc::clone(&self.updates));
+        let client = (principal, self.told_profile(&who.profile));
+        let slot = Slot::new(wanted, owner, client, updates);
         state.slots.push(Arc::clone(&slot));
         if let Some(evicted) = evicted {
             self.retire(state, evicted);

@@ -13,6 +13,8 @@ use crate::wire::method::Method;
 pub struct Updates {
     watchers: Mutex<Vec<Watcher>>,
     next: AtomicU64,
+    /// Counts the updates that were told, also those of other instances that share it.
+    told: Arc<AtomicU64>,
 }
 
 struct Watcher {
@@ -33,6 +35,14 @@ pub struct Watch {
 impl Updates {
     fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
         self.watchers.lock().expect("no holder of this lock panics")
+    }
+
+    /// Watchers of an instance whose updates `told` counts.
+    pub fn counted(told: Arc<AtomicU64>) -> Self {
+        Self {
+            told,
+            ..Self::default()
+        }
     }
 
     /// From now on `hearer` is told of updates of the resource `own`, under the URI `listed` if that is another.
@@ -66,6 +76,7 @@ impl Updates {
         let Some(uri) = params.members.string("uri") else {
             return 0;
         };
+        self.told.fetch_add(1, Ordering::SeqCst);
         let mut told = 0;
         for watcher in self.watchers().iter() {
             if !is_within(&uri, &watcher.own) {

@@ -127,3 +127,16 @@ pub(super) fn moved(before: &Surface, now: &Surface, shared: &Surface) -> Arc<Su
     }
     Arc::new(moved)
 }
+
+#[cfg(test)]
+impl crate::registry::pool::Pool {
+    /// Offers lists of its own, without an instance.
+    pub(crate) fn pretend_to_offer(&self) {
+        let told = Told::OnEachRequest;
+        let mut surface = Surface::default();
+        ListKind::ALL
+            .into_iter()
+            .for_each(|kind| surface.set(kind, Arc::default()));
+        self.offered.now(&told, &Arc::new(surface));
+    }
+}

@@ -96,6 +96,7 @@ impl Slot {
         wanted: Wanted,
         owner: Option<Arc<Session>>,
         (principal, profile): (Arc<str>, Arc<ClientProfile>),
+        updates: Updates,
     ) -> Arc<Self> {
         let held = Held {
             wanted,
@@ -112,7 +113,7 @@ impl Slot {
             owner: watch::Sender::new(owner),
             principal,
             profile,
-            updates: Arc::default(),
+            updates: Arc::new(updates),
             held: Mutex::new(held),
         })
     }
