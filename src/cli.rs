@@ -32,7 +32,7 @@ use crate::runtime::in_process::InProcess;
 use crate::runtime::process::{HELPER_ARGUMENT, run_helper};
 use crate::telemetry::{Format, Log};
 
-/// An MCP gateway: plugins become the tools of one MCP server.
+/// An MCP gateway: plugins become one MCP server.
 #[derive(Debug, Parser)]
 #[command(name = "toolgate", version, arg_required_else_help = true)]
 struct Arguments {

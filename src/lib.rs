@@ -1,4 +1,4 @@
-//! toolgate: an MCP gateway. Plugins become the tools of one MCP server, over stdio, streamable HTTP and plain HTTP.
+//! toolgate: an MCP gateway. Plugins become one MCP server, over stdio and streamable HTTP; tools also over plain HTTP.
 //!
 //! # The floors
 //!
@@ -18,16 +18,20 @@
 //! # The walk of one call
 //!
 //! A front reads a message ([`wire::message::Message::parse`]: one scan, arguments stay text), finds its
-//! [`Caller`](model::caller::Caller) and hands both to [`dispatch::Dispatcher::call_tool`]. There the audit record opens,
-//! the [`Catalog`](registry::catalog::Catalog) finds the tool if the caller may see it, policy and schema are asked, the
-//! deadline starts, the [`Gate`](registry::gate::Gate) gives a permit and the [`Pool`](registry::pool::Pool) an
-//! [`Instance`](runtime::Instance), which answers in the words of its era. The answer is brought into the words of the
-//! caller's, the record closes, and the front writes the plugin's own bytes.
+//! [`Caller`](model::caller::Caller) and hands both to [`dispatch::Dispatcher::request`]. There the audit record opens,
+//! the [`Catalog`](registry::catalog::Catalog) finds the tool, prompt or resource if the caller may have it, the schema
+//! is asked, the deadline starts, the [`Gate`](registry::gate::Gate) gives a permit and the
+//! [`Pool`](registry::pool::Pool) an [`Instance`](runtime::Instance), which answers in the words of its era. The answer
+//! is brought into the words of the caller's, the record closes, and the front writes the plugin's own bytes.
+//!
+//! What the plugin tells and asks on the way goes through the [`Client`](model::client::Client) of the call. A legacy
+//! client is asked by a request. For a modern one the call is parked ([`front::rounds`]): its request is answered with
+//! the question, and its next one goes on with the same call.
 //!
 //! # Writing a plugin
 //!
-//! Implement [`plugin::Plugin`], and run a gateway that has it compiled in with [`cli::main_with`]. Any server written
-//! with rmcp can be hosted by [`runtime::rmcp_host::host`].
+//! Implement [`plugin::Plugin`], which offers tools, prompts and resources, and run a gateway that has it compiled in
+//! with [`cli::main_with`]. Any server written with rmcp can be hosted by [`runtime::rmcp_host::host`].
 
 pub mod wire;
 

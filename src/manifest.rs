@@ -82,7 +82,7 @@ pub struct Manifest {
     /// left there. For servers of the legacy era with `isolation = "session"`.
     #[serde(default)]
     pub handles: Handles,
-    /// What stands in front of its tools' names: `{id}__` when left out, nothing when empty.
+    /// What stands in front of the names of its tools and prompts: `{id}__` when left out, nothing when empty.
     #[serde(default)]
     #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]{0,63}$"))]
     pub prefix: Option<String>,

@@ -144,8 +144,8 @@ pub type Factory = Arc<dyn Fn() -> Arc<dyn Plugin> + Send + Sync>;
 /// A plugin that is part of this program.
 ///
 /// One value serves everyone who calls; what belongs to one session lies in [`ToolContext::drawer`]. The hooks run one
-/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `on_start`, and at the end `on_stop`. A panic in any of them is a
-/// failure of the plugin, not of the gateway.
+/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `on_start`, and at the end `on_stop`. A panic
+/// in any of them is a failure of the plugin, not of the gateway.
 #[async_trait]
 pub trait Plugin: Send + Sync + 'static {
     /// Adds its tools. Called once, after `on_init`, so the settings may decide what is offered; and again after

@@ -31,13 +31,13 @@ pub struct Limits {
     /// Bytes of one message from the plugin.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub max_message_bytes: usize,
-    /// Tools taken from its list.
+    /// Entries taken from each of its lists: tools, prompts, resources, templates.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_tools: usize,
     /// Pages asked for of one list.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_list_pages: usize,
-    /// Bytes of one tool's description.
+    /// Bytes of one description in them.
     #[schemars(range(min = 1, max = 16_777_216))]
     pub max_description_bytes: usize,
     /// Bytes of its latest error output that are kept.
