@@ -186,7 +186,8 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let plugin = &address.plugin;
         record.found(plugin);
-        let context = &*self.bound(plugin, &mut request.params, context)?;
+        let (context, _in_flight) = self.bound(plugin, &mut request.params, context)?;
+        let context = &*context;
         if let Some(entry) = &address.tool
             && (plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments)
         {

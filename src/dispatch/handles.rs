@@ -16,11 +16,11 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::registry::handle_tools::{ARGUMENT, CLOSE, META, OPEN};
 use crate::registry::plugin::Plugin;
 use crate::runtime::{CallContext, Request};
-use crate::session::Session;
 use crate::session::table::{Bounds, Sessions};
+use crate::session::{InFlight, Session};
 use crate::wire::json::Json;
 use crate::wire::members::Members;
-use crate::wire::message::Params;
+use crate::wire::message::{Id, Params};
 use crate::wire::revision::Era;
 
 /// How often handles are looked through for those whose time is up.
@@ -63,7 +63,7 @@ impl Dispatcher {
 
     fn open_handle(&self, context: &CallContext) -> Result<Answer, Fault> {
         let principal = &context.caller.principal;
-        let profile = Arc::clone(&context.profile);
+        let profile = Arc::new(context.profile.detached());
         let Some(session) = self.handles.sessions.open(principal, profile) else {
             let message = "too many sessions are open (`server.sessions`); close one";
             return Err(Fault::new(FaultKind::Busy, message)
@@ -105,30 +105,32 @@ impl Dispatcher {
         });
     }
 
-    /// The context of a call to `plugin` within the session that the caller names, if it names one. The name is ours and
-    /// does not go on to the plugin.
+    /// The context of a call to `plugin` within the session that the caller names, if it names one; that session does
+    /// not end for want of use while the call runs. The name is ours and does not go on to the plugin.
     pub(super) fn bound<'a>(
         &self,
         plugin: &Plugin,
         params: &mut Params,
         context: &'a CallContext,
-    ) -> Result<Cow<'a, CallContext>, Fault> {
+    ) -> Result<(Cow<'a, CallContext>, Option<InFlight>), Fault> {
         let is_taken = context.era() == Era::Modern && context.session.is_none();
         if !is_taken || plugin.manifest.handles == Choice::Off {
-            return Ok(Cow::Borrowed(context));
+            return Ok((Cow::Borrowed(context), None));
         }
         let id = match params.meta.remove(META) {
             Some(id) => Some(id.string().map(Cow::into_owned).unwrap_or_default()),
             None => taken_out(params),
         };
         let Some(id) = id else {
-            return Ok(Cow::Borrowed(context));
+            return Ok((Cow::Borrowed(context), None));
         };
-        let session = Some(self.handle(&id, context)?);
-        Ok(Cow::Owned(CallContext {
-            session,
+        let session = self.handle(&id, context)?;
+        let in_flight = session.begin(&Id::number(context.id));
+        let context = CallContext {
+            session: Some(session),
             ..context.clone()
-        }))
+        };
+        Ok((Cow::Owned(context), in_flight))
     }
 
     fn handle(&self, id: &str, context: &CallContext) -> Result<Arc<Session>, Fault> {

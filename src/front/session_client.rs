@@ -131,7 +131,11 @@ impl<W: Way> SessionClient<W> {
                 }
             });
         }
-        if !self.way.send(text.into()).await {
+        if !self
+            .within_reach(self.way.send(text.into()))
+            .await
+            .unwrap_or(false)
+        {
             open.was_put = false;
             let text = "the client has gone away, or does not read";
             return Err(RpcError::new(INTERNAL_ERROR, text));
@@ -140,18 +144,20 @@ impl<W: Way> SessionClient<W> {
         if self.is_over.load(Ordering::SeqCst) {
             self.take_back(id, None);
         }
-        let answer = match self.call {
-            // No call's deadline bounds it, and perhaps nobody reads.
-            OUTSIDE => match tokio::time::timeout(OUTSIDE_DEADLINE, answer).await {
-                Ok(answer) => answer,
-                Err(_) => return Err(RpcError::new(INTERNAL_ERROR, "the client did not answer")),
-            },
-            _ => answer.await,
-        };
-        match answer {
-            Ok(Outcome::Result(reply)) => Ok(reply.result),
-            Ok(Outcome::Error(error)) => Err(error),
-            Err(_) => Err(over()),
+        match self.within_reach(answer).await {
+            Some(Ok(Outcome::Result(reply))) => Ok(reply.result),
+            Some(Ok(Outcome::Error(error))) => Err(error),
+            Some(Err(_)) => Err(over()),
+            None => Err(RpcError::new(INTERNAL_ERROR, "the client did not answer")),
+        }
+    }
+
+    /// Waits for something of the client: no call's deadline bounds what is asked outside of any, and perhaps nobody
+    /// reads.
+    async fn within_reach<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
+        match self.call {
+            OUTSIDE => tokio::time::timeout(OUTSIDE_DEADLINE, wait).await.ok(),
+            _ => Some(wait.await),
         }
     }
 }

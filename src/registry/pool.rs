@@ -160,14 +160,14 @@ impl Pool {
     fn known_to(&self, who: &Who) -> Option<Arc<Surface>> {
         let state = self.state();
         let wanted = self.wanted(&state, who);
-        if matches!(wanted.holder, Holder::Session(_)) {
-            let mut slots = state.slots.iter();
-            let own = slots.find(|slot| slot.serves(&wanted));
-            if let Some(surface) = own.and_then(|slot| slot.surface()) {
-                return Some(surface);
-            }
-        }
+        let own = state
+            .slots
+            .iter()
+            .find_map(|slot| slot.own_surface(&wanted));
         drop(state);
+        if own.is_some() {
+            return own;
+        }
         self.offered.to(&wanted.told)
     }
 

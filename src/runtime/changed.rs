@@ -1,6 +1,6 @@
 //! Which lists of a server are others now, gathered until somebody reads them again.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -10,21 +10,35 @@ use crate::wire::list::{ListKind, Topic};
 /// Notes changes. One reader.
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
-    topics: AtomicU8,
+    marks: Mutex<Marks>,
     nudge: Notify,
-    /// Counts what was marked.
-    marked: AtomicU64,
-    /// How much of that has been read.
+    /// How much of what was marked has been read.
     read: watch::Sender<u64>,
     /// Somebody waits for what is not read yet.
     hurry: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Marks {
+    /// What waits to be read, a bit each.
+    topics: u8,
+    /// Counts what was marked.
+    marked: u64,
+    /// How much of that was given to the reader.
+    taken: u64,
+}
+
 impl Changed {
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().expect("no holder of this lock panics")
+    }
+
     /// The lists about `topic` are others now.
     pub(crate) fn mark(&self, topic: Topic) {
-        self.marked.fetch_add(1, Ordering::SeqCst);
-        self.topics.fetch_or(bit(topic), Ordering::SeqCst);
+        let mut marks = self.marks();
+        marks.topics |= bit(topic);
+        marks.marked += 1;
+        drop(marks);
         self.nudge.notify_one();
     }
 
@@ -36,7 +50,7 @@ impl Changed {
     /// Waits for changes, and gives the lists that changed since it was called last.
     pub(crate) async fn next(&self) -> Vec<ListKind> {
         loop {
-            let topics = self.topics.swap(0, Ordering::SeqCst);
+            let topics = self.take();
             if topics != 0 {
                 let changed = |topic: &Topic| topics & bit(*topic) != 0;
                 let lists = Topic::ALL.iter().filter(|topic| changed(topic));
@@ -45,17 +59,23 @@ impl Changed {
             self.nudge.notified().await;
         }
     }
+
+    fn take(&self) -> u8 {
+        let mut marks = self.marks();
+        marks.taken = marks.marked;
+        std::mem::take(&mut marks.topics)
+    }
 }
 
 impl Changed {
-    /// How much was marked so far; to be given to [`Changed::done`] when that has been read.
-    pub(crate) fn marked(&self) -> u64 {
-        self.marked.load(Ordering::SeqCst)
+    /// How much of what was marked [`Changed::next`] has given; to be given to [`Changed::done`] when that has been read.
+    pub(crate) fn taken(&self) -> u64 {
+        self.marks().taken
     }
 
-    /// What was marked up to `marked` has been read, or cannot be.
-    pub(crate) fn done(&self, marked: u64) {
-        self.read.send_replace(marked);
+    /// What was marked up to `taken` has been read, or cannot be.
+    pub(crate) fn done(&self, taken: u64) {
+        self.read.send_replace(taken);
     }
 
     /// Waits before lists are read again, unless somebody waits for that.
@@ -68,7 +88,7 @@ impl Changed {
 
     /// Waits until all that is marked has been read; `false` where nothing was to be read.
     pub(crate) async fn caught_up(&self) -> bool {
-        let marked = self.marked();
+        let marked = self.marks().marked;
         let mut read = self.read.subscribe();
         if *read.borrow_and_update() >= marked {
             return false;
@@ -103,8 +123,12 @@ mod tests {
         let mut waiting = Box::pin(changed.caught_up());
         assert!(futures::poll!(&mut waiting).is_pending());
         changed.pause(Duration::MAX).await;
-        changed.done(changed.marked());
-        assert!(waiting.await);
+        changed.mark(Topic::Prompts);
+        changed.done(changed.taken());
+        assert!(futures::poll!(&mut waiting).is_ready());
+        assert_eq!(changed.next().await, [ListKind::Prompts]);
+        let taken = changed.taken();
+        changed.done(taken);
         assert!(!changed.caught_up().await);
     }
 }

@@ -125,7 +125,7 @@ impl Server {
         loop {
             let changed = &self.lines.changed;
             let kinds = changed.next().await;
-            let marked = changed.marked();
+            let taken = changed.taken();
             let known = Arc::clone(&self.surface.borrow());
             let reader = Reader {
                 link: &*self.lines,
@@ -140,7 +140,7 @@ impl Server {
                     tracing::warn!(plugin.id = %self.host.plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
-            changed.done(marked);
+            changed.done(taken);
             changed.pause(LIST_PAUSE).await;
         }
     }

@@ -60,8 +60,9 @@ impl Sessions {
         let mut table = self.table();
         let of_principal = table.per_principal.get(principal).copied().unwrap_or(0);
         let full = table.sessions.len() >= self.bounds.max;
-        if of_principal >= self.bounds.max_per_principal || full {
-            let only = (!full).then_some(principal);
+        let has_its_share = of_principal >= self.bounds.max_per_principal;
+        if has_its_share || full {
+            let only = has_its_share.then_some(principal);
             let evicted = table.evict(only, now)?;
             drop(table);
             evicted.end();

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use toolgate::model::caller::Caller;
 
-use crate::hostile::{Hostile, names, text};
-use crate::support::{LegacySession, TestGateway, within};
+use crate::hostile::{Hostile, names, result_of, text, text_of};
+use crate::support::{LegacySession, TestGateway, modern, within};
+use crate::tokens::{ANN, BOB, token};
 
 /// The names that are not listed, and why.
 fn hidden(gateway: &TestGateway) -> Vec<(String, String)> {
@@ -111,5 +112,36 @@ async fn a_storm_of_changes_becomes_a_list_a_second() {
     );
     drop(stream);
     assert_eq!(session.delete(&gateway).await.status, 204);
+    gateway.finish().await;
+}
+
+/// What the call of one principal changed in an instance that it had alone is for that principal.
+#[tokio::test]
+async fn what_one_caller_changed_is_listed_for_that_caller_alone() {
+    let plugin = Hostile::new("h", &[]);
+    let config = [token("ann", ANN, ""), token("bob", BOB, ""), plugin.text()].concat();
+    let gateway = TestGateway::builder().config(&config).build().await;
+    let lists = async |who: &str| {
+        let request = modern::request("tools/list", json!({})).token(who);
+        let listed = result_of(&gateway.send(&request).await);
+        let tools = listed["tools"].as_array().expect("tools").clone();
+        tools.iter().any(|tool| tool["name"] == "h__grown_0")
+    };
+    let call = async |who: &str, tool: &str| {
+        gateway
+            .send(&modern::call(tool, json!({})).token(who))
+            .await
+    };
+    assert_eq!(text_of(&result_of(&call(ANN, "h__grow").await)), "grown");
+    within("ann sees what she did", async {
+        while !lists(ANN).await {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!lists(BOB).await);
+    let theirs = call(BOB, "h__grown_0").await;
+    assert_eq!(theirs.code(), -32602);
+    assert!(lists(ANN).await, "another's instance changes nothing");
     gateway.finish().await;
 }

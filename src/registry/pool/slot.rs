@@ -89,6 +89,8 @@ struct Held {
     last_used: Instant,
     /// Whether a call has run on it: then it may hold what one caller left behind.
     used: bool,
+    /// Whether what it offers came to be by what its callers did.
+    moved: bool,
 }
 
 impl Slot {
@@ -105,6 +107,7 @@ impl Slot {
             uses: 0,
             last_used: Instant::now(),
             used: false,
+            moved: false,
         };
         Arc::new(Self {
             started: watch::Sender::new(None),
@@ -200,9 +203,36 @@ impl Slot {
         self.held().wanted.holder == *holder
     }
 
-    /// Whether it is one session's.
+    /// Whether what its instance says to have changed may come from what one caller did: it is a session's, or a call
+    /// has run on it that it served alone.
     pub(super) fn is_own(&self) -> bool {
-        matches!(self.held().wanted.holder, Holder::Session(_))
+        let held = self.held();
+        match held.wanted.holder {
+            Holder::Shared => false,
+            Holder::Session(_) => true,
+            Holder::OneCall(_) => held.used,
+        }
+    }
+
+    /// What its instance offers, where that is for `wanted` alone.
+    pub(super) fn own_surface(&self, wanted: &Wanted) -> Option<Arc<Surface>> {
+        let held = self.held();
+        let is_own = match held.wanted.holder {
+            Holder::Shared => false,
+            Holder::Session(_) => true,
+            Holder::OneCall(_) => held.moved,
+        };
+        let surface = held.surface.as_ref()?;
+        (is_own && held.wanted == *wanted && !self.is_over()).then(|| Arc::clone(surface))
+    }
+
+    /// Notes that what its instance offers is not what others of its kind offer.
+    pub(super) fn mark_moved(&self) {
+        self.held().moved = true;
+    }
+
+    pub(super) fn has_moved(&self) -> bool {
+        self.held().moved
     }
 
     /// What its instance offers, once it has started.

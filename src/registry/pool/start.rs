@@ -142,7 +142,7 @@ impl Pool {
         tokio::pin!(session_ended);
         loop {
             tokio::select! {
-                () = slot.retired.cancelled() => return,
+                () = slot.retired.cancelled() => return self.left(&slot),
                 () = &mut session_ended => {
                     self.leaves(&instance);
                     self.forget(&slot);
@@ -173,9 +173,10 @@ impl Pool {
             format!("plugin `{id}` ended: {words}"),
         );
         self.leaves(instance);
+        self.forget(slot);
+        self.left(slot);
         {
             let mut state = self.state();
-            state.slots.retain(|known| !Arc::ptr_eq(known, slot));
             state.note_failure(
                 fault.because("upstream_exited"),
                 false,
@@ -186,13 +187,24 @@ impl Pool {
         self.end(instance).await;
     }
 
-    /// An instance says that it offers something else now: to its session alone, or to all it was started for.
+    /// Whoever was offered what this instance had come to offer is offered what others are again.
+    fn left(&self, slot: &Slot) {
+        if slot.has_moved() {
+            self.offered.changed();
+        }
+    }
+
+    /// An instance says that it offers something else now: to those alone whose doing that may be, or to all it was
+    /// started for.
     fn moved(&self, slot: &Slot, before: &Surface, now: &Arc<Surface>) {
         let shared = slot.surface().unwrap_or_default();
         let surface = moved(before, now, &shared);
         slot.set_surface(Arc::clone(&surface), now);
         match slot.is_own() {
-            true => self.offered.changed(),
+            true => {
+                slot.mark_moved();
+                self.offered.changed();
+            }
             false => self.offered.now(&slot.told(), &surface),
         }
     }

@@ -83,7 +83,7 @@ impl Remote {
         loop {
             let changed = &self.link.changed;
             let kinds = changed.next().await;
-            let marked = changed.marked();
+            let taken = changed.taken();
             let known = Arc::clone(&self.surface.borrow());
             let again = Some((&*known, &kinds[..]));
             match read_surface(&self.link, &self.peer, &self.limits, again).await {
@@ -96,7 +96,7 @@ impl Remote {
                     tracing::warn!(plugin.id = %plugin, reason = fault.reason, "Kept the old list: {fault}");
                 }
             }
-            changed.done(marked);
+            changed.done(taken);
             changed.pause(self.link.pace.lists).await;
         }
     }
