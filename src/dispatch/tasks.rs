@@ -14,6 +14,9 @@ use crate::wire::revision::Era;
 /// The most tasks that are remembered; the oldest are forgotten first.
 const MAX_TASKS: usize = 100_000;
 
+/// The longest id of a task that is remembered, in bytes.
+const MAX_ID: usize = 1_024;
+
 /// The tasks that plugins have begun.
 #[derive(Debug, Default)]
 pub(super) struct Tasks(Mutex<Known>);
@@ -78,7 +81,8 @@ pub(super) fn begun(answer: &Answer, wants_task: bool) -> Option<String> {
         Era::Modern => members,
         Era::Legacy => members.get("task").and_then(Members::of)?,
     };
-    task.string("taskId").map(Cow::into_owned)
+    let id = task.string("taskId").map(Cow::into_owned);
+    id.filter(|id| id.len() <= MAX_ID)
 }
 
 /// A task that nobody has, or somebody else.
