@@ -104,10 +104,7 @@ impl Rounds {
 
     /// Ends the calls that wait, and lets no more wait: the gateway stops, nobody will come back.
     pub fn close(&self) {
-        self.places
-            .close()
-            .iter()
-            .for_each(|dialogue| dialogue.forsake(&stopping()));
+        self.places.close(&stopping());
     }
 
     /// A new call. `tasks` are those that it becomes one of when it takes long, where it may.

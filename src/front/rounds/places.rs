@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::front::rounds::Dialogue;
+use crate::wire::error::RpcError;
 
 /// The table. It keeps no call alive.
 pub(super) struct Places {
@@ -59,11 +60,13 @@ impl Places {
         self.table().calls.get(&id).and_then(Weak::upgrade)
     }
 
-    /// Takes nobody any more. Gives the calls that are in it.
-    pub(super) fn close(&self) -> Vec<Arc<Dialogue>> {
+    /// Takes nobody any more, and forsakes the calls that are in it.
+    pub(super) fn close(&self, reason: &RpcError) {
         let mut table = self.table();
         table.closed = true;
-        table.calls.values().filter_map(Weak::upgrade).collect()
+        let calls: Vec<_> = table.calls.values().filter_map(Weak::upgrade).collect();
+        drop(table);
+        calls.iter().for_each(|dialogue| dialogue.forsake(reason));
     }
 
     /// Finds a place for a call, within the bounds.

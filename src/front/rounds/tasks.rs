@@ -65,10 +65,7 @@ impl Tasks {
 
     /// Ends all tasks, and begins no more: the gateway stops, nobody will come back.
     pub fn close(&self) {
-        self.places
-            .close()
-            .iter()
-            .for_each(|dialogue| dialogue.forsake(&stopping()));
+        self.places.close(&stopping());
     }
 
     /// The task of that id, if it is one of `principal`'s.
