@@ -21,7 +21,7 @@ use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::resume::MAX_RETRY;
 use crate::runtime::subscribed::End;
 use crate::wire::list::Topic;
-use crate::wire::message::{Message, Outcome, Params, write_request};
+use crate::wire::message::{Id, Message, Outcome, Params, write_request};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -262,7 +262,10 @@ impl Listening<'_> {
                     Message::Response(answer) if self.peer.era() == Era::Modern => {
                         return self.answered(&answer.outcome, events.retry);
                     }
-                    Message::Response(_) => {}
+                    Message::Response(answer) => {
+                        let id = answer.id.as_ref().and_then(Id::as_number);
+                        id.into_iter().for_each(|id| link.callers.answered_late(id));
+                    }
                 }
             }
         }

@@ -393,7 +393,7 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if self.legacy {
-            self.link.callers.remove(self.id);
+            self.link.callers.remove(self.id, self.tell);
         }
         let Some(link) = self.link.me.upgrade().filter(|_| self.tell) else {
             return;

@@ -218,6 +218,10 @@ impl Instance for Remote {
         })
     }
 
+    fn is_at_work(&self) -> bool {
+        self.link.callers.is_at_work()
+    }
+
     fn ended(&self) -> &CancellationToken {
         &self.link.ended
     }
