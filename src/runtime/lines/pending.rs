@@ -79,6 +79,17 @@ impl Pending {
         waiter.is_some_and(|waiter| waiter.answer.send(outcome).is_ok())
     }
 
+    /// The plugin ends a request of our own, a subscription; `false` when none of that id waits.
+    pub(crate) fn end_subscription(&self, id: u64) -> bool {
+        let ours = |waiter: &Waiter| waiter.caller.is_none();
+        let ours = self.waiting().requests.get(&id).is_some_and(ours);
+        let fault = || {
+            let message = "the plugin ended the subscription";
+            Fault::new(FaultKind::Unavailable, message).because("subscription_ended")
+        };
+        ours && self.complete(id, Err(fault()))
+    }
+
     /// Fails the request that waits longest; `false` when none does. For an answer whose id cannot be read.
     pub(crate) fn fail_oldest(&self, fault: Fault) -> bool {
         let oldest = {
