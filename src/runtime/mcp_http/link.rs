@@ -44,7 +44,7 @@ pub(super) struct HttpLink {
     /// Held while a lost session is opened again.
     renewing: tokio::sync::Mutex<()>,
     start_timeout: Duration,
-    /// How often things are done again.
+    /// How often things are done again, and how long they may take.
     pub(super) pace: Pace,
     next_id: AtomicU64,
     pub(super) callers: Callers,
@@ -291,11 +291,20 @@ impl HttpLink {
             .fault(FaultKind::Unavailable, "stopping", "it is being stopped")
     }
 
-    /// Sends something that is not answered.
+    /// Sends something that is not answered. Bounded, as a session is opened again only when the server has taken it.
     pub(super) async fn tell(&self, body: Bytes, head: &Head) -> Result<(), Fault> {
         let headers = || head.headers().clone();
         let endpoint = &self.endpoint;
-        let answer = endpoint.send(&http::Method::POST, &body, &headers).await?;
+        let sending = endpoint.send(&http::Method::POST, &body, &headers);
+        let bound = self.pace.telling;
+        let sent = tokio::time::timeout(bound, sending).await;
+        let answer = sent.unwrap_or_else(|_| {
+            let bound = bound.as_millis();
+            let what = format_args!("it did not accept a message within {bound} ms");
+            Err(endpoint
+                .upstream
+                .fault(FaultKind::Timeout, "tell_timeout", what))
+        })?;
         if answer.status().is_success() {
             return Ok(());
         }

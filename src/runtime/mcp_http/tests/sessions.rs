@@ -318,3 +318,29 @@ async fn a_server_without_sessions_is_fine() {
     instance.stop().await;
     assert_eq!(upstream.count("DELETE"), 0);
 }
+
+#[tokio::test]
+async fn a_server_that_does_not_take_in_that_a_session_is_open_holds_nobody_up_for_ever() {
+    let base = numbering(|call| call <= 2);
+    let server = move |seen: &Seen| match (&*seen.rpc(), seen.header("mcp-session-id")) {
+        ("notifications/initialized", Some("s2")) => vec![Step::Hold],
+        _ => base(seen),
+    };
+    let upstream = Upstream::start(server).await;
+    let mut runtime = runtime();
+    runtime.pace.telling = Duration::from_millis(500);
+    let instance = start_with(&runtime, manifest(&upstream.url(), "", ""))
+        .await
+        .expect("it starts");
+    let fault = call(&instance).await.expect_err("a fault");
+    assert_eq!(
+        (fault.kind, fault.reason),
+        (FaultKind::Timeout, "tell_timeout"),
+        "{fault}"
+    );
+    // The next one opens a session of its own.
+    assert_eq!(
+        call(&instance).await.expect("an answer"),
+        r#"{"session":"s3"}"#
+    );
+}
