@@ -18,6 +18,8 @@ mod exchange;
 
 mod resume;
 
+mod rewatch;
+
 mod incoming;
 
 mod changes;

@@ -43,7 +43,8 @@ pub(super) struct HttpLink {
     opening: Mutex<Option<Arc<Head>>>,
     /// Held while a lost session is opened again.
     renewing: tokio::sync::Mutex<()>,
-    start_timeout: Duration,
+    /// How long opening a session again may take.
+    pub(super) start_timeout: Duration,
     /// How often things are done again, and how long they may take.
     pub(super) pace: Pace,
     next_id: AtomicU64,
@@ -259,6 +260,9 @@ impl HttpLink {
             me.adopt_session();
             // The server may be another by now, with other lists.
             me.changed.mark_all();
+            let watching = Arc::clone(&me);
+            let again = async move { watching.watch_again().await };
+            drop(me.host.supervisor.spawn_request(again));
             Ok(())
         };
         let done = self.host.supervisor.spawn_request(work).await;

@@ -6,6 +6,8 @@ use super::upstream::{
     Seen, Step, Upstream, answer, initialized, json_answer, legacy, modern, stream,
 };
 use super::*;
+use crate::model::client::Hearer;
+use crate::runtime::updates::Updates;
 
 /// A legacy server that numbers its sessions and knows only the last `known` of them.
 fn numbering(
@@ -343,4 +345,47 @@ async fn a_server_that_does_not_take_in_that_a_session_is_open_holds_nobody_up_f
         call(&instance).await.expect("an answer"),
         r#"{"session":"s3"}"#
     );
+}
+
+/// Hears of updates.
+struct Watcher(mpsc::UnboundedSender<Value>);
+
+impl Hearer for Watcher {
+    fn hear(&self, method: &Method, params: &Params) {
+        assert_eq!(*method, Method::ResourcesUpdated);
+        drop(self.0.send(params.to_json().parse().expect("JSON")));
+    }
+}
+
+#[tokio::test]
+async fn what_was_watched_in_a_lost_session_is_watched_in_the_next() {
+    let base = numbering(|call| call == 1);
+    let server = move |seen: &Seen| match &*seen.rpc() {
+        "resources/subscribe" => json_answer(&seen.result(&json!({}))),
+        _ => base(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let updates = Arc::new(Updates::default());
+    let host = Host {
+        updates: Arc::clone(&updates),
+        ..host()
+    };
+    let runtime = runtime();
+    let starting = runtime.start(manifest(&upstream.url(), "", ""), host);
+    let instance = soon(starting).await.expect("it starts");
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let watch = |uri: &str| updates.watch(uri.into(), None, Arc::new(Watcher(told.clone())));
+    let _watches = ["x:a", "x:a"].map(watch);
+    assert_eq!(
+        call(&instance).await.expect("an answer"),
+        r#"{"session":"s2"}"#
+    );
+    let again = soon(upstream.next("resources/subscribe")).await;
+    assert_eq!(again.header("mcp-session-id"), Some("s2"));
+    assert_eq!(again.json()["params"]["uri"], "x:a");
+    for _ in 0..2 {
+        assert_eq!(soon(heard.recv()).await, Some(json!({ "uri": "x:a" })));
+    }
+    assert_eq!(upstream.count("resources/subscribe"), 0);
+    assert!(heard.try_recv().is_err());
 }
