@@ -100,7 +100,7 @@ impl HttpLink {
     /// The caller that something is for which does not say so. What came on a stream of our own is for nobody, unless
     /// all callers belong to one session.
     fn addressee(&self, origin: Origin<'_>) -> Option<Caller> {
-        let one_session = self.host.session.is_some();
+        let one_session = self.session().is_some();
         match origin {
             Origin::Call(caller) => Some(caller.clone()),
             Origin::Ourselves if !one_session => None,
@@ -151,7 +151,7 @@ impl HttpLink {
         match self.addressee(origin) {
             Some(caller) => caller.client.notify(method, params),
             None => {
-                if let Some(session) = &self.host.session {
+                if let Some(session) = self.session() {
                     session.hear(method, params);
                 }
             }
@@ -177,7 +177,7 @@ impl HttpLink {
         let offered = offer::check(&self.host.profile, &method, &params);
         let open = self.questions.begin(&id);
         let caller = self.addressee(origin);
-        let outside = || self.host.session.as_ref()?.client();
+        let outside = || self.session()?.client();
         let client = caller.map(|caller| caller.client).or_else(outside);
         let answer = match (&method, client, &open) {
             (Method::Ping, ..) => Ok(Json::literal("{}")),

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::upstream::{
-    Seen, Step, Upstream, answer, initialized, json_answer, legacy, modern, stream,
+    Seen, Step, Upstream, answer, event, initialized, json_answer, legacy, modern, stream,
 };
 use super::*;
 use crate::model::client::Hearer;
 use crate::runtime::updates::Updates;
+use crate::session::Session;
 
 /// A legacy server that numbers its sessions and knows only the last `known` of them.
 fn numbering(
@@ -388,4 +389,57 @@ async fn what_was_watched_in_a_lost_session_is_watched_in_the_next() {
     }
     assert_eq!(upstream.count("resources/subscribe"), 0);
     assert!(heard.try_recv().is_err());
+}
+
+/// A session of a client that hears all it is told.
+fn session() -> (Arc<Session>, mpsc::UnboundedReceiver<Value>) {
+    let profile = Arc::new(ClientProfile::bare());
+    let session = Session::new("s".into(), "me".into(), profile);
+    let (told, heard) = mpsc::unbounded_channel();
+    session.reach_by(move |message| {
+        drop(told.send(serde_json::from_slice(&message).expect("JSON")));
+    });
+    (session, heard)
+}
+
+#[tokio::test]
+async fn a_server_that_turns_out_to_be_modern_keeps_no_session() {
+    let refusing = |seen: &Seen| {
+        let error = json!({ "code": -32601, "message": "no" });
+        json_answer(&json!({ "jsonrpc": "2.0", "id": seen.json()["id"], "error": error }))
+    };
+    let upstream = Upstream::start(modern(refusing)).await;
+    let (session, _heard) = session();
+    let host = Host {
+        session: Some(Arc::clone(&session)),
+        prefer: Era::Legacy,
+        ..host()
+    };
+    let runtime = runtime();
+    let starting = runtime.start(manifest(&upstream.url(), "", ""), host);
+    let instance = soon(starting).await.expect("it starts");
+    assert_eq!(instance.era(), Era::Modern);
+    instance.adopt(&session);
+    assert_eq!(Arc::strong_count(&session), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_is_given_a_server_later_hears_what_is_told_outside_of_calls() {
+    let adopted = Arc::new(tokio::sync::Semaphore::new(0));
+    let gate = Arc::clone(&adopted);
+    let server = move |seen: &Seen| match &*seen.verb {
+        "GET" => {
+            let told = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "error", "data": 1 } });
+            let gate = Step::Gate(Arc::clone(&gate));
+            vec![stream(), gate, event(&told), Step::Hold]
+        }
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    let (session, mut heard) = session();
+    instance.adopt(&session);
+    adopted.add_permits(1);
+    let message = soon(heard.recv()).await.expect("it is told");
+    assert_eq!(message["method"], "notifications/message");
 }
