@@ -27,6 +27,8 @@ pub(crate) mod subscribed;
 
 pub(crate) mod questions;
 
+pub(crate) mod given_up;
+
 pub(crate) mod lines;
 
 pub(crate) mod server;

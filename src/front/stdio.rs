@@ -384,6 +384,8 @@ impl Pipe {
                 () = in_flight.cancel.cancelled() => return,
                 message = subscription.next() => self.writer.offer(message),
                 () = self.stopping.cancelled() => {
+                    // Ours to end (MCP 2026-07-28, subscriptions).
+                    self.take_back(id).await;
                     return self.result(id, subscription.result().bytes()).await;
                 }
             }
@@ -412,6 +414,15 @@ impl Pipe {
         let mut out = Vec::with_capacity(160);
         write_notification(&mut out, method, params);
         self.writer.offer(out.into());
+    }
+
+    /// Says that the request of the client will not go on.
+    async fn take_back(&self, id: &Id) {
+        let mut params = Params::default();
+        params.members.set("requestId", id.json().clone());
+        let mut out = Vec::with_capacity(160);
+        write_notification(&mut out, &Method::Cancelled, &params);
+        self.writer.send(out.into()).await;
     }
 
     async fn result(&self, id: &Id, result: &Bytes) {

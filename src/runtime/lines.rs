@@ -32,6 +32,7 @@ use crate::wire::line::write_line;
 use crate::wire::message::{Id, Outcome, Params, write_notification, write_request, write_result};
 use crate::wire::meta;
 use crate::wire::method::Method;
+use crate::wire::revision::Era;
 
 /// How long after its input was found closed a plugin may take to end its output.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
@@ -141,13 +142,20 @@ impl Lines {
         self.serve(None);
     }
 
+    fn era(&self) -> Era {
+        match self.is_modern.load(Ordering::Relaxed) {
+            true => Era::Modern,
+            false => Era::Legacy,
+        }
+    }
+
     /// Whether it takes requests.
     pub(crate) fn is_open(&self) -> bool {
         let outgoing = self.outgoing.lock();
         !outgoing.expect("no holder of this lock panics").closed && !self.ended.is_cancelled()
     }
 
-    /// Whether the plugin may still say something about a call whose caller gave up.
+    /// Whether the plugin may still be at work for a caller who gave up.
     pub(crate) fn is_at_work(&self) -> bool {
         self.pending.is_at_work()
     }
@@ -172,7 +180,7 @@ impl Lines {
     /// The client that a log message or the like is for, if that can be said.
     fn hearer(&self, method: &Method) -> Option<Caller> {
         let is_log = *method == Method::LogMessage;
-        match is_log && self.is_modern.load(Ordering::Relaxed) {
+        match is_log && self.era() == Era::Modern {
             true => self.pending.listener(),
             false => self.addressee(),
         }
@@ -301,7 +309,7 @@ impl Lines {
             id,
             tell: *method != Method::Initialize,
             farewell: call.and_then(|call| call.farewell.clone()),
-            may_go_on: call.is_some() && !self.is_modern.load(Ordering::Relaxed),
+            era: call.map(|_| self.era()),
         };
         if self.ended.is_cancelled() {
             abandoned.tell = false;
@@ -344,14 +352,15 @@ struct Abandoned<'a> {
     id: u64,
     tell: bool,
     farewell: Option<Farewell>,
-    /// The plugin may still say something about the request: a modern one must not (MCP 2026-07-28, cancellation).
-    may_go_on: bool,
+    /// The era of the plugin, where the request is a client's: it may go on and say something about it, as it may ignore
+    /// that it was cancelled (MCP 2026-07-28, cancellation).
+    era: Option<Era>,
 }
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        let may_go_on = self.tell && self.may_go_on;
-        self.lines.pending.remove(self.id, may_go_on);
+        let given_up = self.era.filter(|_| self.tell);
+        self.lines.pending.remove(self.id, given_up);
         if self.tell {
             let params = Farewell::params(self.farewell.as_ref(), self.id);
             // A plugin that does not read its input does not get this either; it is restarted for that.

@@ -18,6 +18,8 @@ mod exchange;
 
 mod resume;
 
+mod rewatch;
+
 mod incoming;
 
 mod changes;
@@ -106,8 +108,9 @@ impl McpHttp {
         uri: &Uri,
         deadline: Duration,
     ) -> Result<Peer, Fault> {
+        let host = link.greeting_host();
         if host_prefers_legacy(link, choice) {
-            let found = open(link, choice, &link.host, deadline).await;
+            let found = open(link, choice, &host, deadline).await;
             if let Ok(peer) = &found {
                 link.adopt(peer);
             }
@@ -116,7 +119,7 @@ impl McpHttp {
         let is_legacy = choice == EraChoice::Auto && self.legacy().contains(uri);
         let mut conclusive = false;
         let found = match choice {
-            EraChoice::Auto if !is_legacy => match discover(link, &link.host, deadline / 3).await {
+            EraChoice::Auto if !is_legacy => match discover(link, &host, deadline / 3).await {
                 Probe::Modern(peer) => Ok(peer),
                 Probe::Inconclusive(fault) if is_final(&fault) => return Err(fault),
                 probe => {
@@ -124,11 +127,11 @@ impl McpHttp {
                         Probe::Inconclusive(fault) => fault.reason == "upstream_4xx",
                         Probe::Legacy | Probe::Modern(_) => true,
                     };
-                    initialize(link, &link.host, deadline).await
+                    initialize(link, &host, deadline).await
                 }
             },
-            EraChoice::Auto => open(link, EraChoice::Legacy, &link.host, deadline).await,
-            choice => open(link, choice, &link.host, deadline).await,
+            EraChoice::Auto => open(link, EraChoice::Legacy, &host, deadline).await,
+            choice => open(link, choice, &host, deadline).await,
         };
         match &found {
             Ok(peer) => {

@@ -1,7 +1,10 @@
 //! Who wants to hear that a resource of an instance has changed.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::json;
 
 use crate::model::client::Hearer;
 use crate::wire::json::Json;
@@ -83,16 +86,40 @@ impl Updates {
                 continue;
             }
             told += 1;
-            match &watcher.listed {
-                Some(listed) if *uri == *watcher.own => {
-                    let mut params = params.clone();
-                    params.members.set("uri", listed.clone());
-                    watcher.hearer.hear(method, &params);
-                }
-                Some(_) | None => watcher.hearer.hear(method, params),
-            }
+            watcher.hear(&uri, method, params);
         }
         told
+    }
+
+    /// The resources that are watched, each once.
+    pub fn watched(&self) -> Vec<Arc<str>> {
+        let watchers = self.watchers();
+        let watched: BTreeSet<_> = watchers.iter().map(|watcher| &watcher.own).collect();
+        watched.into_iter().map(Arc::clone).collect()
+    }
+
+    /// Tells those who watch the resource `own` itself that it is another now: it may be, unheard.
+    pub fn suspect(&self, own: &str) {
+        self.told.fetch_add(1, Ordering::SeqCst);
+        let params = Params::of(&json!({ "uri": own }));
+        let watchers = self.watchers();
+        for watcher in watchers.iter().filter(|watcher| *watcher.own == *own) {
+            watcher.hear(own, &Method::ResourcesUpdated, &params);
+        }
+    }
+}
+
+impl Watcher {
+    /// Tells it of an update of `uri`, which `params` name.
+    fn hear(&self, uri: &str, method: &Method, params: &Params) {
+        match &self.listed {
+            Some(listed) if *uri == *self.own => {
+                let mut params = params.clone();
+                params.members.set("uri", listed.clone());
+                self.hearer.hear(method, &params);
+            }
+            Some(_) | None => self.hearer.hear(method, params),
+        }
     }
 }
 
@@ -154,5 +181,16 @@ mod tests {
         );
         drop(watch);
         assert_eq!(tell("file:///a"), 0);
+    }
+
+    #[test]
+    fn who_watches_a_suspect_resource_is_told_once() {
+        let (updates, heard) = (Arc::new(Updates::default()), Arc::new(Heard::default()));
+        let watch = |own: &str| updates.watch(own.into(), None, Arc::clone(&heard) as _);
+        let _watches = ["x:a/b", "x:a", "x:a/b"].map(watch);
+        let watched = updates.watched();
+        assert_eq!(watched, ["x:a".into(), Arc::from("x:a/b")]);
+        watched.iter().for_each(|own| updates.suspect(own));
+        assert_eq!(*heard.0.lock().expect("fine"), ["x:a", "x:a/b", "x:a/b"]);
     }
 }

@@ -200,6 +200,11 @@ async fn a_pipe_that_is_told_to_stop_ends_its_subscriptions_with_a_word() {
         .await;
     client.next().await;
     client.stop();
+    let word = client.next().await;
+    assert_eq!(
+        (&word["method"], &word["params"]["requestId"]),
+        (&json!("notifications/cancelled"), &json!("sub"))
+    );
     let last = client.next().await;
     assert_eq!(
         (&last["id"], &last["result"]["resultType"]),

@@ -189,8 +189,11 @@ impl Slot {
         held.uses += 1;
     }
 
-    /// Makes it what its start has shown that it is.
+    /// Makes it what its start has shown that it is. What is no session's keeps none.
     pub(super) fn turn_into(&self, wanted: Wanted) {
+        if !matches!(wanted.holder, Holder::Session(_)) {
+            self.owner.send_replace(None);
+        }
         self.held().wanted = wanted;
     }
 
@@ -290,5 +293,31 @@ impl Slot {
     pub(super) fn idle_for(&self, bound: Duration) -> bool {
         let held = self.held();
         held.uses == 0 && self.started.borrow().is_some() && held.last_used.elapsed() >= bound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_turns_out_to_be_everyones_keeps_no_session() {
+        let profile = Arc::new(ClientProfile::bare());
+        let session = Session::new("s".into(), "me".into(), Arc::clone(&profile));
+        let wanted = Wanted {
+            holder: Holder::Session("s".into()),
+            told: Told::AtStart {
+                revision: profile.revision,
+                capabilities: profile.capabilities.clone(),
+            },
+        };
+        let owner = Some(Arc::clone(&session));
+        let slot = Slot::new(wanted, owner, ("me".into(), profile), Updates::default());
+        slot.turn_into(Wanted {
+            holder: Holder::Shared,
+            told: Told::OnEachRequest,
+        });
+        assert!(slot.owner.borrow().is_none());
+        assert_eq!(Arc::strong_count(&session), 1);
     }
 }

@@ -19,6 +19,7 @@ use crate::wire::list::Topic;
 use crate::wire::message::{Id, Message, Notification, Params, Reject, Request, write_error};
 use crate::wire::meta::SUBSCRIPTION_ID;
 use crate::wire::method::Method;
+use crate::wire::revision::Era;
 
 /// How many bytes are read in one go.
 const CHUNK: usize = 64 << 10;
@@ -158,7 +159,9 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
             }
         }
         Method::Cancelled => {
-            lines.questions.taken_back(&params);
+            if !ends_subscription(lines, &params) {
+                lines.questions.taken_back(&params);
+            }
             true
         }
         Method::ListenAcknowledged => {
@@ -182,6 +185,14 @@ fn told(lines: &Arc<Lines>, notification: Notification) {
     if !delivered {
         lines.counts.strays.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Whether a modern plugin ends our subscription by this `notifications/cancelled` (MCP 2026-07-28, subscriptions): it
+/// need not answer the request then.
+fn ends_subscription(lines: &Lines, params: &Params) -> bool {
+    let id = params.members.get("requestId").and_then(Id::of);
+    let id = id.as_ref().and_then(Id::as_number);
+    lines.era() == Era::Modern && id.is_some_and(|id| lines.pending.end_subscription(id))
 }
 
 /// Passes on a log message or what an extension tells: to the client of the call it must belong to, else to the session

@@ -2,20 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use crate::model::client::Client;
 use crate::model::fault::{Fault, FaultKind};
+use crate::runtime::given_up::GivenUp;
 use crate::wire::json::Json;
 use crate::wire::message::Outcome;
-
-/// How long after its caller gave up a plugin may still say something about a request, if it does not answer it.
-const STILL_AT_WORK: Duration = Duration::from_secs(60);
-
-/// The most such requests that are remembered.
-const MAX_ABANDONED: usize = 1024;
+use crate::wire::revision::Era;
 
 /// The client behind a request.
 #[derive(Clone)]
@@ -39,8 +34,8 @@ pub(crate) struct Pending(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     requests: HashMap<u64, Waiter>,
-    /// Requests whose callers gave up, and since when, while the plugin may still be at work for them.
-    abandoned: HashMap<u64, Instant>,
+    /// Those whose callers gave up.
+    given_up: GivenUp,
     /// Why the pipe ended, once it has.
     ended: Option<Fault>,
 }
@@ -63,18 +58,14 @@ impl Pending {
         receiver
     }
 
-    /// Forgets a request. `abandoned` when the plugin may still be at work for it.
-    pub(crate) fn remove(&self, id: u64, abandoned: bool) {
+    /// Forgets a request. A plugin of the era `given_up` may still say something about it.
+    pub(crate) fn remove(&self, id: u64, given_up: Option<Era>) {
         let mut waiting = self.waiting();
-        waiting.requests.remove(&id);
-        if abandoned {
-            let now = Instant::now();
-            waiting
-                .abandoned
-                .retain(|_, since| now.duration_since(*since) < STILL_AT_WORK);
-            if waiting.abandoned.len() < MAX_ABANDONED {
-                waiting.abandoned.insert(id, now);
-            }
+        let waiter = waiting.requests.remove(&id);
+        if let Some(era) = given_up {
+            let caller = waiter.and_then(|waiter| waiter.caller);
+            let logs = caller.is_some_and(|caller| caller.logs);
+            waiting.given_up.add(id, era, logs);
         }
     }
 
@@ -82,10 +73,21 @@ impl Pending {
     pub(crate) fn complete(&self, id: u64, outcome: Result<Outcome, Fault>) -> bool {
         let waiter = {
             let mut waiting = self.waiting();
-            waiting.abandoned.remove(&id);
+            waiting.given_up.answered(id);
             waiting.requests.remove(&id)
         };
         waiter.is_some_and(|waiter| waiter.answer.send(outcome).is_ok())
+    }
+
+    /// The plugin ends a request of our own, a subscription; `false` when none of that id waits.
+    pub(crate) fn end_subscription(&self, id: u64) -> bool {
+        let ours = |waiter: &Waiter| waiter.caller.is_none();
+        let ours = self.waiting().requests.get(&id).is_some_and(ours);
+        let fault = || {
+            let message = "the plugin ended the subscription";
+            Fault::new(FaultKind::Unavailable, message).because("subscription_ended")
+        };
+        ours && self.complete(id, Err(fault()))
     }
 
     /// Fails the request that waits longest; `false` when none does. For an answer whose id cannot be read.
@@ -141,14 +143,17 @@ impl Pending {
             .and_then(|waiter| waiter.caller.clone())
     }
 
-    /// Whether the plugin may still say something about a request whose caller gave up.
+    /// Whether the plugin may still be at work for a caller who gave up.
     pub(crate) fn is_at_work(&self) -> bool {
-        self.waiting().is_at_work()
+        self.waiting().given_up.is_at_work()
     }
 
     /// The one client that a log message of a modern plugin can be for: such a plugin only logs where that was asked for.
     pub(crate) fn listener(&self) -> Option<Caller> {
         let waiting = self.waiting();
+        if waiting.given_up.may_log() {
+            return None;
+        }
         let callers = waiting.requests.values();
         let mut listening = callers
             .filter_map(|waiter| waiter.caller.as_ref())
@@ -157,31 +162,42 @@ impl Pending {
         listening.next().is_none().then_some(only)
     }
 
-    /// The one client that something without an address can be for: the only one that waits, or, where all that wait
-    /// belong to one session, the one that came last.
+    /// The one client that something without an address can be for.
     pub(crate) fn addressee(&self, one_session: bool) -> Option<Caller> {
         let waiting = self.waiting();
-        let mut callers = waiting
+        let callers = waiting
             .requests
             .iter()
             .filter_map(|(id, waiter)| Some((*id, waiter.caller.as_ref()?)));
-        if one_session {
-            return callers
-                .max_by_key(|(id, _)| *id)
-                .map(|(_, caller)| caller.clone());
-        }
-        if waiting.is_at_work() {
-            // It may be about a call that its caller gave up, which is none of the next caller's business.
-            return None;
-        }
-        let only = callers.next()?.1.clone();
-        callers.next().is_none().then_some(only)
+        waiting.given_up.addressee(callers, one_session).cloned()
     }
 }
 
-impl Waiting {
-    fn is_at_work(&self) -> bool {
-        let mut abandoned = self.abandoned.values();
-        abandoned.any(|since| since.elapsed() < STILL_AT_WORK)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::client::Deaf;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_modern_plugin_logs_late_is_not_the_next_callers() {
+        let pending = Pending::default();
+        let caller = |logs| Caller {
+            client: Arc::new(Deaf),
+            token: None,
+            logs,
+        };
+        let _first = pending.add(1, Some(caller(true)));
+        let _second = pending.add(2, Some(caller(false)));
+        assert!(pending.listener().is_some());
+        pending.remove(1, Some(Era::Modern));
+        let _third = pending.add(3, Some(caller(true)));
+        assert!(pending.listener().is_none());
+        pending.remove(2, Some(Era::Modern));
+        assert!(pending.addressee(false).is_none());
+        // It is everyone's all the same.
+        assert!(!pending.is_at_work());
+        // A late answer is the last word.
+        assert!(!pending.complete(1, Err(pending.why_ended())));
+        assert!(pending.listener().is_some());
     }
 }

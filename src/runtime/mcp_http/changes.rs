@@ -21,7 +21,7 @@ use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::resume::MAX_RETRY;
 use crate::runtime::subscribed::End;
 use crate::wire::list::Topic;
-use crate::wire::message::{Message, Outcome, Params, write_request};
+use crate::wire::message::{Id, Message, Outcome, Params, write_request};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
@@ -31,7 +31,7 @@ const MAX_QUESTIONS: usize = 16;
 /// How often a stream is asked for again in a session in which it was refused.
 const MAX_REFUSALS: usize = 2;
 
-/// How often things are done again.
+/// How often things are done again, and how long they may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     /// The wait before a lost stream is opened again; doubles each time.
@@ -40,6 +40,8 @@ pub(crate) struct Pace {
     pub(crate) most: Duration,
     /// The least time between two readings of the surface.
     pub(crate) lists: Duration,
+    /// How long the server may take to accept what it does not answer: a notification, an answer to its question.
+    pub(crate) telling: Duration,
 }
 
 impl Default for Pace {
@@ -48,6 +50,7 @@ impl Default for Pace {
             first: Duration::from_secs(1),
             most: Duration::from_secs(60),
             lists: Duration::from_secs(1),
+            telling: Duration::from_secs(10),
         }
     }
 }
@@ -262,7 +265,10 @@ impl Listening<'_> {
                     Message::Response(answer) if self.peer.era() == Era::Modern => {
                         return self.answered(&answer.outcome, events.retry);
                     }
-                    Message::Response(_) => {}
+                    Message::Response(answer) => {
+                        let id = answer.id.as_ref().and_then(Id::as_number);
+                        id.into_iter().for_each(|id| link.callers.answered_late(id));
+                    }
                 }
             }
         }

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use crate::model::client::{Client, Hearer};
 use crate::model::offer;
+use crate::runtime::given_up::GivenUp;
 use crate::runtime::mcp_http::head::Head;
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::wire::error::{INTERNAL_ERROR, METHOD_NOT_FOUND, RpcError};
@@ -16,6 +17,7 @@ use crate::wire::list::Topic;
 use crate::wire::message::{Notification, Params, Request, write_error, write_result};
 use crate::wire::meta::SUBSCRIPTION_ID;
 use crate::wire::method::Method;
+use crate::wire::revision::Era;
 
 /// The client behind a request.
 #[derive(Clone)]
@@ -38,39 +40,59 @@ pub(super) enum Origin<'a> {
     Standing,
 }
 
-/// The callers of a legacy session that wait now: what comes on its standing stream is for one of them.
+/// The callers of a legacy session: what comes on its standing stream is for one of those that wait now, or was for one
+/// that gave up.
 #[derive(Default)]
-pub(super) struct Callers(Mutex<Vec<Caller>>);
+pub(super) struct Callers(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    callers: Vec<Caller>,
+    given_up: GivenUp,
+}
 
 impl Callers {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Caller>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.0.lock().expect("no holder of this lock panics")
     }
 
     pub(super) fn add(&self, caller: Caller) {
-        self.waiting().push(caller);
+        self.waiting().callers.push(caller);
     }
 
-    pub(super) fn remove(&self, id: u64) {
-        self.waiting().retain(|caller| caller.id != id);
+    /// The caller of that request does not wait any more: it has its answer, or `gave_up`.
+    pub(super) fn remove(&self, id: u64, gave_up: bool) {
+        let mut waiting = self.waiting();
+        let before = waiting.callers.len();
+        waiting.callers.retain(|caller| caller.id != id);
+        if gave_up && waiting.callers.len() < before {
+            waiting.given_up.add(id, Era::Legacy, false);
+        }
+    }
+
+    /// The request of that id is answered, though nobody waits for it.
+    pub(super) fn answered_late(&self, id: u64) {
+        self.waiting().given_up.answered(id);
+    }
+
+    /// Whether the server may still be at work for a caller who gave up.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.waiting().given_up.is_at_work()
     }
 
     fn find(&self, id: u64) -> Option<Caller> {
         self.waiting()
+            .callers
             .iter()
             .find(|caller| caller.id == id)
             .cloned()
     }
 
-    /// The one that something without an address can be for: the only one that waits, or, where all that wait belong to
-    /// one session, the one that came last.
+    /// The one that something without an address can be for.
     fn addressee(&self, one_session: bool) -> Option<Caller> {
         let waiting = self.waiting();
-        match &**waiting {
-            [only] => Some(only.clone()),
-            [.., last] if one_session => Some(last.clone()),
-            _ => None,
-        }
+        let callers = waiting.callers.iter().map(|caller| (caller.id, caller));
+        waiting.given_up.addressee(callers, one_session).cloned()
     }
 }
 
@@ -78,7 +100,7 @@ impl HttpLink {
     /// The caller that something is for which does not say so. What came on a stream of our own is for nobody, unless
     /// all callers belong to one session.
     fn addressee(&self, origin: Origin<'_>) -> Option<Caller> {
-        let one_session = self.host.session.is_some();
+        let one_session = self.session().is_some();
         match origin {
             Origin::Call(caller) => Some(caller.clone()),
             Origin::Ourselves if !one_session => None,
@@ -129,7 +151,7 @@ impl HttpLink {
         match self.addressee(origin) {
             Some(caller) => caller.client.notify(method, params),
             None => {
-                if let Some(session) = &self.host.session {
+                if let Some(session) = self.session() {
                     session.hear(method, params);
                 }
             }
@@ -155,7 +177,7 @@ impl HttpLink {
         let offered = offer::check(&self.host.profile, &method, &params);
         let open = self.questions.begin(&id);
         let caller = self.addressee(origin);
-        let outside = || self.host.session.as_ref()?.client();
+        let outside = || self.session()?.client();
         let client = caller.map(|caller| caller.client).or_else(outside);
         let answer = match (&method, client, &open) {
             (Method::Ping, ..) => Ok(Json::literal("{}")),

@@ -24,6 +24,7 @@ use crate::runtime::mcp_http::mirror::Mirrors;
 use crate::runtime::questions::Questions;
 use crate::runtime::subscribed::Subscribed;
 use crate::runtime::{CallContext, Host};
+use crate::session::Session;
 use crate::wire::json::Json;
 use crate::wire::message::{Outcome, Params, write_notification, write_request};
 use crate::wire::meta;
@@ -37,14 +38,18 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) struct HttpLink {
     me: Weak<Self>,
     pub(super) endpoint: Endpoint,
+    /// Without its session, which may become another.
     pub(super) host: Host,
+    /// The session that all callers belong to, where they do.
+    session: Mutex<Option<Arc<Session>>>,
     pub(super) head: ArcSwap<Head>,
     /// A session that `initialize` is opening.
     opening: Mutex<Option<Arc<Head>>>,
     /// Held while a lost session is opened again.
     renewing: tokio::sync::Mutex<()>,
-    start_timeout: Duration,
-    /// How often things are done again.
+    /// How long opening a session again may take.
+    pub(super) start_timeout: Duration,
+    /// How often things are done again, and how long they may take.
     pub(super) pace: Pace,
     next_id: AtomicU64,
     pub(super) callers: Callers,
@@ -96,10 +101,13 @@ impl HttpLink {
         pace: Pace,
     ) -> Arc<Self> {
         let head = Head::new(endpoint.headers(), None, None, 0);
+        let mut host = host;
+        let session = host.session.take();
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             endpoint,
             host,
+            session: Mutex::new(session),
             head: ArcSwap::from_pointee(head),
             opening: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
@@ -125,8 +133,28 @@ impl HttpLink {
         }
     }
 
-    /// From now on the modern era is spoken, in `revision`.
+    /// Says which session alone the callers to come belong to; `None`: they may belong to several.
+    pub(super) fn serve(&self, session: Option<Arc<Session>>) {
+        *self.session.lock().expect("no holder of this lock panics") = session;
+    }
+
+    /// The session that all callers belong to, where they do.
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        let session = self.session.lock();
+        session.expect("no holder of this lock panics").clone()
+    }
+
+    /// The host as the server is told of it when hands are shaken.
+    pub(super) fn greeting_host(&self) -> Host {
+        Host {
+            session: self.session(),
+            ..self.host.clone()
+        }
+    }
+
+    /// From now on the modern era is spoken, in `revision`, for whoever comes.
     fn adopt_modern(&self, revision: Revision) {
+        self.serve(None);
         let head = Head::new(self.endpoint.headers(), Some(revision), None, 0);
         self.head.store(Arc::new(head));
     }
@@ -253,12 +281,15 @@ impl HttpLink {
             }
             let plugin = &me.endpoint.upstream.plugin;
             tracing::info!(plugin.id = %plugin, "`{plugin}` forgot its session; opens another");
-            initialize(&*me, &me.host, me.start_timeout)
+            initialize(&*me, &me.greeting_host(), me.start_timeout)
                 .await
                 .map_err(|fault| me.endpoint.upstream.named(fault))?;
             me.adopt_session();
             // The server may be another by now, with other lists.
             me.changed.mark_all();
+            let watching = Arc::clone(&me);
+            let again = async move { watching.watch_again().await };
+            drop(me.host.supervisor.spawn_request(again));
             Ok(())
         };
         let done = self.host.supervisor.spawn_request(work).await;
@@ -291,11 +322,20 @@ impl HttpLink {
             .fault(FaultKind::Unavailable, "stopping", "it is being stopped")
     }
 
-    /// Sends something that is not answered.
+    /// Sends something that is not answered. Bounded, as a session is opened again only when the server has taken it.
     pub(super) async fn tell(&self, body: Bytes, head: &Head) -> Result<(), Fault> {
         let headers = || head.headers().clone();
         let endpoint = &self.endpoint;
-        let answer = endpoint.send(&http::Method::POST, &body, &headers).await?;
+        let sending = endpoint.send(&http::Method::POST, &body, &headers);
+        let bound = self.pace.telling;
+        let sent = tokio::time::timeout(bound, sending).await;
+        let answer = sent.unwrap_or_else(|_| {
+            let bound = bound.as_millis();
+            let what = format_args!("it did not accept a message within {bound} ms");
+            Err(endpoint
+                .upstream
+                .fault(FaultKind::Timeout, "tell_timeout", what))
+        })?;
         if answer.status().is_success() {
             return Ok(());
         }
@@ -393,7 +433,7 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if self.legacy {
-            self.link.callers.remove(self.id);
+            self.link.callers.remove(self.id, self.tell);
         }
         let Some(link) = self.link.me.upgrade().filter(|_| self.tell) else {
             return;

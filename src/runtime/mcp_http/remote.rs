@@ -18,6 +18,7 @@ use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::mirror::Mirrors;
 use crate::runtime::surface::Reader;
 use crate::runtime::{CallContext, Instance, Listing, Request, Surface};
+use crate::session::Session;
 use crate::wire::error::HEADER_MISMATCH;
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
@@ -218,6 +219,10 @@ impl Instance for Remote {
         })
     }
 
+    fn is_at_work(&self) -> bool {
+        self.link.callers.is_at_work()
+    }
+
     fn ended(&self) -> &CancellationToken {
         &self.link.ended
     }
@@ -240,5 +245,11 @@ impl Instance for Remote {
 
     fn era(&self) -> Era {
         self.peer.era()
+    }
+
+    fn adopt(&self, session: &Arc<Session>) {
+        if self.peer.era() == Era::Legacy {
+            self.link.serve(Some(Arc::clone(session)));
+        }
     }
 }

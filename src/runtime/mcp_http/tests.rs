@@ -83,6 +83,7 @@ pub(super) fn runtime() -> McpHttp {
             first: Duration::from_millis(5),
             most: Duration::from_millis(40),
             lists: Duration::from_millis(1),
+            telling: PATIENCE,
         },
         ..McpHttp::default()
     }

@@ -236,3 +236,48 @@ async fn what_comes_on_the_standing_stream_goes_to_the_one_that_waits() {
     let heard: Vec<_> = ears.all().into_iter().map(|(method, _)| method).collect();
     assert_eq!(heard, ["notifications/message", "roots/list"]);
 }
+
+#[tokio::test]
+async fn a_question_of_a_call_that_was_given_up_is_not_put_to_the_next_caller() {
+    let (called, done) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let n_calls = AtomicUsize::new(0);
+    let server = move |seen: &Seen| match (&*seen.verb, &*seen.rpc()) {
+        ("GET", _) => vec![
+            stream(),
+            Step::Gate(Arc::clone(&called)),
+            event(
+                &json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": 1 } }),
+            ),
+            event(&json!({ "jsonrpc": "2.0", "id": 1, "method": "roots/list" })),
+            Step::Hold,
+        ],
+        (_, "tools/call") if n_calls.fetch_add(1, Ordering::Relaxed) == 0 => vec![Step::Hold],
+        // What it says on its stream now is about the first.
+        (_, "tools/call") => {
+            called.add_permits(1);
+            let mut steps = vec![Step::Gate(Arc::clone(&done))];
+            steps.extend(json_answer(&seen.result(&json!({}))));
+            steps
+        }
+        // The answer to the question.
+        (_, "answer") => {
+            done.add_permits(1);
+            answer("202 Accepted", "", "")
+        }
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    tokio::select! {
+        answer = call(&instance) => unreachable!("it is held: {answer:?}"),
+        _ = soon(upstream.next("tools/call")) => {}
+    }
+    assert!(instance.is_at_work());
+    let ears = Ears::new();
+    call_for(&instance, Arc::clone(&ears))
+        .await
+        .expect("an answer");
+    assert_eq!(ears.all(), []);
+    let refusal = soon(upstream.next("answer")).await.json();
+    assert_eq!(refusal["error"]["code"], -32601, "{refusal}");
+}

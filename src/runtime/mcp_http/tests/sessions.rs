@@ -3,9 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::upstream::{
-    Seen, Step, Upstream, answer, initialized, json_answer, legacy, modern, stream,
+    Seen, Step, Upstream, answer, event, initialized, json_answer, legacy, modern, stream,
 };
 use super::*;
+use crate::model::client::Hearer;
+use crate::runtime::updates::Updates;
+use crate::session::Session;
 
 /// A legacy server that numbers its sessions and knows only the last `known` of them.
 fn numbering(
@@ -317,4 +320,126 @@ async fn a_server_without_sessions_is_fine() {
     );
     instance.stop().await;
     assert_eq!(upstream.count("DELETE"), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_take_in_that_a_session_is_open_holds_nobody_up_for_ever() {
+    let base = numbering(|call| call <= 2);
+    let server = move |seen: &Seen| match (&*seen.rpc(), seen.header("mcp-session-id")) {
+        ("notifications/initialized", Some("s2")) => vec![Step::Hold],
+        _ => base(seen),
+    };
+    let upstream = Upstream::start(server).await;
+    let mut runtime = runtime();
+    runtime.pace.telling = Duration::from_millis(500);
+    let instance = start_with(&runtime, manifest(&upstream.url(), "", ""))
+        .await
+        .expect("it starts");
+    let fault = call(&instance).await.expect_err("a fault");
+    assert_eq!(
+        (fault.kind, fault.reason),
+        (FaultKind::Timeout, "tell_timeout"),
+        "{fault}"
+    );
+    // The next one opens a session of its own.
+    assert_eq!(
+        call(&instance).await.expect("an answer"),
+        r#"{"session":"s3"}"#
+    );
+}
+
+/// Hears of updates.
+struct Watcher(mpsc::UnboundedSender<Value>);
+
+impl Hearer for Watcher {
+    fn hear(&self, method: &Method, params: &Params) {
+        assert_eq!(*method, Method::ResourcesUpdated);
+        drop(self.0.send(params.to_json().parse().expect("JSON")));
+    }
+}
+
+#[tokio::test]
+async fn what_was_watched_in_a_lost_session_is_watched_in_the_next() {
+    let base = numbering(|call| call == 1);
+    let server = move |seen: &Seen| match &*seen.rpc() {
+        "resources/subscribe" => json_answer(&seen.result(&json!({}))),
+        _ => base(seen),
+    };
+    let mut upstream = Upstream::start(server).await;
+    let updates = Arc::new(Updates::default());
+    let host = Host {
+        updates: Arc::clone(&updates),
+        ..host()
+    };
+    let runtime = runtime();
+    let starting = runtime.start(manifest(&upstream.url(), "", ""), host);
+    let instance = soon(starting).await.expect("it starts");
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let watch = |uri: &str| updates.watch(uri.into(), None, Arc::new(Watcher(told.clone())));
+    let _watches = ["x:a", "x:a"].map(watch);
+    assert_eq!(
+        call(&instance).await.expect("an answer"),
+        r#"{"session":"s2"}"#
+    );
+    let again = soon(upstream.next("resources/subscribe")).await;
+    assert_eq!(again.header("mcp-session-id"), Some("s2"));
+    assert_eq!(again.json()["params"]["uri"], "x:a");
+    for _ in 0..2 {
+        assert_eq!(soon(heard.recv()).await, Some(json!({ "uri": "x:a" })));
+    }
+    assert_eq!(upstream.count("resources/subscribe"), 0);
+    assert!(heard.try_recv().is_err());
+}
+
+/// A session of a client that hears all it is told.
+fn session() -> (Arc<Session>, mpsc::UnboundedReceiver<Value>) {
+    let profile = Arc::new(ClientProfile::bare());
+    let session = Session::new("s".into(), "me".into(), profile);
+    let (told, heard) = mpsc::unbounded_channel();
+    session.reach_by(move |message| {
+        drop(told.send(serde_json::from_slice(&message).expect("JSON")));
+    });
+    (session, heard)
+}
+
+#[tokio::test]
+async fn a_server_that_turns_out_to_be_modern_keeps_no_session() {
+    let refusing = |seen: &Seen| {
+        let error = json!({ "code": -32601, "message": "no" });
+        json_answer(&json!({ "jsonrpc": "2.0", "id": seen.json()["id"], "error": error }))
+    };
+    let upstream = Upstream::start(modern(refusing)).await;
+    let (session, _heard) = session();
+    let host = Host {
+        session: Some(Arc::clone(&session)),
+        prefer: Era::Legacy,
+        ..host()
+    };
+    let runtime = runtime();
+    let starting = runtime.start(manifest(&upstream.url(), "", ""), host);
+    let instance = soon(starting).await.expect("it starts");
+    assert_eq!(instance.era(), Era::Modern);
+    instance.adopt(&session);
+    assert_eq!(Arc::strong_count(&session), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_is_given_a_server_later_hears_what_is_told_outside_of_calls() {
+    let adopted = Arc::new(tokio::sync::Semaphore::new(0));
+    let gate = Arc::clone(&adopted);
+    let server = move |seen: &Seen| match &*seen.verb {
+        "GET" => {
+            let told = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "error", "data": 1 } });
+            let gate = Step::Gate(Arc::clone(&gate));
+            vec![stream(), gate, event(&told), Step::Hold]
+        }
+        _ => legacy(|_| Vec::new())(seen),
+    };
+    let upstream = Upstream::start(server).await;
+    let instance = start(&upstream.url()).await.expect("it starts");
+    let (session, mut heard) = session();
+    instance.adopt(&session);
+    adopted.add_permits(1);
+    let message = soon(heard.recv()).await.expect("it is told");
+    assert_eq!(message["method"], "notifications/message");
 }
