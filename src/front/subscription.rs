@@ -18,6 +18,8 @@ use crate::registry::changes::Changes;
 use crate::registry::pool::Who;
 use crate::runtime::CallContext;
 use crate::session::outbox::Outbox;
+use crate::session::table::new_id;
+use crate::session::{InFlight, Session};
 use crate::wire::error::{INVALID_PARAMS, RpcError};
 use crate::wire::json::Json;
 use crate::wire::list::Topic;
@@ -39,9 +41,19 @@ pub(crate) struct Subscription {
     changes: Changes,
     updates: Arc<Updates>,
     _watched: Vec<Watched>,
+    _within: Within,
     tasks: WatchedTasks,
     /// Messages that are to be sent before anything else.
     ready: Vec<Bytes>,
+}
+
+/// The sessions that the resources of one subscription are watched in.
+struct Within {
+    /// Its own, which ends with it.
+    own: Arc<Session>,
+    /// The one that the client names, which is in use meanwhile.
+    named: Option<Arc<Session>>,
+    _in_use: Option<InFlight>,
 }
 
 /// The tasks of the gateway that one subscription hears of.
@@ -96,10 +108,14 @@ impl Subscription {
             id: id.clone(),
             outbox: Outbox::default(),
         });
+        let within = Within::new(desk, params, caller, &profile)?;
         let watches = uris.iter().map(|uri| async {
-            let context = context(desk, caller, &profile);
+            let mut context = context(desk, caller, &profile);
+            context.session = Some(Arc::clone(&within.own));
             let hearer = Arc::clone(&updates) as Arc<dyn Hearer>;
-            desk.dispatcher.watch(uri, hearer, context).await.ok()
+            let named = within.named.as_ref();
+            let watched = desk.dispatcher.watch(uri, hearer, named, context);
+            watched.await.ok()
         });
         let watched = join_all(watches).await;
         let mut granted: Map<String, Value> = topics
@@ -128,6 +144,7 @@ impl Subscription {
         Ok(Self {
             ready: vec![text(&Method::ListenAcknowledged, &acknowledged)],
             _watched: watched.into_iter().flatten().map(|(it, _)| it).collect(),
+            _within: within,
             id,
             topics,
             changes,
@@ -172,6 +189,40 @@ impl Subscription {
             "resultType": "complete",
             "_meta": { SUBSCRIPTION_ID: self.id.json() },
         }))
+    }
+}
+
+impl Within {
+    fn new(
+        desk: &Desk,
+        params: &Params,
+        caller: &Arc<Caller>,
+        profile: &Arc<ClientProfile>,
+    ) -> Result<Self, RpcError> {
+        let named = desk
+            .dispatcher
+            .named_session(params, &context(desk, caller, profile))
+            .map_err(|fault| RpcError::new(INVALID_PARAMS, fault.to_string()))?;
+        let number = Id::number(desk.dispatcher.next_call());
+        let in_use = named.as_ref().and_then(|named| named.begin(&number));
+        let own = Session::new(
+            new_id(),
+            Arc::clone(&caller.principal),
+            Arc::clone(profile),
+        );
+        // A client of a subscription hears nothing else than what it asked for.
+        own.reach_by(drop);
+        Ok(Self {
+            own,
+            named,
+            _in_use: in_use,
+        })
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        self.own.end();
     }
 }
 
