@@ -1,10 +1,13 @@
 //! `subscriptions/listen`: what a modern client is told of outside of its calls (MCP 2026-07-28, subscriptions). The same
 //! over HTTP, where it is a stream of its own, and on a pipe.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +33,9 @@ use crate::wire::revision::Era;
 
 /// The most resources, and the most tasks, that one subscription watches.
 const MAX_WATCHED: usize = 1_000;
+
+/// How long the plugins may take to say that they will tell of resources. What is not watched by then is not granted.
+const PLACING: Duration = Duration::from_secs(5);
 
 /// What is told of a task that is another than it was.
 const TASK_CHANGED: &str = "notifications/tasks";
@@ -109,22 +115,13 @@ impl Subscription {
             outbox: Outbox::default(),
         });
         let within = Within::new(desk, params, caller, &profile)?;
-        let watches = uris.iter().map(|uri| async {
-            let mut context = context(desk, caller, &profile);
-            context.session = Some(Arc::clone(&within.own));
-            let hearer = Arc::clone(&updates) as Arc<dyn Hearer>;
-            let named = within.named.as_ref();
-            let watched = desk.dispatcher.watch(uri, hearer, named, context);
-            watched.await.ok()
-        });
-        let watched = join_all(watches).await;
+        let watched = within.watch(desk, &uris, &updates, caller).await;
         let mut granted: Map<String, Value> = topics
             .iter()
             .map(|topic| (topic.filter().to_owned(), true.into()))
             .collect();
         if !uris.is_empty() {
-            let kept = uris.iter().zip(&watched);
-            let kept = kept.filter_map(|(uri, watched)| watched.is_some().then_some(uri));
+            let kept = uris.iter().filter(|uri| watched.contains_key(uri.as_str()));
             let kept: Vec<&String> = kept.collect();
             granted.insert("resourceSubscriptions".to_owned(), json!(kept));
         }
@@ -143,7 +140,7 @@ impl Subscription {
             .set("notifications", Json::of(&granted));
         Ok(Self {
             ready: vec![text(&Method::ListenAcknowledged, &acknowledged)],
-            _watched: watched.into_iter().flatten().map(|(it, _)| it).collect(),
+            _watched: watched.into_values().collect(),
             _within: within,
             id,
             topics,
@@ -205,11 +202,7 @@ impl Within {
             .map_err(|fault| RpcError::new(INVALID_PARAMS, fault.to_string()))?;
         let number = Id::number(desk.dispatcher.next_call());
         let in_use = named.as_ref().and_then(|named| named.begin(&number));
-        let own = Session::new(
-            new_id(),
-            Arc::clone(&caller.principal),
-            Arc::clone(profile),
-        );
+        let own = Session::new(new_id(), Arc::clone(&caller.principal), Arc::clone(profile));
         // A client of a subscription hears nothing else than what it asked for.
         own.reach_by(drop);
         Ok(Self {
@@ -217,6 +210,38 @@ impl Within {
             named,
             _in_use: in_use,
         })
+    }
+
+    /// Watches those of the resources that plugins will tell of in time; the others are given up.
+    async fn watch<'a>(
+        &self,
+        desk: &Desk,
+        uris: &'a [String],
+        updates: &Arc<Updates>,
+        caller: &Arc<Caller>,
+    ) -> HashMap<&'a str, Watched> {
+        let placing = uris.iter().map(|uri| async move {
+            let mut context = context(desk, caller, &self.own.profile);
+            context.session = Some(Arc::clone(&self.own));
+            let hearer = Arc::clone(updates) as Arc<dyn Hearer>;
+            let named = self.named.as_ref();
+            let watched = desk.dispatcher.watch(uri, hearer, named, context);
+            Some((uri.as_str(), watched.await.ok()?.0))
+        });
+        let mut placing: FuturesUnordered<_> = placing.collect();
+        let over = tokio::time::sleep(PLACING);
+        tokio::pin!(over);
+        let mut watched = HashMap::new();
+        loop {
+            tokio::select! {
+                biased;
+                placed = placing.next() => match placed {
+                    Some(placed) => watched.extend(placed),
+                    None => return watched,
+                },
+                () = &mut over => return watched,
+            }
+        }
     }
 }
 
