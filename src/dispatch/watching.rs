@@ -293,8 +293,12 @@ impl Dispatcher {
                     () = &mut unwanted => return,
                     placed = wish.place() => placed,
                 };
-                if let Ok((placed, _)) = placed {
+                // One that refuses does not watch: it is asked again, as one that does not start is.
+                if let Ok((placed, answer)) = placed
+                    && matches!(answer.outcome, Outcome::Result(_))
+                {
                     wish.put(Some(placed));
+                    wish.tell();
                     break;
                 }
                 pause = (pause * 2).min(MAX_PAUSE);
@@ -385,6 +389,15 @@ impl Wish {
         let mut params = Params::default();
         params.members.set("uri", Json::of(&*self.own));
         Request { method, params }
+    }
+
+    /// Says that the resource may be another than it was: nobody told of it while nobody watched.
+    fn tell(&self) {
+        let mut params = Params::default();
+        let uri = self.listed.clone();
+        let uri = uri.unwrap_or_else(|| Json::of(&*self.own));
+        params.members.set("uri", uri);
+        self.hearer.hear(&Method::ResourcesUpdated, &params);
     }
 
     fn turns(&self) -> Option<Arc<Turns>> {
