@@ -105,15 +105,11 @@ impl Dispatcher {
         let placed = self
             .place(&subject, &hearer, handle, &context, &mut record)
             .await;
-        let (placed, answer) = match placed {
-            Ok((placed, answer)) => (Some(placed), Ok(answer)),
-            Err(fault) => (None, Err(fault)),
-        };
-        let outcome = answer.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
-        record.close(&outcome);
-        match (outcome?, placed) {
-            (Outcome::Error(error), _) => Err(CallError::Plugin(error)),
-            (Outcome::Result(reply), Some((wish, placed))) => {
+        record.close(placed.as_ref().map(|(_, _, outcome)| outcome));
+        let (wish, placed, outcome) = placed?;
+        match outcome {
+            Outcome::Error(error) => Err(CallError::Plugin(error)),
+            Outcome::Result(reply) => {
                 let ended = CancellationToken::new();
                 let until = ended.clone().drop_guard();
                 let wish = Arc::new(wish.lasting(ended));
@@ -129,7 +125,6 @@ impl Dispatcher {
                 };
                 Ok((watched, reply))
             }
-            (Outcome::Result(_), None) => Err(CallError::Fault(shutting_down())),
         }
     }
 
@@ -203,14 +198,20 @@ impl Dispatcher {
         let Some(placed) = wish.take() else {
             return Ok(nothing);
         };
+        let subject = Subject::Resource(uri.to_owned());
+        let method = Method::ResourcesUnsubscribe;
+        let mut record = Record::open(&*self.audit, &method, uri, &context);
+        record.found(&wish.address.plugin);
         let answer = wish.leave(placed, &context).await;
         drop(watched);
-        let subject = Subject::Resource(uri.to_owned());
-        match answer.map(|answer| bridge::to_client(answer, &subject, context.era())) {
-            Some(Ok(Outcome::Result(reply))) => Ok(reply),
-            Some(Ok(Outcome::Error(error))) => Err(CallError::Plugin(error)),
-            Some(Err(fault)) => Err(CallError::Fault(fault)),
-            None => Ok(nothing),
+        let outcome = match answer {
+            Some(answer) => bridge::to_client(answer, &subject, context.era()),
+            None => Ok(Outcome::Result(nothing)),
+        };
+        record.close(outcome.as_ref());
+        match outcome? {
+            Outcome::Result(reply) => Ok(reply),
+            Outcome::Error(error) => Err(CallError::Plugin(error)),
         }
     }
 
@@ -234,7 +235,7 @@ impl Dispatcher {
         handle: Option<&Arc<Session>>,
         context: &CallContext,
         record: &mut Record<'_>,
-    ) -> Result<((Wish, Placed), Answer), Fault> {
+    ) -> Result<(Wish, Placed, Outcome), Fault> {
         let addresses = self.find(subject, context).await?;
         let count = addresses.len();
         for (at, address) in addresses.into_iter().enumerate() {
@@ -253,7 +254,8 @@ impl Dispatcher {
                 () = self.closing.cancelled() => return Err(shutting_down()),
             };
             if at + 1 == count || !is_unknown(&answer, subject) {
-                return Ok(((wish, placed), answer));
+                let outcome = bridge::to_client(answer, subject, context.era())?;
+                return Ok((wish, placed, outcome));
             }
         }
         Err(self.unknown(subject, &context.caller))
