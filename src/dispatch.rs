@@ -129,7 +129,7 @@ impl Dispatcher {
         let request = Request { method, params };
         let called = self.walk(subject, request, &context, &mut record).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, subject, context.era()));
-        record.close(&outcome);
+        record.close(outcome.as_ref());
         match outcome? {
             Outcome::Result(reply) => Ok(reply),
             Outcome::Error(error) => Err(CallError::Plugin(error)),

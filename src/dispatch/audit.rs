@@ -89,7 +89,7 @@ impl<'a> Record<'a> {
     }
 
     /// Closes the record with what the call came to.
-    pub(super) fn close(mut self, outcome: &Result<Outcome, Fault>) {
+    pub(super) fn close(mut self, outcome: Result<&Outcome, &Fault>) {
         match outcome {
             Ok(Outcome::Result(_)) => self.write("answered", None),
             Ok(Outcome::Error(_)) => self.write("refused_by_plugin", None),

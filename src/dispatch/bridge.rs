@@ -13,7 +13,10 @@ use crate::wire::revision::Era;
 const MODERN_MEMBERS: [&[u8]; 3] = [b"resultType", b"ttlMs", b"cacheScope"];
 
 /// What a modern client is told of the contents of a resource whose server knows no cache hints: to ask again.
-const UNKEPT: &[u8] = br#","ttlMs":0,"cacheScope":"private""#;
+const UNKEPT: [(&str, &[u8]); 2] = [
+    ("ttlMs", br#","ttlMs":0"#),
+    ("cacheScope", br#","cacheScope":"private""#),
+];
 
 /// The answer about `subject` in words of `era`. Within one era nothing is touched.
 pub(super) fn to_client(answer: Answer, subject: &Subject, era: Era) -> Result<Outcome, Fault> {
@@ -72,8 +75,10 @@ fn modern(reply: Reply, is_resource: bool) -> Reply {
     let rest = text[1..].trim_ascii_start();
     let mut out = Vec::with_capacity(text.len() + 64);
     out.extend_from_slice(br#"{"resultType":"complete""#);
-    if is_resource && memchr::memmem::find(text, b"\"ttlMs\"").is_none() {
-        out.extend_from_slice(UNKEPT);
+    for (name, hint) in UNKEPT {
+        if is_resource && !has(&reply.result, name) {
+            out.extend_from_slice(hint);
+        }
     }
     if rest != b"}" {
         out.push(b',');
@@ -83,6 +88,12 @@ fn modern(reply: Reply, is_resource: bool) -> Reply {
         result: Json::assembled(out),
         result_type: Some("complete".into()),
     }
+}
+
+/// Whether the object has such a member itself. It is only read where its text names it anywhere.
+fn has(object: &Json, name: &str) -> bool {
+    memchr::memmem::find(object.bytes(), name.as_bytes()).is_some()
+        && Members::of(object).is_some_and(|members| members.get(name).is_some())
 }
 
 fn legacy(reply: Reply) -> Result<Reply, Fault> {
@@ -172,6 +183,30 @@ mod tests {
         );
         let own_word = r#"{"resultType":"table","ttlMs":1}"#;
         check(own_word, Some("table"), (Legacy, Legacy), own_word);
+    }
+
+    #[test]
+    fn only_hints_of_the_result_itself_stand_in_for_those_of_a_resource() {
+        for (result, expect) in [
+            (
+                r#"{"contents":[]}"#,
+                r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[]}"#,
+            ),
+            (
+                r#"{"_meta":{"ttlMs":5,"cacheScope":"public"}}"#,
+                r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","_meta":{"ttlMs":5,"cacheScope":"public"}}"#,
+            ),
+            (
+                r#"{"ttlMs":5,"contents":[]}"#,
+                r#"{"resultType":"complete","cacheScope":"private","ttlMs":5,"contents":[]}"#,
+            ),
+        ] {
+            let reply = Reply {
+                result: Json::literal(result),
+                result_type: None,
+            };
+            assert_eq!(modern(reply, true).result.as_str(), expect);
+        }
     }
 
     #[test]

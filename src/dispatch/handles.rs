@@ -133,6 +133,19 @@ impl Dispatcher {
         Ok((Cow::Owned(context), in_flight))
     }
 
+    /// The session that the params of a subscription name in their `_meta`, if they name one.
+    pub fn named_session(
+        &self,
+        params: &Params,
+        context: &CallContext,
+    ) -> Result<Option<Arc<Session>>, Fault> {
+        let Some(id) = params.meta.get(META) else {
+            return Ok(None);
+        };
+        let id = id.string().unwrap_or_default();
+        self.handle(&id, context).map(Some)
+    }
+
     fn handle(&self, id: &str, context: &CallContext) -> Result<Arc<Session>, Fault> {
         let session = self.handles.sessions.get(id, &context.caller.principal);
         let session = session.inspect(|session| session.touch());

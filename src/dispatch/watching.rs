@@ -1,21 +1,25 @@
 //! Resources that are watched for clients. A watch outlives the instance it began on: the next one is told of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::dispatch::address::Address;
 use crate::dispatch::audit::Record;
 use crate::dispatch::subject::Subject;
-use crate::dispatch::{CallError, Dispatcher, bridge, cancelled, is_unknown, shutting_down};
+use crate::dispatch::{CallError, Dispatcher, bridge, cancelled, full, is_unknown, shutting_down};
+use crate::manifest::Handles;
 use crate::model::answer::Answer;
 use crate::model::client::{Deaf, Hearer};
 use crate::model::fault::{Fault, FaultKind};
+use crate::registry::plugin::Plugin;
 use crate::registry::pool::Lease;
 use crate::runtime::updates::Watch;
 use crate::runtime::{CallContext, Request};
+use crate::session::Session;
 use crate::wire::json::Json;
 use crate::wire::message::{Outcome, Params, Reply};
 use crate::wire::method::Method;
@@ -32,6 +36,13 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// The longest such wait.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// The most resources of one plugin that one session asks it for at once.
+const AT_ONCE: usize = 16;
+
+/// The places among those that one session asks one plugin for at once.
+#[derive(Default)]
+struct Turns(OnceLock<Semaphore>);
 
 /// What sessions watch, by session and URI.
 #[derive(Default)]
@@ -78,29 +89,30 @@ impl Watching {
 }
 
 impl Dispatcher {
-    /// Watches a resource for `hearer`. The result is the plugin's. It counts as a call while it is being set up.
+    /// Watches a resource for `hearer`, in the session of `context`: all that is watched in one session shares the
+    /// instances that serve that alone. In place of it stands `handle` where the plugin takes handles. The result is the
+    /// plugin's. It counts as a call while it is being set up, and ends with the session.
     pub async fn watch(
         self: &Arc<Self>,
         uri: &str,
         hearer: Arc<dyn Hearer>,
+        handle: Option<&Arc<Session>>,
         context: CallContext,
     ) -> Result<(Watched, Reply), CallError> {
         let subject = Subject::Resource(uri.to_owned());
         let method = Method::ResourcesSubscribe;
         let mut record = Record::open(&*self.audit, &method, uri, &context);
-        let placed = self.place(&subject, &hearer, &context, &mut record).await;
-        let (placed, answer) = match placed {
-            Ok((placed, answer)) => (Some(placed), Ok(answer)),
-            Err(fault) => (None, Err(fault)),
-        };
-        let outcome = answer.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
-        record.close(&outcome);
-        match (outcome?, placed) {
-            (Outcome::Error(error), _) => Err(CallError::Plugin(error)),
-            (Outcome::Result(reply), Some((wish, placed))) => {
+        let placed = self
+            .place(&subject, &hearer, handle, &context, &mut record)
+            .await;
+        record.close(placed.as_ref().map(|(_, _, outcome)| outcome));
+        let (wish, placed, outcome) = placed?;
+        match outcome {
+            Outcome::Error(error) => Err(CallError::Plugin(error)),
+            Outcome::Result(reply) => {
                 let ended = CancellationToken::new();
                 let until = ended.clone().drop_guard();
-                let wish = Arc::new(wish.lasting(context, ended));
+                let wish = Arc::new(wish.lasting(ended));
                 wish.put(Some(placed));
                 let (dispatcher, kept) = (Arc::clone(self), Arc::clone(&wish));
                 let name = format!("{} watch", wish.address.plugin.manifest.id);
@@ -113,7 +125,6 @@ impl Dispatcher {
                 };
                 Ok((watched, reply))
             }
-            (Outcome::Result(_), None) => Err(CallError::Fault(shutting_down())),
         }
     }
 
@@ -140,7 +151,7 @@ impl Dispatcher {
         }
         let hearer = Arc::clone(&session) as Arc<dyn Hearer>;
         let number = self.next_call();
-        let (watched, reply) = self.watch(uri, hearer, context).await?;
+        let (watched, reply) = self.watch(uri, hearer, None, context).await?;
         let ended = CancellationToken::new();
         let until = ended.clone().drop_guard();
         let (dispatcher, name) = (Arc::clone(self), uri.to_owned());
@@ -187,14 +198,20 @@ impl Dispatcher {
         let Some(placed) = wish.take() else {
             return Ok(nothing);
         };
+        let subject = Subject::Resource(uri.to_owned());
+        let method = Method::ResourcesUnsubscribe;
+        let mut record = Record::open(&*self.audit, &method, uri, &context);
+        record.found(&wish.address.plugin);
         let answer = wish.leave(placed, &context).await;
         drop(watched);
-        let subject = Subject::Resource(uri.to_owned());
-        match answer.map(|answer| bridge::to_client(answer, &subject, context.era())) {
-            Some(Ok(Outcome::Result(reply))) => Ok(reply),
-            Some(Ok(Outcome::Error(error))) => Err(CallError::Plugin(error)),
-            Some(Err(fault)) => Err(CallError::Fault(fault)),
-            None => Ok(nothing),
+        let outcome = match answer {
+            Some(answer) => bridge::to_client(answer, &subject, context.era()),
+            None => Ok(Outcome::Result(nothing)),
+        };
+        record.close(outcome.as_ref());
+        match outcome? {
+            Outcome::Result(reply) => Ok(reply),
+            Outcome::Error(error) => Err(CallError::Plugin(error)),
         }
     }
 
@@ -215,14 +232,21 @@ impl Dispatcher {
         &self,
         subject: &Subject,
         hearer: &Arc<dyn Hearer>,
+        handle: Option<&Arc<Session>>,
         context: &CallContext,
         record: &mut Record<'_>,
-    ) -> Result<((Wish, Placed), Answer), Fault> {
+    ) -> Result<(Wish, Placed, Outcome), Fault> {
         let addresses = self.find(subject, context).await?;
         let count = addresses.len();
         for (at, address) in addresses.into_iter().enumerate() {
             record.found(&address.plugin);
-            let wish = Wish::new(address, subject, hearer, context);
+            let takes_it = address.plugin.manifest.handles != Handles::Off;
+            let session = handle.filter(|_| takes_it).or(context.session.as_ref());
+            let within = CallContext {
+                session: session.cloned(),
+                ..context.clone()
+            };
+            let wish = Wish::new(address, subject, hearer, within);
             let (placed, answer) = tokio::select! {
                 biased;
                 placed = wish.place() => placed?,
@@ -230,7 +254,8 @@ impl Dispatcher {
                 () = self.closing.cancelled() => return Err(shutting_down()),
             };
             if at + 1 == count || !is_unknown(&answer, subject) {
-                return Ok(((wish, placed), answer));
+                let outcome = bridge::to_client(answer, subject, context.era())?;
+                return Ok((wish, placed, outcome));
             }
         }
         Err(self.unknown(subject, &context.caller))
@@ -243,6 +268,7 @@ impl Dispatcher {
                 () = wish.context.cancel.cancelled() => {}
                 () = stop.cancelled() => {}
                 () = self.closing.cancelled() => {}
+                () = wish.session_ended() => {}
             }
         };
         tokio::pin!(unwanted);
@@ -269,8 +295,12 @@ impl Dispatcher {
                     () = &mut unwanted => return,
                     placed = wish.place() => placed,
                 };
-                if let Ok((placed, _)) = placed {
+                // One that refuses does not watch: it is asked again, as one that does not start is.
+                if let Ok((placed, answer)) = placed
+                    && matches!(answer.outcome, Outcome::Result(_))
+                {
                     wish.put(Some(placed));
+                    wish.tell();
                     break;
                 }
                 pause = (pause * 2).min(MAX_PAUSE);
@@ -279,12 +309,21 @@ impl Dispatcher {
     }
 }
 
+impl Turns {
+    /// No more than the plugin's gate lets through, so that one session alone does not fill the queue before it.
+    fn of(&self, plugin: &Plugin) -> &Semaphore {
+        let passing = plugin.manifest.limits.max_concurrent_calls as usize;
+        self.0
+            .get_or_init(|| Semaphore::new(passing.clamp(1, AT_ONCE)))
+    }
+}
+
 impl Wish {
     fn new(
         address: Address,
         subject: &Subject,
         hearer: &Arc<dyn Hearer>,
-        context: &CallContext,
+        context: CallContext,
     ) -> Self {
         let own = address.own.as_ref().and_then(Json::string);
         Self {
@@ -292,22 +331,22 @@ impl Wish {
             listed: address.own.as_ref().map(|_| Json::of(subject.name())),
             address,
             hearer: Arc::clone(hearer),
-            context: context.clone(),
+            context,
             placed: Mutex::default(),
         }
     }
 
     /// The same beyond the call it came with: what a plugin says to its requests from now on goes to the session, if
     /// there is one.
-    fn lasting(self, context: CallContext, ended: CancellationToken) -> Self {
-        let session = context.session.as_ref();
+    fn lasting(self, ended: CancellationToken) -> Self {
+        let session = self.context.session.as_ref();
         let client = session.and_then(|session| session.client());
         Self {
             context: CallContext {
                 client: client.unwrap_or_else(|| Arc::new(Deaf)),
                 cancel: ended,
                 farewell: None,
-                ..context
+                ..self.context
             },
             ..self
         }
@@ -332,6 +371,14 @@ impl Wish {
         Some(lease.instance().ended().clone())
     }
 
+    /// Waits for the end of the session that it is watched in.
+    async fn session_ended(&self) {
+        match &self.context.session {
+            Some(session) => session.ended().cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// The context of the request that ends it, when its own has.
     fn parting(&self) -> CallContext {
         CallContext {
@@ -346,11 +393,32 @@ impl Wish {
         Request { method, params }
     }
 
-    /// Takes an instance and asks it to tell of the resource. Bounded by the time of a call.
+    /// Says that the resource may be another than it was: nobody told of it while nobody watched.
+    fn tell(&self) {
+        let mut params = Params::default();
+        let uri = self.listed.clone();
+        let uri = uri.unwrap_or_else(|| Json::of(&*self.own));
+        params.members.set("uri", uri);
+        self.hearer.hear(&Method::ResourcesUpdated, &params);
+    }
+
+    fn turns(&self) -> Option<Arc<Turns>> {
+        let session = self.context.session.as_ref()?;
+        Some(session.drawer(&self.address.plugin.manifest.id).get())
+    }
+
+    /// Passes the gate, takes an instance and asks it to tell of the resource. Bounded by the time of a call.
     async fn place(&self) -> Result<(Placed, Answer), Fault> {
         let plugin = &self.address.plugin;
         let bound = Duration::from_millis(self.address.timeout_ms(&Method::ResourcesSubscribe));
         let placing = async {
+            let turns = self.turns();
+            let _turn = match &turns {
+                // It is never closed.
+                Some(turns) => turns.of(plugin).acquire().await.ok(),
+                None => None,
+            };
+            let _permit = plugin.gate.enter().await.map_err(|_| full(plugin))?;
             let lease = plugin.pool.lease(&self.context).await?;
             let (own, listed) = (Arc::clone(&self.own), self.listed.clone());
             let watch = lease.updates().watch(own, listed, Arc::clone(&self.hearer));

@@ -374,10 +374,22 @@ impl Pipe {
         in_flight: &InFlight,
     ) {
         let opened = Subscription::open(&self.desk, id.clone(), params, &self.caller, profile);
-        let mut subscription = match opened.await {
+        let opened = tokio::select! {
+            biased;
+            () = in_flight.cancel.cancelled() => return,
+            opened = opened => opened,
+        };
+        let mut subscription = match opened {
             Ok(subscription) => subscription,
             Err(error) => return self.refuse(Some(id), &error).await,
         };
+        // What is granted must be known, however slowly the client reads.
+        let acknowledged = subscription.next().await;
+        tokio::select! {
+            biased;
+            () = in_flight.cancel.cancelled() => return,
+            _ = self.writer.send(acknowledged) => {}
+        }
         loop {
             tokio::select! {
                 biased;

@@ -1,10 +1,13 @@
 //! `subscriptions/listen`: what a modern client is told of outside of its calls (MCP 2026-07-28, subscriptions). The same
 //! over HTTP, where it is a stream of its own, and on a pipe.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +21,8 @@ use crate::registry::changes::Changes;
 use crate::registry::pool::Who;
 use crate::runtime::CallContext;
 use crate::session::outbox::Outbox;
+use crate::session::table::new_id;
+use crate::session::{InFlight, Session};
 use crate::wire::error::{INVALID_PARAMS, RpcError};
 use crate::wire::json::Json;
 use crate::wire::list::Topic;
@@ -29,6 +34,9 @@ use crate::wire::revision::Era;
 /// The most resources, and the most tasks, that one subscription watches.
 const MAX_WATCHED: usize = 1_000;
 
+/// How long the plugins may take to say that they will tell of resources. What is not watched by then is not granted.
+const PLACING: Duration = Duration::from_secs(5);
+
 /// What is told of a task that is another than it was.
 const TASK_CHANGED: &str = "notifications/tasks";
 
@@ -39,9 +47,19 @@ pub(crate) struct Subscription {
     changes: Changes,
     updates: Arc<Updates>,
     _watched: Vec<Watched>,
+    _within: Within,
     tasks: WatchedTasks,
     /// Messages that are to be sent before anything else.
     ready: Vec<Bytes>,
+}
+
+/// The sessions that the resources of one subscription are watched in.
+struct Within {
+    /// Its own, which ends with it.
+    own: Arc<Session>,
+    /// The one that the client names, which is in use meanwhile.
+    named: Option<Arc<Session>>,
+    _in_use: Option<InFlight>,
 }
 
 /// The tasks of the gateway that one subscription hears of.
@@ -96,19 +114,14 @@ impl Subscription {
             id: id.clone(),
             outbox: Outbox::default(),
         });
-        let watches = uris.iter().map(|uri| async {
-            let context = context(desk, caller, &profile);
-            let hearer = Arc::clone(&updates) as Arc<dyn Hearer>;
-            desk.dispatcher.watch(uri, hearer, context).await.ok()
-        });
-        let watched = join_all(watches).await;
+        let within = Within::new(desk, params, caller, &profile)?;
+        let watched = within.watch(desk, &uris, &updates, caller).await;
         let mut granted: Map<String, Value> = topics
             .iter()
             .map(|topic| (topic.filter().to_owned(), true.into()))
             .collect();
         if !uris.is_empty() {
-            let kept = uris.iter().zip(&watched);
-            let kept = kept.filter_map(|(uri, watched)| watched.is_some().then_some(uri));
+            let kept = uris.iter().filter(|uri| watched.contains_key(uri.as_str()));
             let kept: Vec<&String> = kept.collect();
             granted.insert("resourceSubscriptions".to_owned(), json!(kept));
         }
@@ -127,7 +140,8 @@ impl Subscription {
             .set("notifications", Json::of(&granted));
         Ok(Self {
             ready: vec![text(&Method::ListenAcknowledged, &acknowledged)],
-            _watched: watched.into_iter().flatten().map(|(it, _)| it).collect(),
+            _watched: watched.into_values().collect(),
+            _within: within,
             id,
             topics,
             changes,
@@ -172,6 +186,68 @@ impl Subscription {
             "resultType": "complete",
             "_meta": { SUBSCRIPTION_ID: self.id.json() },
         }))
+    }
+}
+
+impl Within {
+    fn new(
+        desk: &Desk,
+        params: &Params,
+        caller: &Arc<Caller>,
+        profile: &Arc<ClientProfile>,
+    ) -> Result<Self, RpcError> {
+        let named = desk
+            .dispatcher
+            .named_session(params, &context(desk, caller, profile))
+            .map_err(|fault| RpcError::new(INVALID_PARAMS, fault.to_string()))?;
+        let number = Id::number(desk.dispatcher.next_call());
+        let in_use = named.as_ref().and_then(|named| named.begin(&number));
+        let own = Session::new(new_id(), Arc::clone(&caller.principal), Arc::clone(profile));
+        // A client of a subscription hears nothing else than what it asked for.
+        own.reach_by(drop);
+        Ok(Self {
+            own,
+            named,
+            _in_use: in_use,
+        })
+    }
+
+    /// Watches those of the resources that plugins will tell of in time; the others are given up.
+    async fn watch<'a>(
+        &self,
+        desk: &Desk,
+        uris: &'a [String],
+        updates: &Arc<Updates>,
+        caller: &Arc<Caller>,
+    ) -> HashMap<&'a str, Watched> {
+        let placing = uris.iter().map(|uri| async move {
+            let mut context = context(desk, caller, &self.own.profile);
+            context.session = Some(Arc::clone(&self.own));
+            let hearer = Arc::clone(updates) as Arc<dyn Hearer>;
+            let named = self.named.as_ref();
+            let watched = desk.dispatcher.watch(uri, hearer, named, context);
+            Some((uri.as_str(), watched.await.ok()?.0))
+        });
+        let mut placing: FuturesUnordered<_> = placing.collect();
+        let over = tokio::time::sleep(PLACING);
+        tokio::pin!(over);
+        let mut watched = HashMap::new();
+        loop {
+            tokio::select! {
+                biased;
+                placed = placing.next() => match placed {
+                    Some(placed) => watched.extend(placed),
+                    None => return watched,
+                },
+                () = &mut over => return watched,
+            }
+        }
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        self.own.end();
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::runtime::client::Peer;
 use crate::wire::list::Topic;
+use crate::wire::members::Members;
 use crate::wire::message::Params;
 use crate::wire::meta::SUBSCRIPTION_ID;
 
@@ -59,6 +60,8 @@ struct State {
     asked: Option<u64>,
     /// What it has last acknowledged.
     acknowledged: Option<u64>,
+    /// The resources that it grants by that.
+    granted: HashSet<String>,
     /// What it has last refused.
     refused: Option<u64>,
     /// The id of the subscription that it has last acknowledged.
@@ -172,10 +175,12 @@ impl Subscribed {
     /// The server has acknowledged a subscription, as the params of its message say.
     pub(crate) fn acknowledged(&self, params: Option<&Params>) {
         let id = params.and_then(subscription);
+        let granted = params.map(granted).unwrap_or_default();
         self.0.send_modify(|state| {
             // One of before has nothing to say about what it was asked for since.
             if id.is_none() || id == state.asked {
                 state.acknowledged = state.sent;
+                state.granted = granted;
                 state.newest = id.or(state.newest);
                 state.told.iter_mut().for_each(HashSet::clear);
             }
@@ -236,7 +241,7 @@ impl Subscribed {
             .ok();
     }
 
-    /// Watches `uri`, and waits until the server has acknowledged that. One who no longer waits does not watch.
+    /// Watches `uri`, and waits until the server has acknowledged that: it may grant less than it is asked for. One who no longer waits does not watch.
     pub(crate) async fn add(&self, uri: &str) -> Result<(), Unwatched> {
         let mut since = None;
         self.0.send_modify(|state| {
@@ -263,7 +268,9 @@ impl Subscribed {
         let mut state = self.0.subscribe();
         let decided = state.wait_for(|state| has(state.acknowledged) || has(state.refused));
         // The sender lives as long as this.
-        adding.done = decided.await.is_ok_and(|state| has(state.acknowledged));
+        adding.done = decided
+            .await
+            .is_ok_and(|state| has(state.acknowledged) && state.granted.contains(uri));
         if adding.done {
             Ok(())
         } else {
@@ -291,6 +298,15 @@ impl Subscribed {
 /// The id of the subscription that a message belongs to.
 fn subscription(params: &Params) -> Option<u64> {
     params.meta.get(SUBSCRIPTION_ID)?.parse().ok()
+}
+
+/// The resources that an acknowledgement grants (MCP 2026-07-28, subscriptions).
+fn granted(params: &Params) -> HashSet<String> {
+    let filter = params.members.get("notifications").and_then(Members::of);
+    let uris = filter
+        .as_ref()
+        .and_then(|filter| filter.get("resourceSubscriptions"));
+    uris.and_then(|uris| uris.parse().ok()).unwrap_or_default()
 }
 
 /// Somebody who waits until a resource is watched.

@@ -14,6 +14,8 @@ mod tasks;
 
 mod voice;
 
+mod watched;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::ExitCode;
@@ -157,9 +159,13 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
                 Some(_) => tasks::CAPABILITY,
                 None => "",
             };
+            let resources = match server.options.watched {
+                Some(_) => watched::CAPABILITY,
+                None => "",
+            };
             server.voice.result(
                 id,
-                &format!(r#"{{"protocolVersion":"2025-11-25","capabilities":{{"tools":{{"listChanged":true}},{tasks}"logging":{{}}}},"serverInfo":{{"name":"hostile","version":"1"}}}}"#),
+                &format!(r#"{{"protocolVersion":"2025-11-25","capabilities":{{"tools":{{"listChanged":true}},{tasks}{resources}"logging":{{}}}},"serverInfo":{{"name":"hostile","version":"1"}}}}"#),
             );
         }
         "ping" | "logging/setLevel" => {
@@ -177,6 +183,9 @@ fn take(server: &Arc<Server>, message: &Heard) -> Next {
         }
         method if method.starts_with("tasks/") && server.options.tasks.is_some() => {
             tasks::asked(server, method, id, &message.params);
+        }
+        method if method.starts_with("resources/") && server.options.watched.is_some() => {
+            watched::asked(server, id, message);
         }
         "tools/call" if tasks::is_wanted(server, &message.params) => {
             tasks::begin(server, id, &message.params);

@@ -8,6 +8,7 @@
 //! | `--needs FILE` | it ends at once, with code 3, while that file is not there |
 //! | `--list many:N`, `endless`, `circle`, `long:BYTES`, `malformed` | instead of its honest list |
 //! | `--tasks PREFIX` | it knows tasks as revision 2025-11-25 has them; their ids begin like that |
+//! | `--watched FILE` | it has resources that can be watched, though not while that file is there |
 //! | `--garbage` | lines that are no messages before each message |
 //! | `--deaf` | ignores the end of its input, and SIGTERM |
 //! | `--family` | starts grandchildren, one in a group and one in a session of its own |
@@ -57,6 +58,7 @@ pub(crate) struct Options {
     pub(crate) start: Start,
     pub(crate) list: List,
     pub(crate) tasks: Option<String>,
+    pub(crate) watched: Option<PathBuf>,
     pub(crate) garbage: bool,
     pub(crate) deaf: bool,
     pub(crate) family: bool,
@@ -82,6 +84,7 @@ impl Options {
             start: Start::Well,
             list: List::Honest,
             tasks: None,
+            watched: None,
             garbage: false,
             deaf: false,
             family: false,
@@ -122,9 +125,15 @@ impl Options {
             ("--needs", _) if !std::path::Path::new(value).exists() => self.start = Start::Exit(3),
             ("--needs", _) => {}
             ("--tasks", _) => self.tasks = Some(value.to_owned()),
+            ("--watched", _) => self.watched = Some(value.into()),
             ("--ledger", _) => self.ledger = Some(value.into()),
             _ => panic!("unknown argument {name} {value}"),
         }
+    }
+
+    /// Whether it refuses to tell of its resources at this moment.
+    pub(crate) fn refuses(&self) -> bool {
+        self.watched.as_ref().is_some_and(|file| file.exists())
     }
 
     /// Notes something in the ledger.

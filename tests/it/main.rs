@@ -39,3 +39,4 @@ mod stopping;
 mod streams;
 mod tasks;
 mod tokens;
+mod watching;

@@ -57,6 +57,13 @@ fn of(id: u64, uri: &str) -> Params {
     Params::of(&json!({ "uri": uri, "_meta": meta }))
 }
 
+/// The params by which the server acknowledges the subscription `id` and grants these resources.
+fn grants(id: u64, uris: &[&str]) -> Params {
+    let meta = json!({ SUBSCRIPTION_ID: id });
+    let filter = json!({ "resourceSubscriptions": uris });
+    Params::of(&json!({ "notifications": filter, "_meta": meta }))
+}
+
 fn both() -> Value {
     json!({ "tools": { "listChanged": true }, "resources": { "subscribe": true } })
 }
@@ -87,7 +94,7 @@ async fn another_subscription_takes_the_place_of_the_first_when_it_is_acknowledg
     subscribed.acknowledged(Some(&of(1, "")));
     settle!(holding, adding);
     assert_eq!(asked.open(), [true, true]);
-    subscribed.acknowledged(Some(&of(2, "")));
+    subscribed.acknowledged(Some(&grants(2, &["x:a"])));
     settle!(holding);
     assert_eq!(asked.open(), [false, true]);
     assert_eq!(adding.await, Ok(()));
@@ -114,7 +121,7 @@ async fn a_server_without_lists_to_tell_of_is_asked_while_something_is_watched()
     for n in 1_u64..=2 {
         let mut adding = Box::pin(subscribed.add("x:a"));
         settle!(adding, holding);
-        subscribed.acknowledged(Some(&of(n, "")));
+        subscribed.acknowledged(Some(&grants(n, &["x:a"])));
         settle!(holding);
         assert_eq!(adding.await, Ok(()));
         subscribed.remove("x:a");
@@ -162,6 +169,29 @@ async fn a_refused_replacement_leaves_the_first_in_its_place() {
     assert_eq!(adding.await, Err(Unwatched::Refused));
     settle!(holding);
     assert_eq!(asked.filters()[2], asked.filters()[0]);
+}
+
+#[tokio::test]
+async fn what_an_acknowledgement_does_not_grant_is_refused() {
+    let (subscribed, asked) = (Subscribed::default(), Asked::default());
+    let peer = peer(&both());
+    let mut holding = Box::pin(subscribed.hold(&peer, |params| asked.listen(&params, &subscribed)));
+    let mut good = Box::pin(subscribed.add("x:good"));
+    let mut bad = Box::pin(subscribed.add("x:bad"));
+    settle!(good, bad, holding);
+    subscribed.acknowledged(Some(&grants(1, &["x:good"])));
+    settle!(holding);
+    assert_eq!(good.await, Ok(()));
+    assert_eq!(bad.await, Err(Unwatched::Refused));
+    settle!(holding);
+    let filter = json!({ "toolsListChanged": true, "resourceSubscriptions": ["x:good"] });
+    assert_eq!(asked.filters().last(), Some(&filter));
+    // One that grants nothing of the kind leaves it out.
+    let mut bad = Box::pin(subscribed.add("x:bad"));
+    settle!(bad, holding);
+    let asked = asked.filters().len() as u64;
+    subscribed.acknowledged(Some(&of(asked, "")));
+    assert_eq!(bad.await, Err(Unwatched::Refused));
 }
 
 #[tokio::test]

@@ -1,0 +1,89 @@
+//! Resources of legacy servers that modern clients watch.
+
+use serde_json::{Value, json};
+
+use crate::hostile::{Hostile, result_of, text_of};
+use crate::support::{Connection, TestGateway, modern};
+
+/// A file that is not there.
+const NOWHERE: &str = "/nowhere/refuses";
+
+/// Opens a subscription to these resources; gives those that were granted.
+async fn listen(gateway: &TestGateway, uris: &[String], meta: Value) -> (Connection, Value) {
+    let params = json!({
+        "notifications": { "resourceSubscriptions": uris },
+        "_meta": meta,
+    });
+    let message = modern::message("sub", "subscriptions/listen", params);
+    let mut stream = gateway.connect().await;
+    assert!(
+        stream
+            .begin(&modern::request_of(&message))
+            .await
+            .is_stream()
+    );
+    let first = stream.event().await.expect("the acknowledgement");
+    assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
+    let granted = first["params"]["notifications"]["resourceSubscriptions"].clone();
+    (stream, granted)
+}
+
+fn numbered(count: usize) -> Vec<String> {
+    (10..10 + count).map(|at| format!("x:{at}")).collect()
+}
+
+#[tokio::test]
+async fn the_resources_of_one_subscription_share_a_process() {
+    let plugin = Hostile::new("h", &["--watched", NOWHERE]).limit("max_concurrent_calls", 4);
+    let plugin = plugin.limit("max_queue", 0);
+    let gateway = plugin.build().await;
+    let uris = numbered(18);
+    let (stream, granted) = listen(&gateway, &uris, json!({})).await;
+    assert_eq!(granted, json!(uris));
+    let call = modern::call("h__count", json!({}));
+    assert_eq!(text_of(&result_of(&gateway.send(&call).await)), "1");
+    let ledger = plugin.ledger();
+    // One for the subscription, and one for the call.
+    assert_eq!((ledger.count("start"), ledger.count("subscribe")), (2, 18));
+    drop(stream);
+    ledger.reaches("eof", 1).await;
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_subscription_hears_of_the_process_behind_the_session_that_it_names() {
+    let plugin = Hostile::new("h", &["--watched", NOWHERE]);
+    let gateway = plugin.build().await;
+    let open = modern::call("toolgate__open_session", json!({}));
+    let opened = result_of(&gateway.send(&open).await);
+    let id = opened["structuredContent"]["toolgate_session"].clone();
+    let meta = json!({ "toolgate/session": id });
+    let (mut stream, granted) = listen(&gateway, &numbered(1), meta.clone()).await;
+    assert_eq!(granted, json!(["x:10"]));
+    let read = json!({ "uri": "x:10", "_meta": meta });
+    let read = modern::request("resources/read", read).header("mcp-name", "x:10");
+    let read = gateway.send(&read).await;
+    assert_eq!(result_of(&read)["contents"][0]["text"], "read");
+    let told = stream.event().await.expect("the stream goes on");
+    assert_eq!(told["method"], "notifications/resources/updated");
+    assert_eq!(told["params"]["uri"], "x:10");
+    assert_eq!(plugin.ledger().count("start"), 1);
+
+    let params = json!({
+        "notifications": { "resourceSubscriptions": ["x:10"] },
+        "_meta": { "toolgate/session": "0".repeat(32) },
+    });
+    let refused = modern::request("subscriptions/listen", params);
+    assert_eq!(gateway.send(&refused).await.code(), -32602);
+
+    // What was watched in the session ends with it, and is not begun again.
+    let close = modern::call(
+        "toolgate__close_session",
+        opened["structuredContent"].clone(),
+    );
+    result_of(&gateway.send(&close).await);
+    plugin.ledger().reaches("eof", 1).await;
+    assert_eq!(plugin.ledger().count("subscribe"), 1);
+    drop(stream);
+    gateway.finish().await;
+}
