@@ -100,7 +100,11 @@ impl Lines {
     {
         let lines = Arc::new(Self {
             plugin,
-            host: host.clone(),
+            // The session may become another.
+            host: Host {
+                session: None,
+                ..host.clone()
+            },
             outgoing: Mutex::default(),
             wake: Notify::new(),
             next_id: AtomicU64::new(1),

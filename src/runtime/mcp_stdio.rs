@@ -161,6 +161,10 @@ impl McpStdio {
         let server = Server::open(lines, manifest, era, host.clone()).await?;
         starting.done();
         let (plugin, process, pid) = (manifest.id.clone(), child.process, child.pid);
+        let host = Host {
+            session: None,
+            ..host
+        };
         Ok(Arc::new(Child {
             plugin,
             host,

@@ -137,6 +137,10 @@ impl Hosted {
                 _ => fault,
             })?;
         let stop = given_up.disarm();
+        let host = Host {
+            session: None,
+            ..host
+        };
         Ok(Arc::new(Guest {
             plugin: manifest.id.clone(),
             server,

@@ -60,6 +60,11 @@ impl Server {
         if peer.era() == Era::Modern {
             lines.modern();
         }
+        // Only the handshake has to do with it; the lines know whom they serve.
+        let host = Host {
+            session: None,
+            ..host
+        };
         let reader = Reader {
             link: &*lines,
             peer: &peer,

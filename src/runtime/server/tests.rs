@@ -6,6 +6,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex}
 use super::*;
 use crate::background::Supervisor;
 use crate::manifest::parse_toml;
+use crate::model::caller::ClientProfile;
 use crate::model::fault::FaultKind;
 use crate::runtime::lines::Why;
 
@@ -60,7 +61,12 @@ async fn a_modern_server_that_ends_our_subscription_is_asked_for_another() {
     let text = "id = \"up\"\nversion = \"1.0.0\"\nruntime = \"mcp_stdio\"\n[mcp_stdio]\ncommand = [\"up\"]\n";
     let manifest = Arc::new(parse_toml(text).unwrap_or_else(|problems| panic!("{problems:?}")));
     let supervisor = Supervisor::new();
-    let host = Host::of(manifest.id.clone(), supervisor, "0.0.0");
+    let profile = Arc::new(ClientProfile::bare());
+    let session = Session::new("s".into(), "me".into(), profile);
+    let host = Host {
+        session: Some(Arc::clone(&session)),
+        ..Host::of(manifest.id.clone(), supervisor, "0.0.0")
+    };
     let why: Why = Box::new(|| Box::pin(async { Fault::new(FaultKind::Unavailable, "it ended") }));
     let pipe = (output, input);
     let lines = Lines::start(manifest.id.clone(), pipe, PIPE_BYTES, &host, why);
@@ -86,5 +92,8 @@ async fn a_modern_server_that_ends_our_subscription_is_asked_for_another() {
         .await
         .expect("it asks again");
     assert_ne!(first, second);
-    assert!(server.expect("it starts").is_open());
+    let server = server.expect("it starts");
+    assert!(server.is_open());
+    // It is everyone's.
+    assert_eq!(Arc::strong_count(&session), 1);
 }
