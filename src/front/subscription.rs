@@ -35,7 +35,7 @@ use crate::wire::revision::Era;
 const MAX_WATCHED: usize = 1_000;
 
 /// How long the plugins may take to say that they will tell of resources. What is not watched by then is not granted.
-const PLACING: Duration = Duration::from_secs(5);
+const PLACING: Duration = Duration::from_secs(3);
 
 /// What is told of a task that is another than it was.
 const TASK_CHANGED: &str = "notifications/tasks";

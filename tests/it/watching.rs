@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::hostile::{Hostile, result_of, text_of};
-use crate::support::{Connection, TestGateway, modern};
+use crate::hostile::{Hostile, kill, result_of, text_of};
+use crate::support::{Connection, LegacySession, StdioClient, TestGateway, modern};
 
 /// A file that is not there.
 const NOWHERE: &str = "/nowhere/refuses";
@@ -85,5 +85,79 @@ async fn a_subscription_hears_of_the_process_behind_the_session_that_it_names() 
     plugin.ledger().reaches("eof", 1).await;
     assert_eq!(plugin.ledger().count("subscribe"), 1);
     drop(stream);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_says_nothing_delays_a_subscription_for_a_while_only() {
+    let plugin = Hostile::new("h", &["--watched", NOWHERE]);
+    let (gateway, ledger) = (plugin.build().await, plugin.ledger());
+    let uris = ["x:never".to_owned()];
+    let pause = async {
+        ledger.reaches("subscribe", 1).await;
+        tokio::time::pause();
+    };
+    let ((stream, granted), ()) = tokio::join!(listen(&gateway, &uris, json!({})), pause);
+    tokio::time::resume();
+    assert_eq!(granted, json!([]));
+    // What is not granted is given up.
+    ledger.reaches("cancelled", 1).await;
+    drop(stream);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_subscription_on_a_pipe_can_be_cancelled_while_a_plugin_says_nothing() {
+    let plugin = Hostile::new("h", &["--watched", NOWHERE]);
+    let (gateway, ledger) = (plugin.build().await, plugin.ledger());
+    let mut client = StdioClient::start(&gateway);
+    let filter = json!({ "notifications": { "resourceSubscriptions": ["x:never"] } });
+    client
+        .send(&modern::message("sub", "subscriptions/listen", filter))
+        .await;
+    ledger.reaches("subscribe", 1).await;
+    client
+        .tell("notifications/cancelled", json!({ "requestId": "sub" }))
+        .await;
+    ledger.reaches("cancelled", 1).await;
+    assert!(client.finish().await.is_empty());
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn the_next_process_is_asked_until_it_tells_of_the_resource() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let refuses = folder.path().join("refuses");
+    let path = refuses.to_str().expect("temporary folders are UTF-8");
+    let plugin = Hostile::new("h", &["--watched", path]);
+    let (gateway, ledger) = (plugin.build().await, plugin.ledger());
+    let (mut stream, granted) = listen(&gateway, &numbered(1), json!({})).await;
+    assert_eq!(granted, json!(["x:10"]));
+    std::fs::write(&refuses, "").expect("the folder can be written");
+    kill(ledger.pids()[0]);
+    ledger.reaches("subscribe", 2).await;
+    std::fs::remove_file(&refuses).expect("it is there");
+    let told = stream.event().await.expect("the stream goes on");
+    assert_eq!(told["method"], "notifications/resources/updated");
+    assert_eq!(told["params"]["uri"], "x:10");
+    assert!(ledger.count("subscribe") > 2);
+    drop(stream);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_watch_is_on_record() {
+    let plugin = Hostile::new("h", &["--watched", NOWHERE]);
+    let gateway = plugin.build().await;
+    let session = LegacySession::open(&gateway).await;
+    let watched = json!({ "uri": "x:10" });
+    for (at, method) in ["resources/subscribe", "resources/unsubscribe"]
+        .iter()
+        .enumerate()
+    {
+        let asked = session.request(at as u64 + 10, method, watched.clone());
+        assert_eq!(result_of(&gateway.send(&asked).await), json!({}));
+        assert_eq!(gateway.records.count("x:10", "answered"), at + 1);
+    }
     gateway.finish().await;
 }

@@ -186,6 +186,8 @@ async fn what_an_acknowledgement_does_not_grant_is_refused() {
     settle!(holding);
     let filter = json!({ "toolsListChanged": true, "resourceSubscriptions": ["x:good"] });
     assert_eq!(asked.filters().last(), Some(&filter));
+    subscribed.acknowledged(Some(&grants(2, &["x:good"])));
+    settle!(holding);
     // One that grants nothing of the kind leaves it out.
     let mut bad = Box::pin(subscribed.add("x:bad"));
     settle!(bad, holding);
