@@ -20,7 +20,6 @@ use crate::front::outgoing::Logs;
 use crate::front::rounds::Rounds;
 use crate::front::session_client::{AtEnd, SessionClient, Way};
 use crate::front::stdio::writer::Writer;
-use crate::front::subscription::Subscription;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Deaf};
 use crate::registry::Viewer;
@@ -365,45 +364,6 @@ impl Pipe {
         (client, Some(at_end))
     }
 
-    /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
-    async fn listen(
-        &self,
-        id: &Id,
-        params: &Params,
-        profile: Arc<ClientProfile>,
-        in_flight: &InFlight,
-    ) {
-        let opened = Subscription::open(&self.desk, id.clone(), params, &self.caller, profile);
-        let opened = tokio::select! {
-            biased;
-            () = in_flight.cancel.cancelled() => return,
-            opened = opened => opened,
-        };
-        let mut subscription = match opened {
-            Ok(subscription) => subscription,
-            Err(error) => return self.refuse(Some(id), &error).await,
-        };
-        // What is granted must be known, however slowly the client reads.
-        let acknowledged = subscription.next().await;
-        tokio::select! {
-            biased;
-            () = in_flight.cancel.cancelled() => return,
-            _ = self.writer.send(acknowledged) => {}
-        }
-        loop {
-            tokio::select! {
-                biased;
-                () = in_flight.cancel.cancelled() => return,
-                message = subscription.next() => self.writer.offer(message),
-                () = self.stopping.cancelled() => {
-                    // Ours to end (MCP 2026-07-28, subscriptions).
-                    self.take_back(id).await;
-                    return self.result(id, subscription.result().bytes()).await;
-                }
-            }
-        }
-    }
-
     /// Tells a legacy client of changes for as long as it is there.
     fn tell_changes(self: &Arc<Self>, mut changes: Changes) {
         let pipe = Arc::clone(self);
@@ -426,15 +386,6 @@ impl Pipe {
         let mut out = Vec::with_capacity(160);
         write_notification(&mut out, method, params);
         self.writer.offer(out.into());
-    }
-
-    /// Says that the request of the client will not go on.
-    async fn take_back(&self, id: &Id) {
-        let mut params = Params::default();
-        params.members.set("requestId", id.json().clone());
-        let mut out = Vec::with_capacity(160);
-        write_notification(&mut out, &Method::Cancelled, &params);
-        self.writer.send(out.into()).await;
     }
 
     async fn result(&self, id: &Id, result: &Bytes) {

@@ -221,10 +221,17 @@ fn discovered(server: &Server, id: &str) -> Next {
     match server.options.discover {
         Discover::Die => return Next::Exit(1),
         Discover::Silent => {}
-        Discover::Answer if server.options.era.is_modern() => server.voice.result(
-            id,
-            r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true},"logging":{}},"ttlMs":0,"cacheScope":"private"}"#,
-        ),
+        Discover::Answer if server.options.era.is_modern() => {
+            let resources = server
+                .options
+                .watched
+                .as_ref()
+                .map_or("", |_| watched::CAPABILITY);
+            let result = format!(
+                r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{{{resources}"tools":{{"listChanged":true}},"logging":{{}}}},"ttlMs":0,"cacheScope":"private"}}"#
+            );
+            server.voice.result(id, &result);
+        }
         Discover::Answer => server.voice.error(id, -32601, "Method not found"),
     }
     Next::Read

@@ -8,7 +8,7 @@ use crate::{Heard, Server, members};
 pub(crate) const CAPABILITY: &str = r#""resources":{"subscribe":true},"#;
 
 /// Answers a request about resources. While the file of the argument is there it refuses to tell of any; of `x:never` it
-/// never says whether it will. One that is read is another from then on.
+/// never says whether it will. One that is read is another from then on; but `x:kept` may be kept by who asked.
 pub(crate) fn asked(server: &Server, id: &str, message: &Heard) {
     let (voice, params) = (&server.voice, members(&message.params));
     let uri = params.get("uri").map_or("\"\"", |uri| uri.get());
@@ -21,6 +21,10 @@ pub(crate) fn asked(server: &Server, id: &str, message: &Heard) {
         "subscribe" if uri == r#""x:never""# => {}
         "subscribe" if server.options.refuses() => voice.error(id, -32603, "not now"),
         "subscribe" | "unsubscribe" if known => voice.result(id, "{}"),
+        "read" if uri == r#""x:kept""# => voice.result(
+            id,
+            r#"{"resultType":"complete","contents":[],"ttlMs":600000,"cacheScope":"private"}"#,
+        ),
         "read" if known => {
             let told = format!(r#"{{"uri":{uri}}}"#);
             voice.notify("notifications/resources/updated", &told);

@@ -1,9 +1,10 @@
-//! Resources of legacy servers that modern clients watch.
+//! Resources that clients watch, and what is kept of them.
 
 use serde_json::{Value, json};
 
 use crate::hostile::{Hostile, kill, result_of, text_of};
 use crate::support::{Connection, LegacySession, StdioClient, TestGateway, modern};
+use crate::tokens::{ANN, BOB, token};
 
 /// A file that is not there.
 const NOWHERE: &str = "/nowhere/refuses";
@@ -159,5 +160,34 @@ async fn the_end_of_a_watch_is_on_record() {
         assert_eq!(result_of(&gateway.send(&asked).await), json!({}));
         assert_eq!(gateway.records.count("x:10", "answered"), at + 1);
     }
+    gateway.finish().await;
+}
+
+/// MCP 2026-07-28, caching: what is private is kept for who asked alone.
+#[tokio::test]
+async fn a_resource_is_asked_for_again_when_its_time_is_over_or_by_another() {
+    let plugin = Hostile::new("h", &["--era", "modern", "--watched", NOWHERE]);
+    let config = [token("ann", ANN, ""), token("bob", BOB, ""), plugin.text()].concat();
+    let gateway = TestGateway::builder().config(&config).build().await;
+    let ledger = plugin.ledger();
+    let read = async |who: &str, uri: &str| {
+        let request = modern::request("resources/read", json!({ "uri": uri }));
+        let request = request.header("mcp-name", uri).token(who);
+        result_of(&gateway.send(&request).await)
+    };
+    let first = read(ANN, "x:kept").await;
+    assert_eq!(
+        (&first["ttlMs"], &first["contents"]),
+        (&json!(600_000), &json!([]))
+    );
+    let again = read(ANN, "x:kept").await;
+    assert!(again["ttlMs"].as_u64() <= first["ttlMs"].as_u64());
+    assert_eq!(ledger.count("read"), 1);
+    read(BOB, "x:kept").await;
+    assert_eq!(ledger.count("read"), 2);
+    // That another has changed is told, so nothing of this server is taken for granted.
+    read(ANN, "x:10").await;
+    read(ANN, "x:kept").await;
+    assert_eq!(ledger.count("read"), 4);
     gateway.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Calls of modern clients on a pipe, round by round.
+//! What modern clients ask for on a pipe: calls, round by round, and subscriptions.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -8,9 +8,10 @@ use futures::future::OptionFuture;
 use crate::front::desk::Reply;
 use crate::front::rounds::{Next, Round};
 use crate::front::stdio::{Answering, Pipe};
+use crate::front::subscription::Subscription;
 use crate::model::caller::ClientProfile;
 use crate::session::InFlight;
-use crate::wire::message::{Id, Params};
+use crate::wire::message::{Id, Params, write_notification};
 use crate::wire::method::Method;
 
 impl Pipe {
@@ -89,6 +90,54 @@ impl Pipe {
             };
             return self.end(id, in_flight, reply).await;
         }
+    }
+
+    /// `subscriptions/listen` on a pipe: its messages stand between the others, marked with its id.
+    pub(super) async fn listen(
+        &self,
+        id: &Id,
+        params: &Params,
+        profile: Arc<ClientProfile>,
+        in_flight: &InFlight,
+    ) {
+        let opened = Subscription::open(&self.desk, id.clone(), params, &self.caller, profile);
+        let opened = tokio::select! {
+            biased;
+            () = in_flight.cancel.cancelled() => return,
+            opened = opened => opened,
+        };
+        let mut subscription = match opened {
+            Ok(subscription) => subscription,
+            Err(error) => return self.refuse(Some(id), &error).await,
+        };
+        // What is granted must be known, however slowly the client reads.
+        let acknowledged = subscription.next().await;
+        tokio::select! {
+            biased;
+            () = in_flight.cancel.cancelled() => return,
+            _ = self.writer.send(acknowledged) => {}
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = in_flight.cancel.cancelled() => return,
+                message = subscription.next() => self.writer.offer(message),
+                () = self.stopping.cancelled() => {
+                    // Ours to end (MCP 2026-07-28, subscriptions).
+                    self.take_back(id).await;
+                    return self.result(id, subscription.result().bytes()).await;
+                }
+            }
+        }
+    }
+
+    /// Says that the request of the client will not go on.
+    async fn take_back(&self, id: &Id) {
+        let mut params = Params::default();
+        params.members.set("requestId", id.json().clone());
+        let mut out = Vec::with_capacity(160);
+        write_notification(&mut out, &Method::Cancelled, &params);
+        self.writer.send(out.into()).await;
     }
 }
 
