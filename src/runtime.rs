@@ -27,6 +27,8 @@ pub(crate) mod subscribed;
 
 pub(crate) mod questions;
 
+mod follow;
+
 pub(crate) mod given_up;
 
 pub(crate) mod lines;
@@ -267,6 +269,17 @@ impl Surface {
     /// Puts another list in its place.
     pub fn set(&mut self, kind: ListKind, list: Arc<Listing>) {
         self.lists[kind as usize] = list;
+    }
+
+    /// The same, with the lists of `known` in place of equal ones.
+    #[must_use]
+    pub fn sharing(mut self, known: &Self) -> Self {
+        for kind in ListKind::ALL {
+            if self.list(kind) == known.list(kind) {
+                self.set(kind, Arc::clone(known.list(kind)));
+            }
+        }
+        self
     }
 
     /// Whether both have the same lists about `topic`: not only equal ones.

@@ -159,7 +159,7 @@ impl Peer {
                 "the resources of this plugin cannot be watched",
             )
         } else if !begin {
-            subscribed.remove(&uri);
+            subscribed.leave(&uri).await;
             Answer::result(Json::literal("{}"), Era::Legacy)
         } else {
             match subscribed.add(&uri).await {

@@ -1,6 +1,7 @@
 //! Calls whose callers gave up. What a server still says about one of them is none of the next caller's business.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,13 +25,13 @@ pub(crate) struct GivenUp(HashMap<u64, Call>);
 struct Call {
     until: Instant,
     era: Era,
-    /// Whether its caller wanted log messages from some level on.
-    logs: bool,
+    /// The principal of its caller, where that wanted log messages.
+    logs: Option<Arc<str>>,
 }
 
 impl GivenUp {
     /// The caller of a call to a server of `era` gave it up.
-    pub(crate) fn add(&mut self, id: u64, era: Era, logs: bool) {
+    pub(crate) fn add(&mut self, id: u64, era: Era, logs: Option<Arc<str>>) {
         let now = Instant::now();
         self.0.retain(|_, call| now < call.until);
         if self.0.len() < MAX_REMEMBERED {
@@ -54,9 +55,13 @@ impl GivenUp {
         self.has(|call| call.era == Era::Legacy)
     }
 
-    /// Whether a log message may be about one of them whose caller had asked for log messages.
-    pub(crate) fn may_log(&self) -> bool {
-        self.has(|call| call.logs)
+    /// Whether a log message may be about one of them whose caller had asked for log messages and was not `principal`.
+    pub(crate) fn may_log_for_another(&self, principal: &str) -> bool {
+        self.has(|call| {
+            call.logs
+                .as_deref()
+                .is_some_and(|theirs| theirs != principal)
+        })
     }
 
     /// The one of `callers`, given with the ids of their requests, that something without an address can be for: the only
@@ -101,14 +106,14 @@ mod tests {
             let mut given_up = GivenUp::default();
             assert_eq!(addressee(&given_up, &[7], false), Some(7));
             assert_eq!(addressee(&given_up, &[7, 8], false), None);
-            given_up.add(6, era, false);
+            given_up.add(6, era, None);
             assert_eq!(given_up.is_at_work(), era == Era::Legacy);
             assert_eq!(addressee(&given_up, &[7], false), None, "{era:?}");
             assert_eq!(addressee(&given_up, &[8, 7], true), Some(8));
             tokio::time::advance(bound).await;
             assert_eq!(addressee(&given_up, &[7], false), Some(7), "{era:?}");
             assert!(!given_up.is_at_work());
-            given_up.add(9, era, false);
+            given_up.add(9, era, None);
             given_up.answered(9);
             assert_eq!(addressee(&given_up, &[7], false), Some(7), "{era:?}");
         }
@@ -117,11 +122,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_a_call_that_wanted_log_messages_may_log() {
         let mut given_up = GivenUp::default();
-        given_up.add(1, Era::Modern, false);
-        assert!(!given_up.may_log());
-        given_up.add(2, Era::Modern, true);
-        assert!(given_up.may_log());
+        given_up.add(1, Era::Modern, None);
+        assert!(!given_up.may_log_for_another("bob"));
+        given_up.add(2, Era::Modern, Some("ann".into()));
+        assert!(given_up.may_log_for_another("bob"));
+        assert!(!given_up.may_log_for_another("ann"));
         tokio::time::advance(LATE_WORDS).await;
-        assert!(!given_up.may_log());
+        assert!(!given_up.may_log_for_another("bob"));
     }
 }

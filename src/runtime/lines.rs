@@ -302,7 +302,7 @@ impl Lines {
         let caller = call.map(|call| Caller {
             client: Arc::clone(&call.client),
             token: params.progress_token().cloned(),
-            logs: call.log_level.is_some(),
+            logs: call.log_level.map(|_| Arc::clone(&call.caller.principal)),
         });
         if caller.as_ref().is_some_and(|caller| caller.token.is_some()) {
             params.meta.set(meta::PROGRESS_TOKEN, Json::of(&id));

@@ -15,6 +15,7 @@ use crate::manifest::{Era as EraChoice, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::Fault;
 use crate::runtime::client::{Peer, open};
+use crate::runtime::follow::follow;
 use crate::runtime::lines::Lines;
 use crate::runtime::link::{Link, ask};
 use crate::runtime::subscribed::End;
@@ -23,6 +24,7 @@ use crate::runtime::{CallContext, Host, Request, Surface};
 use crate::session::Session;
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
+use crate::wire::list::ListKind;
 use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
@@ -125,29 +127,20 @@ impl Server {
         }
     }
 
-    /// Reads lists again whenever the plugin says that they changed.
+    /// Reads lists again whenever they may be others.
     async fn follow(&self) {
-        loop {
-            let changed = &self.lines.changed;
-            let kinds = changed.next().await;
-            let taken = changed.taken();
-            let known = Arc::clone(&self.surface.borrow());
-            let reader = Reader {
-                link: &*self.lines,
-                peer: &self.peer,
-                host: &self.host,
-                limits: &self.limits,
-            };
-            match reader.again(&known, &kinds).await {
-                // It said that its lists are others now; clients are told so whether or not we see a difference.
-                Ok(now) => drop(self.surface.send_replace(Arc::new(now))),
-                Err(fault) => {
-                    tracing::warn!(plugin.id = %self.host.plugin, reason = fault.reason, "Kept the old list: {fault}");
-                }
-            }
-            changed.done(taken);
-            changed.pause(LIST_PAUSE).await;
-        }
+        let reader = Reader {
+            link: &*self.lines,
+            peer: &self.peer,
+            host: &self.host,
+            limits: &self.limits,
+        };
+        let reader = &reader;
+        let again = |known: Arc<Surface>, kinds: Vec<ListKind>| async move {
+            reader.again(&known, &kinds).await
+        };
+        let (plugin, changed) = (&self.host.plugin, &self.lines.changed);
+        follow(plugin, changed, &self.surface, LIST_PAUSE, again).await;
     }
 
     /// Waits until lists that it says are others now have been read; `false` where there are none.

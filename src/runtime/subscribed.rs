@@ -26,6 +26,9 @@ const MAX_WATCHED: usize = 10_000;
 /// How long a server may take to acknowledge a subscription before the one that it replaces is ended all the same.
 const MAX_OVERLAP: Duration = Duration::from_secs(30);
 
+/// How long who no longer watches a resource waits until the server has taken that in.
+const MAX_SETTLING: Duration = Duration::from_secs(1);
+
 /// What one server is asked to tell of.
 #[derive(Debug)]
 pub(crate) struct Subscribed(watch::Sender<State>);
@@ -68,6 +71,8 @@ struct State {
     newest: Option<u64>,
     /// The resources of which that one has told, while another is being replaced by it.
     told: Option<HashSet<String>>,
+    /// Whether one is being replaced: until the old one has ended, both tell.
+    overlaps: bool,
 }
 
 #[derive(Debug)]
@@ -112,10 +117,15 @@ impl Subscribed {
                     // What has ended is silent from then on.
                     End::Refused => self.refuse(),
                 },
-                () = self.is_outdated() => match self.replace(current, subscribe()).await {
-                    Ok(standing) => current = standing,
-                    Err(wait) => return wait,
-                },
+                () = self.is_outdated() => {
+                    self.quietly(|state| state.overlaps = true);
+                    let replaced = self.replace(current, subscribe()).await;
+                    self.0.send_modify(|state| state.overlaps = false);
+                    match replaced {
+                        Ok(standing) => current = standing,
+                        Err(wait) => return wait,
+                    }
+                }
             }
         }
     }
@@ -278,8 +288,20 @@ impl Subscribed {
         }
     }
 
+    /// Watches `uri` once less, and waits until the server has taken that in: from then on it tells nothing of before, and
+    /// nothing twice. Gives up waiting after a while.
+    pub(crate) async fn leave(&self, uri: &str) {
+        self.remove(uri);
+        let mut state = self.0.subscribe();
+        let settled = state.wait_for(|state| {
+            let wanted = Some(state.wanted);
+            !state.overlaps && (state.acknowledged == wanted || state.refused == wanted)
+        });
+        tokio::time::timeout(MAX_SETTLING, settled).await.ok();
+    }
+
     /// Watches `uri` once less.
-    pub(crate) fn remove(&self, uri: &str) {
+    fn remove(&self, uri: &str) {
         self.0.send_if_modified(|state| {
             let Some(wanted) = state.uris.get_mut(uri) else {
                 return false;

@@ -102,13 +102,7 @@ fn shared(surface: &Arc<Surface>, known: &Arc<Surface>) -> Arc<Surface> {
     if **surface == **known {
         return Arc::clone(known);
     }
-    let mut shared = Surface::clone(surface);
-    for kind in ListKind::ALL {
-        if surface.list(kind) == known.list(kind) {
-            shared.set(kind, Arc::clone(known.list(kind)));
-        }
-    }
-    Arc::new(shared)
+    Arc::new(Surface::clone(surface).sharing(known))
 }
 
 /// What an instance offers after it has said that it went from `before` to `now`, where `shared` stood for `before`:

@@ -18,8 +18,8 @@ pub(crate) struct Caller {
     pub(crate) client: Arc<dyn Client>,
     /// What it marks progress with.
     pub(crate) token: Option<Json>,
-    /// Whether it wants log messages from some level on.
-    pub(crate) logs: bool,
+    /// Its principal, where it wants log messages.
+    pub(crate) logs: Option<Arc<str>>,
 }
 
 struct Waiter {
@@ -64,7 +64,7 @@ impl Pending {
         let waiter = waiting.requests.remove(&id);
         if let Some(era) = given_up {
             let caller = waiter.and_then(|waiter| waiter.caller);
-            let logs = caller.is_some_and(|caller| caller.logs);
+            let logs = caller.and_then(|caller| caller.logs);
             waiting.given_up.add(id, era, logs);
         }
     }
@@ -151,15 +151,13 @@ impl Pending {
     /// The one client that a log message of a modern plugin can be for: such a plugin only logs where that was asked for.
     pub(crate) fn listener(&self) -> Option<Caller> {
         let waiting = self.waiting();
-        if waiting.given_up.may_log() {
-            return None;
-        }
         let callers = waiting.requests.values();
         let mut listening = callers
             .filter_map(|waiter| waiter.caller.as_ref())
-            .filter(|caller| caller.logs);
-        let only = listening.next()?.clone();
-        listening.next().is_none().then_some(only)
+            .filter(|caller| caller.logs.is_some());
+        let only = listening.next()?;
+        let may_be_anothers = waiting.given_up.may_log_for_another(only.logs.as_deref()?);
+        (listening.next().is_none() && !may_be_anothers).then(|| only.clone())
     }
 
     /// The one client that something without an address can be for.
@@ -181,17 +179,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_a_modern_plugin_logs_late_is_not_the_next_callers() {
         let pending = Pending::default();
-        let caller = |logs| Caller {
+        let caller = |logs: Option<&str>| Caller {
             client: Arc::new(Deaf),
             token: None,
-            logs,
+            logs: logs.map(Into::into),
         };
-        let _first = pending.add(1, Some(caller(true)));
-        let _second = pending.add(2, Some(caller(false)));
+        let _first = pending.add(1, Some(caller(Some("ann"))));
+        let _second = pending.add(2, Some(caller(None)));
         assert!(pending.listener().is_some());
         pending.remove(1, Some(Era::Modern));
-        let _third = pending.add(3, Some(caller(true)));
+        let _third = pending.add(3, Some(caller(Some("bob"))));
         assert!(pending.listener().is_none());
+        pending.remove(3, None);
+        let _hers = pending.add(4, Some(caller(Some("ann"))));
+        assert!(pending.listener().is_some());
         pending.remove(2, Some(Era::Modern));
         assert!(pending.addressee(false).is_none());
         // It is everyone's all the same.

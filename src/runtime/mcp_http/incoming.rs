@@ -66,7 +66,7 @@ impl Callers {
         let before = waiting.callers.len();
         waiting.callers.retain(|caller| caller.id != id);
         if gave_up && waiting.callers.len() < before {
-            waiting.given_up.add(id, Era::Legacy, false);
+            waiting.given_up.add(id, Era::Legacy, None);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::manifest::limits::Limits;
 use crate::model::answer::Answer;
 use crate::model::fault::Fault;
 use crate::runtime::client::Peer;
+use crate::runtime::follow::follow;
 use crate::runtime::link::{Link, ask};
 use crate::runtime::mcp_http::changes::keep_listening;
 use crate::runtime::mcp_http::link::HttpLink;
@@ -79,27 +80,13 @@ impl Remote {
         Ok(remote)
     }
 
-    /// Reads the surface again whenever it may have changed.
+    /// Reads lists again whenever they may be others.
     async fn follow(&self) {
-        loop {
-            let changed = &self.link.changed;
-            let kinds = changed.next().await;
-            let taken = changed.taken();
-            let known = Arc::clone(&self.surface.borrow());
-            let again = Some((&*known, &kinds[..]));
-            match read_surface(&self.link, &self.peer, &self.limits, again).await {
-                Ok(now) => {
-                    // It said that its lists are others now; clients are told so whether or not we see a difference.
-                    self.surface.send_replace(Arc::new(now));
-                }
-                Err(fault) => {
-                    let plugin = &self.link.endpoint.upstream.plugin;
-                    tracing::warn!(plugin.id = %plugin, reason = fault.reason, "Kept the old list: {fault}");
-                }
-            }
-            changed.done(taken);
-            changed.pause(self.link.pace.lists).await;
-        }
+        let again = |known: Arc<Surface>, kinds: Vec<ListKind>| async move {
+            read_surface(&self.link, &self.peer, &self.limits, Some((&known, &kinds))).await
+        };
+        let (plugin, changed) = (&self.link.endpoint.upstream.plugin, &self.link.changed);
+        follow(plugin, changed, &self.surface, self.link.pace.lists, again).await;
     }
 
     /// Tells a legacy server from which level on the caller wants log messages, if it was not told before.

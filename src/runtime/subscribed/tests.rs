@@ -248,3 +248,23 @@ async fn an_update_that_two_subscriptions_tell_is_news_once() {
     assert!(subscribed.is_news_of_stream(&of(2, "x:a")));
     drop(adding);
 }
+
+#[tokio::test]
+async fn who_no_longer_watches_waits_until_only_the_next_subscription_tells() {
+    let (subscribed, asked) = (Subscribed::default(), Asked::default());
+    let peer = peer(&both());
+    let mut holding = Box::pin(subscribed.hold(&peer, |params| asked.listen(&params, &subscribed)));
+    let mut adding = Box::pin(subscribed.add("x:a"));
+    settle!(adding, holding);
+    subscribed.acknowledged(Some(&grants(1, &["x:a"])));
+    settle!(holding);
+    assert_eq!(adding.await, Ok(()));
+    let mut leaving = Box::pin(subscribed.leave("x:a"));
+    settle!(leaving, holding);
+    assert_eq!(asked.open(), [true, true]);
+    subscribed.acknowledged(Some(&of(2, "")));
+    // The first is not over before what holds it has seen that.
+    assert!(futures::poll!(&mut leaving).is_pending());
+    settle!(holding);
+    assert!(futures::poll!(&mut leaving).is_ready());
+}
