@@ -22,8 +22,11 @@ use crate::wire::method::Method;
 /// The most bytes that are kept; the oldest go first.
 const MAX_BYTES: usize = 32 << 20;
 
-/// The largest result that is kept.
+/// The largest result that is kept, its URI included.
 const MAX_RESULT: usize = 4 << 20;
+
+/// What a result counts for beside its text and its URI, so that many small ones are bounded as well.
+const OVERHEAD: usize = 512;
 
 /// The longest time for which anything is kept, whatever its server allows.
 const MAX_TIME: Duration = Duration::from_secs(3_600);
@@ -138,7 +141,7 @@ impl Kept {
         let (Some(hints), Some(listing)) = (hints.filter(|_| is_complete), wanted.listing()) else {
             return;
         };
-        let bytes = reply.result.bytes().len();
+        let bytes = reply.result.bytes().len() + wanted.uri.len() + OVERHEAD;
         if hints.ttl_ms == 0 || bytes > MAX_RESULT {
             return;
         }

@@ -131,11 +131,8 @@ impl<W: Way> SessionClient<W> {
                 }
             });
         }
-        if !self
-            .within_reach(self.way.send(text.into()))
-            .await
-            .unwrap_or(false)
-        {
+        let sent = self.within_reach(self.way.send(text.into())).await;
+        if sent != Some(true) {
             open.was_put = false;
             let text = "the client has gone away, or does not read";
             return Err(RpcError::new(INTERNAL_ERROR, text));

@@ -251,7 +251,8 @@ impl Subscribed {
             .ok();
     }
 
-    /// Watches `uri`, and waits until the server has acknowledged that: it may grant less than it is asked for. One who no longer waits does not watch.
+    /// Watches `uri`, and waits until the server has acknowledged that: it may grant less than it is asked for. One who no
+    /// longer waits does not watch.
     pub(crate) async fn add(&self, uri: &str) -> Result<(), Unwatched> {
         let mut since = None;
         self.0.send_modify(|state| {
