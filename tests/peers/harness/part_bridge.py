@@ -27,10 +27,14 @@ def bridge_part(name: str, era: str) -> Part:
             if options.direct:
                 continue
             # A legacy server that everyone shares may be asked for its news by anyone, and may ask nobody.
-            entry = gateways.Entry("ours", server, era=era, isolation=isolation if era == "legacy" else None)
+            shared = isolation if era == "legacy" else None
+            entry = gateways.Entry("ours", server, era=era, isolation=shared)
+            # What one client touches, everyone is told who watches it on the same instance. The log messages of a
+            # modern server on a pipe name no call: with two that want them they could be anyone's.
+            n_at_once = 1 if shared or era == "modern" else AT_ONCE
             with gateways.fronts(report, part_name, [entry], scratch) as ways:
                 for way, target in ways:
-                    _through(report, part_name, era, way, target, steps, expected, chosen, scratch)
+                    _through(report, part_name, era, way, target, steps, expected, chosen, n_at_once, scratch)
 
     return part
 
@@ -68,6 +72,7 @@ def _through(
     steps: list[dict],
     expected: dict[str, list[dict]],
     chosen: list[Client],
+    n_at_once: int,
     scratch: Path,
 ) -> None:
     prefix = "ours__"
@@ -76,8 +81,7 @@ def _through(
         return client.take(target, [prefixed(step, prefix) for step in _steps(era, client, steps)], scratch, AS)
 
     able = [client for client in chosen if DIRECTLY[era][client.name] in expected]
-    # The log messages of a modern server on a pipe name no call: with two that want them they could be anyone's.
-    for client, through in at_once(take, able, 1 if era == "modern" else AT_ONCE).items():
+    for client, through in at_once(take, able, n_at_once).items():
         what = f"{name}, {client.name} over {way}"
         if isinstance(through, Exception):
             report.check(what, str(through))
