@@ -4,6 +4,8 @@ pub mod files;
 
 pub mod runtimes;
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -145,6 +147,27 @@ impl App {
         self.desk.registry().start_for_client();
     }
 
+    /// Reads configuration and plugins again, in a task of its own.
+    pub fn reload(&self) {
+        let control = Arc::clone(&self.desk.control);
+        self.supervisor.spawn("reload", |stop| async move {
+            tokio::select! {
+                // What came of it is logged, and kept for the report.
+                _ = control.reload() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// Reads configuration and plugins again whenever they change, if that is wanted.
+    pub fn watch(&self) {
+        if self.config.server.watch {
+            let control = Arc::clone(&self.desk.control);
+            self.supervisor
+                .spawn("configuration", |stop| watch::watch(control, stop));
+        }
+    }
+
     /// Opens the HTTP front. Says on which address it listens.
     pub async fn open_http(
         &self,
@@ -175,6 +198,7 @@ impl App {
 
     /// Stops the plugins and all tasks. Says which tasks did not end.
     pub async fn stop(&self) -> Vec<String> {
+        self.desk.control.close();
         self.desk.rounds.close();
         self.desk.tasks.close();
         self.desk.dispatcher.close();

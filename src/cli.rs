@@ -2,13 +2,19 @@
 
 mod check;
 
+mod gateway;
+
 mod output;
 
 mod plugins;
 
 mod schema;
 
+mod reload;
+
 mod serve;
+
+mod signals;
 
 mod stdio;
 
@@ -64,6 +70,8 @@ enum Command {
     /// The plugins.
     #[command(subcommand)]
     Plugins(plugins::Command),
+    /// Has the gateway that runs read its configuration and its plugins again.
+    Reload(reload::Arguments),
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
@@ -108,6 +116,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Stdio => stdio::run(&context),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
+        Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),

@@ -11,7 +11,9 @@ pub mod reload;
 
 pub mod source;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub struct Control {
     /// Plugins that the operator has taken out by hand: a reload does not bring them back.
     set_aside: Mutex<HashSet<(Kind, PluginId)>>,
     reloads: Mutex<Reloads>,
+    /// Set when the gateway stops: nothing is started any more.
+    closed: AtomicBool,
 }
 
 impl Control {
@@ -55,13 +59,35 @@ impl Control {
             alone: tokio::sync::Mutex::new(()),
             set_aside: Mutex::default(),
             reloads: Mutex::default(),
+            closed: AtomicBool::new(false),
         })
+    }
+
+    /// Starts nothing and exchanges nothing from now on: the gateway is about to stop.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until no other change goes on.
+    async fn alone(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, ControlError> {
+        let alone = self.alone.lock().await;
+        match self.closed.load(Ordering::SeqCst) {
+            true => Err(ControlError::conflict("the gateway is stopping".to_owned())),
+            false => Ok(alone),
+        }
     }
 
     fn set_aside(&self) -> MutexGuard<'_, HashSet<(Kind, PluginId)>> {
         self.set_aside
             .lock()
             .expect("no holder of this lock panics")
+    }
+
+    /// The directories in which something may come, go or change that makes a difference.
+    pub async fn places(&self) -> BTreeSet<PathBuf> {
+        let source = Arc::clone(&self.source);
+        let places = tokio::task::spawn_blocking(move || source.places()).await;
+        places.unwrap_or_default()
     }
 
     /// Reads the configuration and the plugin directories.
@@ -114,7 +140,7 @@ impl Control {
 
     /// Takes a plugin into the registry and starts it, if it starts by itself.
     pub async fn register(&self, id: &str) -> Result<PluginInfo, ControlError> {
-        let _alone = self.alone.lock().await;
+        let _alone = self.alone().await?;
         if !self.registry.named(id).is_empty() {
             return Err(ControlError::conflict(format!(
                 "plugin `{id}` is registered already"
@@ -162,7 +188,7 @@ impl Control {
 
     /// Takes a plugin out: its tools are gone at once, what runs comes to its end. A reload does not bring it back.
     pub async fn unregister(&self, id: &str) -> Result<(), ControlError> {
-        let _alone = self.alone.lock().await;
+        let _alone = self.alone().await?;
         let plugin = self.named(id)?;
         let (kind, key) = plugin.key();
         self.set_aside().insert((kind, key.clone()));
@@ -172,6 +198,7 @@ impl Control {
 
     /// Starts a plugin that does not run. Whatever failed before is forgotten.
     pub async fn start(&self, id: &str) -> Result<PluginInfo, ControlError> {
+        let _alone = self.alone().await?;
         let plugin = self.named(id)?;
         match self.registry.start_plugin(&plugin).await {
             Ok(()) => Ok(PluginInfo::of(&plugin)),
@@ -183,6 +210,7 @@ impl Control {
     /// Stops a plugin: its tools are not listed any more, what runs comes to its end. It stays in the registry. The error
     /// that it may have made of that is kept with it.
     pub async fn stop(&self, id: &str) -> Result<PluginInfo, ControlError> {
+        let _alone = self.alone().await?;
         let plugin = self.named(id)?;
         match plugin.life.state() {
             State::Active | State::Loaded | State::Initialized | State::Error => {}

@@ -1,6 +1,7 @@
 //! The plugins as the configuration and the plugin directories have them, at the start and whenever they are read again.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::runtimes::Runtimes;
@@ -13,6 +14,7 @@ use crate::control::source::{Broken, Candidate, Found, Source};
 use crate::manifest::Grant;
 use crate::manifest::problem::Problems;
 use crate::model::plugin_id::PluginId;
+use crate::registry::discover::walked;
 use crate::registry::life::State;
 use crate::registry::plugin::{Plugin, Setup};
 
@@ -91,6 +93,24 @@ impl Source for Files {
             broken: resolution.left_out.into_iter().map(broken).collect(),
             needs_restart: self.needs_restart(&loaded.config),
         })
+    }
+
+    fn places(&self) -> BTreeSet<PathBuf> {
+        let env = &self.origin.env;
+        let named = self.origin.config.as_deref().map(|file| env.absolute(file));
+        let loaded = load(self.origin.config.as_deref(), env).ok();
+        let file = named.or_else(|| loaded.as_ref()?.file.clone());
+        let base = file.as_deref().and_then(Path::parent);
+        let base = base.unwrap_or(env.cwd()).to_path_buf();
+        let dirs = loaded.map(|loaded| loaded.config.plugin_dirs);
+        // A file that is wrong names no directories; those of the start are as good as any.
+        let dirs = dirs.unwrap_or_else(|| self.config.plugin_dirs.clone());
+        let mut places = walked(&dirs);
+        // One that is not there may come.
+        let missing = dirs.iter().filter(|dir| !dir.is_dir());
+        places.extend(missing.filter_map(|dir| Some(dir.parent()?.to_path_buf())));
+        places.insert(base);
+        places
     }
 
     fn make(&self, candidate: &Candidate) -> Arc<Plugin> {

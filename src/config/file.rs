@@ -29,7 +29,8 @@ pub struct ConfigFile {
     pub events: EventsConfig,
     /// Where calls are recorded.
     pub ledger: LedgerConfig,
-    /// Directories that are searched for plugins, relative to this file.
+    /// Directories that are searched for plugins, relative to this file. When left out, `custom_plugins` beside this
+    /// file, if it is there.
     pub plugin_dirs: Vec<PathBuf>,
     /// Plugins by id: settings for one that is found, or a whole plugin with `runtime` and its section. Every key of
     /// a manifest may stand here and replaces what the manifest says.

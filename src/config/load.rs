@@ -23,6 +23,9 @@ use crate::registry::discover::format_of;
 /// The file's name in the working directory and in `toolgate/` of the user's settings.
 pub const FILE_NAME: &str = "toolgate.toml";
 
+/// Where plugins are looked for when the configuration names no directory.
+pub const DEFAULT_PLUGIN_DIR: &str = "custom_plugins";
+
 /// The most bytes of a config file.
 const MAX_BYTES: u64 = 16_777_216;
 
@@ -99,6 +102,7 @@ fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) 
         document: None,
     };
     let Some(file) = find(explicit, env) else {
+        loaded.config.plugin_dirs = default_dirs(env.cwd());
         return (loaded, Vec::new());
     };
     loaded.file = Some(file.clone());
@@ -114,6 +118,15 @@ fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) 
             .read(root);
             (loaded, problems)
         }
+    }
+}
+
+/// The directory below `base` that is searched where none is named, if it is there.
+fn default_dirs(base: &Path) -> Vec<PathBuf> {
+    let dir = base.join(DEFAULT_PLUGIN_DIR);
+    match dir.is_dir() {
+        true => vec![dir],
+        false => Vec::new(),
     }
 }
 
@@ -183,15 +196,20 @@ impl Reading<'_> {
         }
         let plugins = self.take_table(&mut root, "plugins");
         let servers = self.take_table(&mut root, "mcpServers");
+        let names_dirs = root.get("plugin_dirs").is_some();
         let file = self.settings(&mut root);
         let base = self.file.parent().unwrap_or(Path::new(""));
+        let named = file.plugin_dirs.iter().map(|dir| base.join(dir)).collect();
         self.loaded.config = Config {
             server: file.server,
             auth: file.auth,
             policy: file.policy,
             events: file.events,
             ledger: file.ledger,
-            plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(dir)).collect(),
+            plugin_dirs: match names_dirs {
+                true => named,
+                false => default_dirs(base),
+            },
             plugins: IndexMap::new(),
             max_plugins: file.max_plugins,
             tool_names: file.tool_names,

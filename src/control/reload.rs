@@ -75,7 +75,7 @@ impl Control {
     /// Reads the configuration and the plugin directories again and does what is another. `Err` says that nothing was
     /// changed.
     pub async fn reload(&self) -> Result<Reload, ControlError> {
-        let _alone = self.alone.lock().await;
+        let _alone = self.alone().await?;
         let found = match self.found().await {
             Ok(found) => found,
             Err(error) => {

@@ -1,6 +1,7 @@
 //! Where plugins can come from: what the configuration and the plugin directories hold at one moment.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::manifest::problem::Problems;
@@ -14,6 +15,9 @@ pub trait Source: Send + Sync {
     /// Reads everything anew. `Err` is about the operator's own file; what is wrong with one plugin is among what was
     /// found. Blocks: it reads files.
     fn read(&self) -> Result<Found, Problems>;
+
+    /// The directories in which something may come, go or change that makes a difference.
+    fn places(&self) -> BTreeSet<PathBuf>;
 
     /// Makes a plugin; nothing of it runs.
     fn make(&self, candidate: &Candidate) -> Arc<Plugin>;

@@ -55,6 +55,17 @@ pub fn discover<P: AsRef<Path>>(dirs: &[P]) -> (Vec<Found>, Vec<DiscoverProblem>
     (walk.found, walk.problems)
 }
 
+/// The directories that [`discover`] looks into: what comes and goes in them makes a difference.
+pub fn walked<P: AsRef<Path>>(dirs: &[P]) -> BTreeSet<PathBuf> {
+    let mut walk = Walk::default();
+    for dir in dirs {
+        walk.entries_left = MAX_ENTRIES;
+        walk.found_left = MAX_FOUND;
+        walk.visit(dir.as_ref(), 0);
+    }
+    walk.visited
+}
+
 #[derive(Default)]
 struct Walk {
     found: Vec<Found>,
