@@ -2,6 +2,8 @@
 
 mod check;
 
+mod manifest;
+
 mod output;
 
 mod plugins;
@@ -66,6 +68,9 @@ enum Command {
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Manifests: checked, and made from those of other plugin systems.
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     /// Prints a JSON schema.
     Schema {
         /// What of.
@@ -108,6 +113,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),
     }
