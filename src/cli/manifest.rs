@@ -71,14 +71,19 @@ fn import_file(
     let document = read_document(&file)?;
     let format = foreign(&file, &document, format).ok_or_else(|| {
         let message = "this is not known as a manifest of another plugin system";
-        about(&file, Problem::new(message).mend("say what it is with `--format`"))
+        about(
+            &file,
+            Problem::new(message).mend("say what it is with `--format`"),
+        )
     })?;
     let imported = adopt(format, &file, &document)?;
     let (notes, unrunnable) = (imported.notes.clone(), imported.unrunnable.clone());
     let native = imported.with_suggestion();
     check(context, &native)?;
     if json {
-        let notes = notes.iter().chain(unrunnable.iter().map(|one| &one.problem));
+        let notes = notes
+            .iter()
+            .chain(unrunnable.iter().map(|one| &one.problem));
         let rows: Vec<_> = notes.map(as_json).collect();
         let manifest = crate::manifest::decode::decode::<serde_json::Value>(&native).finish()?;
         let all = json!({ "manifest": manifest, "runs": unrunnable.is_none(), "notes": rows });
@@ -86,9 +91,15 @@ fn import_file(
     }
     let printed = toml_print::print(&native).ok_or_else(|| {
         let message = "it holds a number that TOML has no room for";
-        about(&file, Problem::new(message).mend("take it as JSON, with `--json`"))
+        about(
+            &file,
+            Problem::new(message).mend("take it as JSON, with `--json`"),
+        )
     })?;
-    Ok(format!("{}\n{printed}", header(format, &notes, unrunnable.as_ref())))
+    Ok(format!(
+        "{}\n{printed}",
+        header(format, &notes, unrunnable.as_ref())
+    ))
 }
 
 fn check_file(
@@ -101,9 +112,9 @@ fn check_file(
         let names = crate::manifest::FILE_NAMES;
         let names = names.iter().chain(&crate::manifest::import::FILE_NAMES);
         let mut inside = names.map(|name| file.join(name));
-        file = inside.find(|file| file.is_file()).ok_or_else(|| {
-            about(&file, Problem::new("there is no manifest in this folder"))
-        })?;
+        file = inside
+            .find(|file| file.is_file())
+            .ok_or_else(|| about(&file, Problem::new("there is no manifest in this folder")))?;
     }
     let shown = file.display();
     let document = read_document(&file)?;
@@ -118,7 +129,8 @@ fn check_file(
     for note in &imported.notes {
         output::complain(&format!("note: {note}\n"));
     }
-    let manifest = check(context, &imported.document).map_err(|problems| imported.explain(problems))?;
+    let manifest =
+        check(context, &imported.document).map_err(|problems| imported.explain(problems))?;
     Ok(format!(
         "{shown}: no problems, plugin `{}` {} as imported from {format}",
         manifest.id, manifest.version
@@ -150,7 +162,10 @@ fn foreign(file: &Path, document: &Node, format: Option<Format>) -> Option<Forei
             Format::AiFixer => ForeignFormat::AiFixer,
         });
     }
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     ForeignFormat::recognise(name, document).or_else(|| ForeignFormat::guess(document))
 }
 
@@ -182,8 +197,16 @@ fn header(format: ForeignFormat, notes: &[Problem], unrunnable: Option<&Unrunnab
 
 /// A note without its file, which is the same for all.
 fn in_short(note: &Problem) -> String {
-    let Problem { line, message, mend, .. } = note;
-    let mend = mend.as_ref().map(|mend| format!("  {mend}\n")).unwrap_or_default();
+    let Problem {
+        line,
+        message,
+        mend,
+        ..
+    } = note;
+    let mend = mend
+        .as_ref()
+        .map(|mend| format!("  {mend}\n"))
+        .unwrap_or_default();
     // A text of the original could hold a line break, and what follows would be no comment.
     let message = output::one_line(message, 400);
     format!("- line {line}: {message}\n{mend}")

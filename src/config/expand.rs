@@ -229,8 +229,7 @@ mod tests {
 
     #[test]
     fn every_missing_variable_is_reported_and_schemas_and_metadata_are_left_alone() {
-        let text =
-            "a = ['x', '${A}']\n[t]\nb = '${B}'\n[[tools]]\ninput_schema = { pattern = '${C}' }\n[metadata]\nc = '${D}'";
+        let text = "a = ['x', '${A}']\n[t]\nb = '${B}'\n[[tools]]\ninput_schema = { pattern = '${C}' }\n[metadata]\nc = '${D}'";
         let mut node = Node::parse(Format::Toml, text, None).expect("valid");
         let mut problems = Vec::new();
         expand(

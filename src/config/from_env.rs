@@ -102,7 +102,9 @@ impl FromEnv {
                 Ok(id) => {
                     let place = entry.key.clone();
                     self.places.entry(id.clone()).or_insert(place);
-                    members.push((id, entry.node.clone()));
+                    let mut node = entry.node.clone();
+                    hide(&mut node);
+                    members.push((id, node));
                 }
                 Err(error) => {
                     let path = std::slice::from_ref(key);
@@ -114,6 +116,16 @@ impl FromEnv {
     }
 }
 
+/// Has messages not quote what stands in a variable.
+fn hide(node: &mut Node) {
+    node.from_env = true;
+    match &mut node.value {
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        Value::Table(table) => table.values_mut().for_each(|entry| hide(&mut entry.node)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Hole(_) => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +133,10 @@ mod tests {
     fn check(vars: &[(&str, &str)]) -> (FromEnv, String) {
         let env = Env::new(vars.iter().copied()).with_cwd("/here");
         let (read, problems) = FromEnv::read(&env);
-        (read, crate::manifest::problem::Problems(problems).to_string())
+        (
+            read,
+            crate::manifest::problem::Problems(problems).to_string(),
+        )
     }
 
     #[test]
@@ -130,20 +145,23 @@ mod tests {
             ("TOOLGATE_PLUGIN_PATHS", "/a::b"),
             ("ORDINAUT_EXT_PATHS", "/c"),
             ("TOOLGATE_GRANTS", r#"{"x": ["ROUTES"], "y": []}"#),
-            ("ORDINAUT_EXT_ENTRY_GRANTS", r#"{"x": ["STATIC"], "z": ["TOOLS"]}"#),
+            (
+                "ORDINAUT_EXT_ENTRY_GRANTS",
+                r#"{"x": ["STATIC"], "z": ["TOOLS"]}"#,
+            ),
             ("TOOLGATE_LOAD", r#"{"x": "manual", "y": false}"#),
             ("ORDINAUT_EXT_ENTRY_EAGER", r#"{"z": true, "x": true}"#),
         ]);
         assert_eq!(problems, "");
-        assert_eq!(
-            read.plugin_dirs,
-            ["/a", "/here/b", "/c"].map(PathBuf::from)
-        );
+        assert_eq!(read.plugin_dirs, ["/a", "/here/b", "/c"].map(PathBuf::from));
         let grants = |id: &str| read.grants[id].iter().copied().collect::<Vec<_>>();
         assert_eq!(grants("x"), [Grant::Routes]);
         assert_eq!((grants("y"), grants("z")), (vec![], vec![Grant::Tools]));
         let load = |id: &str| read.load[id].as_str().expect("a word").to_owned();
-        assert_eq!([load("x"), load("y"), load("z")], ["manual", "lazy", "eager"]);
+        assert_eq!(
+            [load("x"), load("y"), load("z")],
+            ["manual", "lazy", "eager"]
+        );
         assert_eq!(read.ids().count(), 3);
         assert_eq!(check(&[("TOOLGATE_LOAD", " ")]).1, "");
     }

@@ -303,10 +303,9 @@ impl Resolving<'_> {
             && let Ok(version) = env!("CARGO_PKG_VERSION").parse::<semver::Version>()
             && !range.fits(&version)
         {
-            return Some(at(
-                "toolgate",
-                format!("it needs toolgate `{range}`, this is {version}"),
-            ));
+            let message = format!("it needs toolgate `{range}`, this is {version}");
+            let mend = "update one of the two, or, when it is known to work, set `toolgate` under `[plugins.ID]` of the configuration";
+            return Some(at("toolgate", message).mend(mend));
         }
         if !self.taken.insert((manifest.kind, manifest.id.clone())) {
             return Some(at(

@@ -33,6 +33,30 @@ use crate::model::plugin_id::PluginId;
 /// The names of foreign manifests in a plugin's folder besides `plugin.json`, the first that exists counts.
 pub const FILE_NAMES: [&str; 3] = ["dagstack.toml", "extension.json", "manifest.json"];
 
+/// The order of the keys in a manifest that was imported.
+const ORDER: [&str; 20] = [
+    "id",
+    "name",
+    "version",
+    "description",
+    "kind",
+    "runtime",
+    "toolgate",
+    "load",
+    "priority",
+    "depends_on",
+    "requests",
+    "prefix",
+    "mcp_stdio",
+    "mcp_http",
+    "tools",
+    "static",
+    "build",
+    "limits",
+    "config_schema",
+    "metadata",
+];
+
 /// A plugin system whose manifests are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ForeignFormat {
@@ -164,6 +188,7 @@ impl Imported {
             };
             section.put("command", Value::Array(command));
             self.document.put("mcp_stdio", section.value);
+            in_usual_order(&mut self.document);
         }
         self.document
     }
@@ -173,13 +198,22 @@ impl Imported {
         let Some(unrunnable) = &self.unrunnable else {
             return problems;
         };
-        let is_it =
-            |problem: &Problem| matches!(problem.path.as_str(), "/mcp_stdio" | "/mcp_stdio/command");
+        let is_it = |problem: &Problem| {
+            matches!(problem.path.as_str(), "/mcp_stdio" | "/mcp_stdio/command")
+        };
         let explained = problems.0.into_iter().map(|problem| match is_it(&problem) {
             true => unrunnable.problem.clone(),
             false => problem,
         });
         Problems(explained.collect())
+    }
+}
+
+/// Sorts the keys of a manifest as people write them.
+fn in_usual_order(document: &mut Node) {
+    let rank = |key: &str| ORDER.iter().position(|known| *known == key);
+    if let Some(table) = document.as_table_mut() {
+        table.sort_by(|a, _, b, _| rank(a).cmp(&rank(b)));
     }
 }
 

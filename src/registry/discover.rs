@@ -57,7 +57,9 @@ pub fn discover<P: AsRef<Path>>(
     dirs: &[P],
     ignore: &[Pattern],
 ) -> (Vec<Found>, Vec<DiscoverProblem>) {
-    let passed_over = PASSED_OVER.iter().map(|text| Pattern::new(text).expect("these are patterns"));
+    let passed_over = PASSED_OVER
+        .iter()
+        .map(|text| Pattern::new(text).expect("these are patterns"));
     let mut walk = Walk {
         ignore: passed_over.chain(ignore.iter().cloned()).collect(),
         ..Walk::default()
@@ -119,8 +121,8 @@ impl Walk {
             self.entries_left -= 1;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            let passed_over = name.starts_with('.')
-                || self.ignore.iter().any(|pattern| pattern.matches(&name));
+            let passed_over =
+                name.starts_with('.') || self.ignore.iter().any(|pattern| pattern.matches(&name));
             if !passed_over && entry.path().is_dir() {
                 children.push(entry.path());
             }
@@ -131,7 +133,7 @@ impl Walk {
 
     /// Takes `folder` as a plugin; false when it is none.
     fn plugin(&mut self, folder: &Path) -> bool {
-        let names = FILE_NAMES.iter().chain(&FOREIGN_FILE_NAMES);
+        let names = FILE_NAMES.into_iter().chain(FOREIGN_FILE_NAMES);
         for name in names.filter(|name| folder.join(name).is_file()) {
             let file = folder.join(name);
             let document = read_document(&file);
@@ -140,8 +142,9 @@ impl Walk {
                 Err(_) => None,
             };
             // Other programs call their files like this too, and theirs are none of our business.
-            if foreign.is_none() && is_anybodys(name) {
-                continue;
+            match (name, &document) {
+                ("extension.json", Ok(_)) | ("manifest.json", _) if foreign.is_none() => continue,
+                _ => {}
             }
             if self.found_left == 0 {
                 self.problem(
@@ -178,11 +181,6 @@ impl Walk {
             problems: Problems(vec![problem]),
         });
     }
-}
-
-/// Whether a file of that name is only a plugin's when it looks like one.
-fn is_anybodys(name: &str) -> bool {
-    matches!(name, "manifest.json" | "extension.json")
 }
 
 /// Reads a manifest of at most [`MAX_MANIFEST_BYTES`] as a document.
@@ -271,7 +269,8 @@ mod tests {
         put(root.path(), "b/plugin.json", "{\"id\": \"b\"}");
         fs::create_dir_all(root.path().join("c")).expect("temp dir is writable");
         fs::write(root.path().join("c/plugin.json"), b"\xff\xfe").expect("temp dir is writable");
-        let (found, problems) = discover(&[root.path().join("nowhere").as_path(), root.path()], &[]);
+        let (found, problems) =
+            discover(&[root.path().join("nowhere").as_path(), root.path()], &[]);
         assert_eq!(folders(root.path(), &found), ["b"]);
         let paths: Vec<_> = problems.iter().map(|problem| &problem.path).collect();
         let expect =
@@ -319,14 +318,24 @@ mod tests {
             ("a/dagstack.toml", "name = 'd'"),
             ("b/plugin.json", jank),
             ("b/dagstack.toml", "name = 'd'"),
-            ("c/plugin.json", "{\"id\": \"c\", \"runtime\": \"mcp_stdio\"}"),
+            (
+                "c/plugin.json",
+                "{\"id\": \"c\", \"runtime\": \"mcp_stdio\"}",
+            ),
             ("d/extension.json", "{\"id\": \"o\", \"module\": \"x.py\"}"),
             ("d/manifest.json", agentos),
             ("e/manifest.json", agentos),
             ("f/plugin.toml", "id = 'f'"),
             ("f/dagstack.toml", "name = 'd'"),
-            ("g/manifest.json", "{\"manifest_version\": 3, \"name\": \"not ours\"}"),
-            ("g/extension.json", "no JSON, not ours"),
+            (
+                "g/manifest.json",
+                "{\"manifest_version\": 3, \"name\": \"not ours\"}",
+            ),
+            (
+                "g/extension.json",
+                "{\"manifest_version\": 2, \"id\": \"not ours\"}",
+            ),
+            ("h/manifest.json", "no JSON, not ours"),
             ("g/inner/plugin.toml", "id = 'g'"),
         ] {
             put(root.path(), file, text);
@@ -389,7 +398,11 @@ mod tests {
     fn folders_that_fit_a_pattern_are_passed_over() {
         let root = tempfile::tempdir().expect("temp dir");
         for name in recorded().default_ignore {
-            put(root.path(), &format!("{}/plugin.toml", name.replace('*', "x")), "");
+            put(
+                root.path(),
+                &format!("{}/plugin.toml", name.replace('*', "x")),
+                "",
+            );
         }
         for name in ["a.draft", "kept", "kept/b.draft"] {
             put(root.path(), &format!("{name}/plugin.toml"), "");

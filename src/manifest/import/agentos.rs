@@ -66,8 +66,13 @@ fn kind(carry: &mut Carry<'_>) {
         _ => ("tool", Some("nothing nearer is known")),
     };
     if let Some(why) = why {
-        let message = format!("the type `{kind}` is not a kind here and is taken as `{native}`: {why}");
-        carry.note(&at, message, Some("set `kind` when another one fits better"));
+        let message =
+            format!("the type `{kind}` is not a kind here and is taken as `{native}`: {why}");
+        carry.note(
+            &at,
+            message,
+            Some("set `kind` when another one fits better"),
+        );
     }
     carry.put_text(&["kind"], native, &at);
 }
@@ -75,13 +80,17 @@ fn kind(carry: &mut Carry<'_>) {
 fn entry_point(carry: &mut Carry<'_>) {
     let at = ["entry_point"];
     if !carry.has(&at) {
-        let message = "it names no `entry_point`, and nothing says which program runs it".to_owned();
+        let message =
+            "it names no `entry_point`, and nothing says which program runs it".to_owned();
         return carry.cannot_run(&at, message, &["python3", "-m", "plugin"]);
     }
     let Some(entry) = carry.text(&at) else {
         return;
     };
-    let module = entry.rsplit_once(['.', ':']).map_or(entry, |(module, _)| module);
-    let message = format!("`{entry}` is a Python class for AgentOS itself and cannot run in the gateway");
+    let module = entry
+        .rsplit_once(['.', ':'])
+        .map_or(entry, |(module, _)| module);
+    let message =
+        format!("`{entry}` is a Python class for AgentOS itself and cannot run in the gateway");
     carry.cannot_run(&at, message, &["python3", "-m", module]);
 }

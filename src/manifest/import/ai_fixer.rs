@@ -25,13 +25,16 @@ pub(crate) fn import(carry: &mut Carry<'_>) {
     if let Some(name) = name {
         let tool = tool(carry, name);
         carry.put(&["tools"], Value::Array(vec![tool]), &["name"]);
-        let message = format!("`{name}` is Python code for ai-fixer itself and cannot run in the gateway");
+        let message =
+            format!("`{name}` is Python code for ai-fixer itself and cannot run in the gateway");
         carry.cannot_run(&["name"], message, &["python3", &format!("{name}.py")]);
     }
     for key in ["resource_type", "risk_level", "blast_radius"] {
         if carry.has(&[key]) {
-            let message = format!("`{key}` has no place in a manifest and is only kept as metadata");
-            let mend = "where a person must agree to each call, set `requires_approval` of the tool";
+            let message =
+                format!("`{key}` has no place in a manifest and is only kept as metadata");
+            let mend =
+                "where a person must agree to each call, set `requires_approval` of the tool";
             carry.note(&[key], message, Some(mend));
         }
     }
@@ -54,7 +57,11 @@ fn tool(carry: &mut Carry<'_>, name: &str) -> Node {
         }
         Some(other) => {
             let message = format!("the category `{other}` is not one here and is left out");
-            carry.note(&["category"], message, Some("write `diagnostic` or `remediation`"));
+            carry.note(
+                &["category"],
+                message,
+                Some("write `diagnostic` or `remediation`"),
+            );
         }
         None => {}
     }

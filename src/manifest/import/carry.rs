@@ -2,7 +2,7 @@
 
 use crate::manifest::document::{Entry, Node, Table, Value};
 use crate::manifest::import::identity::{native_id, native_version};
-use crate::manifest::import::{ForeignFormat, Imported, Refused, Unrunnable};
+use crate::manifest::import::{ForeignFormat, Imported, Refused, Unrunnable, in_usual_order};
 use crate::manifest::problem::{Place, Problem, Problems};
 use crate::model::plugin_id::PluginId;
 
@@ -51,7 +51,9 @@ impl<'d> Carry<'d> {
 
     /// The value at `path`. `null` is as good as nothing.
     pub(crate) fn node(&self, path: &[&str]) -> Option<&'d Node> {
-        let found = path.iter().try_fold(self.root, |node, step| node.step(step));
+        let found = path
+            .iter()
+            .try_fold(self.root, |node, step| node.step(step));
         found.filter(|node| !matches!(node.value, Value::Null))
     }
 
@@ -137,10 +139,7 @@ impl<'d> Carry<'d> {
             if table.get(step).and_then(Node::as_table).is_none() {
                 set(table, step, Node::table_at(place.clone()));
             }
-            match table
-                .as_table_mut()
-                .and_then(|keys| keys.get_mut(*step))
-            {
+            match table.as_table_mut().and_then(|keys| keys.get_mut(*step)) {
                 Some(entry) => table = &mut entry.node,
                 None => return,
             }
@@ -159,7 +158,11 @@ impl<'d> Carry<'d> {
     pub(crate) fn put_texts(&mut self, native: &[&str], texts: Vec<String>, from: &[&str]) {
         let place = self.whole.place_of(&self.steps(from)).clone();
         let item = |text| Node::new(place.clone(), Value::String(text));
-        self.put(native, Value::Array(texts.into_iter().map(item).collect()), from);
+        self.put(
+            native,
+            Value::Array(texts.into_iter().map(item).collect()),
+            from,
+        );
     }
 
     /// Puts the foreign value itself, with all that is in it.
@@ -247,7 +250,11 @@ impl<'d> Carry<'d> {
         match native_version(text) {
             Some(version) => {
                 if version != text {
-                    self.note(path, format!("the version `{text}` becomes `{version}`"), None);
+                    self.note(
+                        path,
+                        format!("the version `{text}` becomes `{version}`"),
+                        None,
+                    );
                 }
                 self.put_text(&["version"], version, path);
             }
@@ -326,8 +333,13 @@ impl<'d> Carry<'d> {
             mask(&mut original, path);
         }
         self.above.clear();
-        self.put_text(&["metadata", "imported", "format"], self.format.as_str(), &[]);
+        self.put_text(
+            &["metadata", "imported", "format"],
+            self.format.as_str(),
+            &[],
+        );
         self.put(&["metadata", "imported", "original"], original.value, &[]);
+        in_usual_order(&mut self.out);
         Ok(Imported {
             format: self.format,
             document: self.out,

@@ -99,8 +99,7 @@ fn kind(carry: &mut Carry<'_>) {
         _ => "provider",
     };
     if native != kind {
-        let message =
-            format!("the kind `{kind}` does not exist here: it is taken as `{native}`");
+        let message = format!("the kind `{kind}` does not exist here: it is taken as `{native}`");
         let mend = "set `kind` when another one fits better; only a `tool` is meant for clients";
         carry.note(&at, message, Some(mend));
     }
@@ -112,7 +111,7 @@ fn core_version(carry: &mut Carry<'_>) {
     let Some(at) = carry.first(&[&["core_version"], &["dagstack_version"]]) else {
         return;
     };
-    let Some(text) = carry.text(at) else {
+    let Some(text) = carry.text(at).filter(|text| !text.trim().is_empty()) else {
         return;
     };
     let range: CoreVersion = match text.parse() {
@@ -143,7 +142,11 @@ fn priority(carry: &mut Carry<'_>) {
         return carry.problem(&["trylast"], message, Some("take one of them out"));
     }
     if first || last {
-        let (key, ahead) = if first { ("tryfirst", AHEAD) } else { ("trylast", -AHEAD) };
+        let (key, ahead) = if first {
+            ("tryfirst", AHEAD)
+        } else {
+            ("trylast", -AHEAD)
+        };
         let sum = priority.unwrap_or(0).saturating_add(ahead);
         carry.note(&[key], format!("`{key}` becomes the priority {sum}"), None);
         priority = Some(sum);
@@ -167,6 +170,10 @@ fn runtimes(carry: &mut Carry<'_>) {
         })
         .map(ToString::to_string)
         .collect();
+    let has_child = has_command || (usable.is_empty() && !wants(RuntimeKind::McpHttp));
+    for path in [&["env"][..], &["mcp_stdio", "env"]] {
+        environment(carry, path, has_child);
+    }
     if usable.is_empty() {
         if wanted.iter().any(|kind| *kind != RuntimeKind::McpHttp) {
             nothing_to_run(carry);
@@ -174,7 +181,8 @@ fn runtimes(carry: &mut Carry<'_>) {
         return;
     }
     if wants(RuntimeKind::InProcess) {
-        let message = "code that runs inside dagstack cannot run here: the plugin's other runtime is used";
+        let message =
+            "code that runs inside dagstack cannot run here: the plugin's other runtime is used";
         carry.note(&["runtime"], message, None);
     }
     match <[String; 1]>::try_from(usable) {
@@ -224,13 +232,16 @@ fn wanted(carry: &mut Carry<'_>) -> Vec<RuntimeKind> {
 
 /// Carries the command of `mcp_stdio`; false when there is none.
 fn command(carry: &mut Carry<'_>) -> bool {
-    for path in [&["mcp_stdio", "env"][..], &["env"]] {
-        environment(carry, path);
-    }
     if let Some(cwd) = carry.text(&["mcp_stdio", "cwd"]) {
         carry.put_text(&["mcp_stdio", "cwd"], cwd, &["mcp_stdio", "cwd"]);
     }
-    let known = ["command", "env", "cwd", "startup_timeout_sec", "teardown_timeout_sec"];
+    let known = [
+        "command",
+        "env",
+        "cwd",
+        "startup_timeout_sec",
+        "teardown_timeout_sec",
+    ];
     carry.note_unknown(&["mcp_stdio"], &known);
     if let Some(at) = carry.first(&[&["mcp_stdio", "command"], &["command"]]) {
         if let Some(texts) = carry.texts(at) {
@@ -251,15 +262,16 @@ fn command(carry: &mut Carry<'_>) -> bool {
     }
 }
 
-fn environment(carry: &mut Carry<'_>, path: &[&str]) {
+/// Reads the environment, and carries it where there is a child process to have it.
+fn environment(carry: &mut Carry<'_>, path: &[&str], has_child: bool) {
     let Some(table) = carry.table(path) else {
         return;
     };
     for name in table.keys() {
         let at: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
-        if let Some(text) = carry.text(&at) {
+        carry.secret(&at);
+        if let Some(text) = carry.text(&at).filter(|_| has_child) {
             carry.put_text(&["mcp_stdio", "env", name], text, &at);
-            carry.secret(&at);
         }
     }
 }
@@ -301,12 +313,18 @@ fn nothing_to_run(carry: &mut Carry<'_>) {
 }
 
 fn timeouts(carry: &mut Carry<'_>) {
-    for path in [&["startup_timeout_sec"][..], &["mcp_stdio", "startup_timeout_sec"]] {
+    for path in [
+        &["startup_timeout_sec"][..],
+        &["mcp_stdio", "startup_timeout_sec"],
+    ] {
         if let Some(ms) = carry.seconds(path) {
             carry.put_number(&["limits", "start_timeout_ms"], ms, path);
         }
     }
-    for path in [&["teardown_timeout_sec"][..], &["mcp_stdio", "teardown_timeout_sec"]] {
+    for path in [
+        &["teardown_timeout_sec"][..],
+        &["mcp_stdio", "teardown_timeout_sec"],
+    ] {
         if carry.seconds(path).is_some() {
             let message = "how long a plugin may take to stop is the gateway's own setting";
             carry.note(path, message, None);
@@ -335,7 +353,11 @@ fn left_behind(carry: &mut Carry<'_>) {
         ),
     ] {
         if carry.has(&[key]) {
-            carry.note(&[key], format!("`{key}` is not carried over: {message}"), None);
+            carry.note(
+                &[key],
+                format!("`{key}` is not carried over: {message}"),
+                None,
+            );
         }
     }
     if carry.flag(&["fallback"]) == Some(true) {

@@ -50,7 +50,9 @@ pub(crate) fn import(carry: &mut Carry<'_>, beside: &dyn Fn(&str) -> bool) {
     }
     for key in ["min_port", "max_port", "auto_mtls", "managed"] {
         if carry.has(&[key]) {
-            let message = format!("`{key}` is about gRPC between host and plugin: plugins here are spoken to over standard streams");
+            let message = format!(
+                "`{key}` is about how Jank reaches its plugins: here they are spoken to over standard streams"
+            );
             carry.note(&[key], message, None);
         }
     }
@@ -108,7 +110,9 @@ fn binary(carry: &mut Carry<'_>, beside: &dyn Fn(&str) -> bool) {
     };
     carry.put_text(&["runtime"], "mcp_stdio", &at);
     carry.put_texts(&["mcp_stdio", "command"], vec![program.clone()], &at);
-    let message = format!("`{program}` is started as a program that speaks MCP on its standard streams; one that waits for gRPC calls of Jank will not answer");
+    let message = format!(
+        "`{program}` is started as a program that speaks MCP on its standard streams; one that waits for gRPC calls of Jank will not answer"
+    );
     let mend = "let its `main` serve MCP over stdio instead of go-plugin, and build it again";
     carry.note(&at, message, Some(mend));
 }

@@ -75,7 +75,10 @@ fn grants(carry: &mut Carry<'_>) {
         carry.note(&["grants"], message, Some(mend));
     }
     carry.put_texts(&["requests"], requests, &["grants"]);
-    if given.iter().any(|(grant, _)| grant.eq_ignore_ascii_case("STATIC")) {
+    if given
+        .iter()
+        .any(|(grant, _)| grant.eq_ignore_ascii_case("STATIC"))
+    {
         carry.put_text(&["static", "dir"], "static", &["grants"]);
     }
 }
@@ -88,6 +91,7 @@ fn module(carry: &mut Carry<'_>) {
     let Some(module) = carry.text(&["module"]) else {
         return;
     };
-    let message = format!("`{module}` is Python code for Ordinaut itself and cannot run in the gateway");
+    let message =
+        format!("`{module}` is Python code for Ordinaut itself and cannot run in the gateway");
     carry.cannot_run(&["module"], message, &["python3", module]);
 }

@@ -28,7 +28,9 @@ fn toml(text: &str) -> Node {
 }
 
 fn format(word: &str) -> ForeignFormat {
-    let found = ForeignFormat::ALL.into_iter().find(|format| format.as_str() == word);
+    let found = ForeignFormat::ALL
+        .into_iter()
+        .find(|format| format.as_str() == word);
     found.expect("a format")
 }
 
@@ -57,7 +59,14 @@ fn every_recorded_manifest_is_imported() {
     let text = include_str!("../../../tests/vectors/foreign_manifests.json");
     let recorded: BTreeMap<String, Recorded> = serde_json::from_str(text).expect("a table");
     assert_eq!(recorded.len(), 11);
-    for (name, Recorded { format: word, document }) in recorded {
+    for (
+        name,
+        Recorded {
+            format: word,
+            document,
+        },
+    ) in recorded
+    {
         let imported = import(format(&word), &json(document.get()), &nothing_beside);
         let imported = imported.unwrap_or_else(|refused| panic!("{name}: {}", refused.problems));
         let native = imported.clone().with_suggestion();
@@ -66,7 +75,10 @@ fn every_recorded_manifest_is_imported() {
             Err(problems) => {
                 assert!(REFUSED.contains(&name.as_str()), "{name}: {problems}");
                 assert_eq!(problems.0.len(), 1, "{name}: {problems}");
-                assert!(problems.to_string().contains("unencrypted"), "{name}: {problems}");
+                assert!(
+                    problems.to_string().contains("unencrypted"),
+                    "{name}: {problems}"
+                );
             }
         }
         let printed = toml_print::print(&native).expect("it can be printed");
@@ -110,14 +122,23 @@ fn dagstack_manifests_are_accepted_and_refused_as_recorded() {
     assert_eq!(cases.len(), 43);
     let named = |name: &str| cases.iter().any(|case| case.case == name);
     assert!(OTHER_FIELDS.into_iter().chain(ACCEPTED_HERE).all(named));
-    for Case { case, manifest, result } in &cases {
+    for Case {
+        case,
+        manifest,
+        result,
+    } in &cases
+    {
         if OTHER_FIELDS.contains(&case.as_str()) {
             continue;
         }
         let expect = result == "ok" || ACCEPTED_HERE.contains(&case.as_str());
-        let found = import(ForeignFormat::Dagstack, &json(manifest.get()), &nothing_beside)
-            .map_err(|refused| refused.problems)
-            .and_then(|imported| read(&imported.with_suggestion()));
+        let found = import(
+            ForeignFormat::Dagstack,
+            &json(manifest.get()),
+            &nothing_beside,
+        )
+        .map_err(|refused| refused.problems)
+        .and_then(|imported| read(&imported.with_suggestion()));
         assert_eq!(found.is_ok(), expect, "{case}: {found:?}");
         if let Err(problems) = found {
             assert_eq!(problems.0.len(), 1, "{case}: {problems}");
@@ -131,7 +152,8 @@ fn problems_name_line_and_path_of_the_foreign_file() {
     let text = "name = 'Bad Name!'\nkind = 'tool'\nversion = 'soon'\nruntime = ['mcp_stdio', 'in-process']\ncore_version = 'any'\npriority = -1\ndepends_on = ['ok', '_x']\n[mcp_stdio]\ncommand = 'x'\nstartup_timeout_sec = 0\n";
     let refused = import(ForeignFormat::Dagstack, &toml(text), &nothing_beside);
     insta::assert_snapshot!(refused.expect_err("is wrong").problems);
-    let text = "{\n \"name\": \"x\",\n \"version\": 7,\n \"binary\": \"\",\n \"auto_start\": \"yes\"\n}";
+    let text =
+        "{\n \"name\": \"x\",\n \"version\": 7,\n \"binary\": \"\",\n \"auto_start\": \"yes\"\n}";
     let refused = import(ForeignFormat::Jank, &json(text), &nothing_beside);
     insta::assert_snapshot!(refused.expect_err("is wrong").problems);
 }
@@ -152,9 +174,14 @@ fn the_table_called_plugin_and_every_spelling_of_a_credential_are_read() {
     for (auth, expect) in [
         ("auth_secret_env = 'T'", "bearer_token = \"${T}\""),
         ("auth = { token = '${T}' }", "bearer_token = \"${T}\""),
-        ("auth_header = 'X-K'\nauth_secret_env = 'T'", "X-K = \"${T}\""),
+        (
+            "auth_header = 'X-K'\nauth_secret_env = 'T'",
+            "X-K = \"${T}\"",
+        ),
     ] {
-        let text = format!("name = 'x'\nkind = 'tool'\nruntime = 'mcp_http'\n[mcp_http]\nurl = 'https://h/'\n{auth}\n");
+        let text = format!(
+            "name = 'x'\nkind = 'tool'\nruntime = 'mcp_http'\n[mcp_http]\nurl = 'https://h/'\n{auth}\n"
+        );
         let imported = import(ForeignFormat::Dagstack, &toml(&text), &nothing_beside);
         let printed = toml_print::print(&imported.expect("imported").document);
         let printed = printed.expect("it can be printed");
@@ -187,7 +214,10 @@ fn a_program_of_jank_is_looked_for_in_its_folder() {
         let imported = import(ForeignFormat::Jank, &json(text), &has).expect("imported");
         let manifest = read(&imported.document).expect("valid");
         assert_eq!(manifest.id.as_str(), "j");
-        assert_eq!(manifest.mcp_stdio.expect("has the section").command, [expect]);
+        assert_eq!(
+            manifest.mcp_stdio.expect("has the section").command,
+            [expect]
+        );
         assert_eq!(manifest.build.is_some(), beside == ["scripts/build.sh"]);
     }
 }
@@ -195,23 +225,60 @@ fn a_program_of_jank_is_looked_for_in_its_folder() {
 #[test]
 fn formats_are_told_apart() {
     for (name, text, expect) in [
-        ("plugin.json", r#"{"id": "x", "runtime": "mcp_stdio", "type": 1}"#, None),
-        ("plugin.json", r#"{"id": "x", "auto_start": true}"#, Some(ForeignFormat::Jank)),
+        (
+            "plugin.json",
+            r#"{"id": "x", "runtime": "mcp_stdio", "type": 1}"#,
+            None,
+        ),
+        (
+            "plugin.json",
+            r#"{"id": "x", "auto_start": true}"#,
+            Some(ForeignFormat::Jank),
+        ),
         ("plugin.json", r#"{"id": "x"}"#, None),
-        ("manifest.json", r#"{"manifest_version": 3, "plugin_type": "x"}"#, None),
-        ("manifest.json", r#"{"name": "x", "version": "1", "entry_point": "a.b"}"#, Some(ForeignFormat::AgentOs)),
+        (
+            "manifest.json",
+            r#"{"manifest_version": 3, "plugin_type": "x"}"#,
+            None,
+        ),
+        (
+            "manifest.json",
+            r#"{"name": "x", "version": "1", "entry_point": "a.b"}"#,
+            Some(ForeignFormat::AgentOs),
+        ),
         ("manifest.json", r#"{"name": "x", "icons": []}"#, None),
-        ("extension.json", r#"{"id": "x"}"#, Some(ForeignFormat::Ordinaut)),
-        ("extension.json", r#"{"name": "x", "manifest_version": 2}"#, None),
+        (
+            "extension.json",
+            r#"{"id": "x"}"#,
+            Some(ForeignFormat::Ordinaut),
+        ),
+        (
+            "extension.json",
+            r#"{"name": "x", "manifest_version": 2}"#,
+            None,
+        ),
         ("dagstack.toml", "{}", Some(ForeignFormat::Dagstack)),
     ] {
-        assert_eq!(ForeignFormat::recognise(name, &json(text)), expect, "{name} {text}");
+        assert_eq!(
+            ForeignFormat::recognise(name, &json(text)),
+            expect,
+            "{name} {text}"
+        );
     }
     for (text, expect) in [
-        (r#"{"name": "x", "plugin_type": "tool"}"#, Some(ForeignFormat::AgentOs)),
-        (r#"{"name": "x", "core_version": ""}"#, Some(ForeignFormat::Dagstack)),
+        (
+            r#"{"name": "x", "plugin_type": "tool"}"#,
+            Some(ForeignFormat::AgentOs),
+        ),
+        (
+            r#"{"name": "x", "core_version": ""}"#,
+            Some(ForeignFormat::Dagstack),
+        ),
         (r#"{"id": "x", "binary": "y"}"#, Some(ForeignFormat::Jank)),
-        (r#"{"id": "x", "grants": []}"#, Some(ForeignFormat::Ordinaut)),
+        (
+            r#"{"id": "x", "grants": []}"#,
+            Some(ForeignFormat::Ordinaut),
+        ),
         (r#"{"id": "x", "runtime": "mcp_stdio"}"#, None),
     ] {
         assert_eq!(ForeignFormat::guess(&json(text)), expect, "{text}");
@@ -220,12 +287,18 @@ fn formats_are_told_apart() {
 
 #[test]
 fn a_mangled_manifest_is_refused_and_never_more() {
-    let recorded: BTreeMap<String, Recorded> =
-        serde_json::from_str(include_str!("../../../tests/vectors/foreign_manifests.json")).expect("a table");
+    let recorded: BTreeMap<String, Recorded> = serde_json::from_str(include_str!(
+        "../../../tests/vectors/foreign_manifests.json"
+    ))
+    .expect("a table");
     for Recorded { document, .. } in recorded.values() {
         let text = document.get();
         for at in 0..text.len() {
-            let mangled = format!("{}{}", text.get(..at).unwrap_or("{"), text.get(at + 1..).unwrap_or("}"));
+            let mangled = format!(
+                "{}{}",
+                text.get(..at).unwrap_or("{"),
+                text.get(at + 1..).unwrap_or("}")
+            );
             let swapped = text.replacen('"', "7,\"", at % 40);
             for text in [mangled, swapped] {
                 let Ok(document) = Node::parse(Format::Json, &text, None) else {

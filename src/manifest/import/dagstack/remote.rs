@@ -37,7 +37,11 @@ pub(crate) fn url(carry: &mut Carry<'_>, wanted: bool) -> bool {
         (Some([_, _]), false) => return false,
         (Some(at), false) => {
             let message = "an address is for the runtime `mcp_http`, which is not named";
-            carry.problem(at, message, Some("name it in `runtime`, or take the address out"));
+            carry.problem(
+                at,
+                message,
+                Some("name it in `runtime`, or take the address out"),
+            );
             return false;
         }
         (Some(at), true) => {
@@ -69,7 +73,8 @@ fn auth_table(carry: &mut Carry<'_>) {
         None | Some("bearer") => {}
         Some("none") => return,
         Some(other) => {
-            let message = format!("callers cannot show themselves by `{other}` here: nothing is sent");
+            let message =
+                format!("callers cannot show themselves by `{other}` here: nothing is sent");
             let mend = "write what is needed as `headers` of `[mcp_http]`";
             return carry.note(&below("type"), message, Some(mend));
         }
@@ -83,7 +88,11 @@ fn auth_table(carry: &mut Carry<'_>) {
         carry.secret(&place);
         if !token.contains("${") {
             let message = "the token itself stands in the manifest";
-            carry.note(&place, message, Some("put it into a variable: `bearer_token = \"${NAME}\"`"));
+            carry.note(
+                &place,
+                message,
+                Some("put it into a variable: `bearer_token = \"${NAME}\"`"),
+            );
         }
     } else {
         let message = "neither `token_env` nor `token` is there: nothing is sent";
