@@ -158,7 +158,7 @@ fn priority(carry: &mut Carry<'_>) {
 
 fn runtimes(carry: &mut Carry<'_>) {
     let wanted = wanted(carry);
-    let wants = |kind| wanted.iter().any(|wanted| *wanted == kind);
+    let wants = |kind| wanted.contains(&kind);
     let has_url = remote::url(carry, wants(RuntimeKind::McpHttp));
     let has_command = wants(RuntimeKind::McpStdio) && command(carry);
     let usable: Vec<String> = wanted
