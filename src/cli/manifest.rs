@@ -129,8 +129,8 @@ fn check_file(
     for note in &imported.notes {
         output::complain(&format!("note: {note}\n"));
     }
-    let manifest =
-        check(context, &imported.document).map_err(|problems| imported.explain(problems))?;
+    let manifest = check(context, &imported.document)
+        .map_err(|problems| imported.explain(&imported.document, problems))?;
     Ok(format!(
         "{shown}: no problems, plugin `{}` {} as imported from {format}",
         manifest.id, manifest.version

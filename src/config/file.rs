@@ -30,7 +30,7 @@ pub struct ConfigFile {
     pub events: EventsConfig,
     /// Where calls are recorded.
     pub ledger: LedgerConfig,
-    /// Directories that are searched for plugins, relative to this file.
+    /// Directories that are searched for plugins, relative to this file. The variable `TOOLGATE_PLUGIN_PATHS` adds more.
     pub plugin_dirs: Vec<PathBuf>,
     /// Names of folders that are not searched: patterns such as `*.draft`. Given here they replace the usual ones, which
     /// are for what builds leave behind. Hidden folders and those of package managers are never searched.

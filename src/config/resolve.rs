@@ -257,7 +257,7 @@ impl Resolving<'_> {
             Ok(_) => return self.left_out(id, source, enabled, problems),
             Err(more) => {
                 let more = match &imported {
-                    Some(imported) => imported.explain(more),
+                    Some(imported) => imported.explain(&document, more),
                     None => more,
                 };
                 problems.extend(more.0.into_iter().map(|problem| locate(problem, entry)));

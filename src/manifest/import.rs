@@ -193,9 +193,15 @@ impl Imported {
         self.document
     }
 
-    /// Puts what the importer knows into the place of the reader's complaint about the command that is missing.
-    pub fn explain(&self, problems: Problems) -> Problems {
-        let Some(unrunnable) = &self.unrunnable else {
+    /// Puts what the importer knows into the place of the reader's complaint that `document` has no command. It is this
+    /// import's document, with whatever the operator laid over it.
+    pub fn explain(&self, document: &Node, problems: Problems) -> Problems {
+        let lacks_command = match document.get("mcp_stdio").map(|section| &section.value) {
+            None => true,
+            Some(Value::Table(section)) => !section.contains_key("command"),
+            Some(_) => false,
+        };
+        let Some(unrunnable) = self.unrunnable.as_ref().filter(|_| lacks_command) else {
             return problems;
         };
         let is_it = |problem: &Problem| {

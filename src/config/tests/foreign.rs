@@ -131,6 +131,18 @@ fn the_operator_gives_a_foreign_plugin_its_command_and_grants() {
 }
 
 #[test]
+fn a_command_that_the_operator_gets_wrong_is_the_operators() {
+    let world =
+        world("plugin_dirs = ['plugins']\n[plugins.extensia_mea]\nmcp_stdio = { command = [] }");
+    let refused = world
+        .prepare("toolgate.toml")
+        .map(|_| ())
+        .expect_err("is wrong");
+    assert!(refused.starts_with("toolgate.toml:3:"), "{refused}");
+    assert!(!refused.contains("one/extension.json"), "{refused}");
+}
+
+#[test]
 fn a_foreign_manifest_that_is_wrong_leaves_its_plugin_out() {
     let wrong = r#"{"name": "x", "version": "soon", "plugin_type": "tool"}"#;
     let world = World::new(&[

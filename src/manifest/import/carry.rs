@@ -312,9 +312,14 @@ impl<'d> Carry<'d> {
     /// Says that the code at `path` cannot run here, and how to begin with a program that can.
     pub(crate) fn cannot_run(&mut self, path: &[&str], message: String, suggestion: &[&str]) {
         self.put_text(&["runtime"], "mcp_stdio", path);
-        let mend = "make it a program that speaks MCP on its standard streams and name it as `command` in `[mcp_stdio]`, in a `plugin.toml` (`toolgate manifest import` prints one) or under `[plugins.ID.mcp_stdio]` of the configuration";
+        let id = self.out.get("id").and_then(Node::as_str).unwrap_or("ID");
+        // TOML takes a dot for the end of a key.
+        let quote = if id.contains('.') { "\"" } else { "" };
+        let mend = format!(
+            "make it a program that speaks MCP on its standard streams, and name that as `command` in `[mcp_stdio]` of a `plugin.toml` (`toolgate manifest import` prints one), or in `[plugins.{quote}{id}{quote}.mcp_stdio]` of the configuration"
+        );
         self.unrunnable = Some(Unrunnable {
-            problem: self.at(path, message, Some(mend)),
+            problem: self.at(path, message, Some(&mend)),
             suggestion: suggestion.iter().map(|word| (*word).to_owned()).collect(),
         });
     }
