@@ -13,7 +13,7 @@ use crate::background::Supervisor;
 use crate::builtin::Builtin;
 use crate::config::env::Env;
 use crate::config::load::Loaded;
-use crate::config::resolve::{Resolution, ResolvedPlugin, Source};
+use crate::config::resolve::{Resolution, ResolvedPlugin};
 use crate::config::{Config, ToolNames};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::audit::Sink;
@@ -21,12 +21,10 @@ use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
-use crate::manifest::Grant;
 use crate::manifest::runtime::RuntimeKind;
-use crate::model::plugin_id::PluginId;
+use crate::manifest::{Grant, Manifest};
 use crate::registry::naming::Alphabet;
-use crate::registry::order::{Node, order};
-use crate::registry::plugin::Plugin;
+use crate::registry::plugin::{Plugin, Setup};
 use crate::registry::rules::Rules;
 use crate::registry::{Registry, Settings};
 use crate::runtime::Runtime;
@@ -55,6 +53,43 @@ pub struct App {
 pub struct Runtimes(HashMap<RuntimeKind, Arc<dyn Runtime>>);
 
 impl Runtimes {
+    /// A plugin on the first of its runtimes that is there.
+    fn register(&self, plugin: ResolvedPlugin, supervisor: &Supervisor) -> Arc<Plugin> {
+        let (kind, mut unfit) = match self.choose(&plugin.manifest) {
+            Ok(kind) => (kind, None),
+            Err(why) => (plugin.manifest.runtimes()[0], Some(why)),
+        };
+        if !plugin.grants.contains(&Grant::Tools) {
+            unfit.get_or_insert_with(|| "it is not granted TOOLS".to_owned());
+        }
+        Plugin::new(Setup {
+            manifest: Arc::new(plugin.manifest),
+            source: plugin.source,
+            grants: plugin.grants,
+            runtime: (kind, Arc::clone(&self.0[&kind])),
+            supervisor: supervisor.clone(),
+            unfit,
+        })
+    }
+
+    /// The first runtime of a plugin that is there. Where there is but one, its start says best what is wrong with it.
+    fn choose(&self, manifest: &Manifest) -> Result<RuntimeKind, String> {
+        let mut reasons = Vec::new();
+        for kind in manifest.runtimes() {
+            match self.0[kind].available(manifest) {
+                Ok(()) => return Ok(*kind),
+                Err(why) => reasons.push(format!("`{kind}`: {why}")),
+            }
+        }
+        match manifest.runtimes() {
+            [only] => Ok(*only),
+            _ => Err(format!(
+                "none of its runtimes is there: {}",
+                reasons.join("; ")
+            )),
+        }
+    }
+
     /// All runtimes. `in_process` knows the code that is compiled in.
     pub fn new(in_process: InProcess, launcher: Launcher) -> Self {
         let table: [(RuntimeKind, Arc<dyn Runtime>); 3] = [
@@ -199,7 +234,7 @@ impl App {
     }
 }
 
-/// The plugins of a resolution in the order they start in, each on its runtime.
+/// The plugins of a resolution, each on the first of its runtimes that is there.
 fn register(
     resolution: Resolution,
     runtimes: &Runtimes,
@@ -215,81 +250,11 @@ fn register(
     for note in &resolution.notes.0 {
         tracing::warn!("{note}");
     }
-    let enabled: Vec<ResolvedPlugin> = resolution
+    let enabled = resolution
         .plugins
         .into_iter()
-        .filter(|plugin| plugin.enabled)
-        .collect();
-    let nodes: Vec<Node> = enabled
-        .iter()
-        .map(|plugin| Node {
-            id: plugin.manifest.id.clone(),
-            priority: plugin.manifest.priority,
-            depends_on: plugin.manifest.depends_on.clone(),
-        })
-        .collect();
-    let order = order(&nodes);
-    let mut refused: HashMap<&PluginId, String> = HashMap::new();
-    for cycle in &order.cycles {
-        let names = cycle
-            .iter()
-            .map(PluginId::as_str)
-            .collect::<Vec<_>>()
-            .join("`, `");
-        cycle.iter().for_each(|id| {
-            drop(refused.insert(id, format!("it depends on itself through `{names}`")))
-        });
-    }
-    order
-        .behind_cycles
-        .iter()
-        .for_each(|id| drop(refused.insert(id, "a plugin it needs depends on itself".into())));
-    for (id, missing) in &order.missing {
-        let names = missing
-            .iter()
-            .map(PluginId::as_str)
-            .collect::<Vec<_>>()
-            .join("`, `");
-        refused.insert(id, format!("it needs `{names}`, which is not there"));
-    }
-    let rank: HashMap<&PluginId, usize> = order
-        .order
-        .iter()
-        .enumerate()
-        .map(|(at, id)| (id, at))
-        .collect();
-    let mut plugins: Vec<Arc<Plugin>> = enabled
-        .into_iter()
-        .map(|plugin| {
-            let refused = refused.get(&plugin.manifest.id).cloned();
-            registered(plugin, refused, runtimes, supervisor)
-        })
-        .collect();
-    plugins.sort_by_key(|plugin| rank.get(&plugin.manifest.id).copied().unwrap_or(usize::MAX));
-    plugins
-}
-
-fn registered(
-    plugin: ResolvedPlugin,
-    mut refused: Option<String>,
-    runtimes: &Runtimes,
-    supervisor: &Supervisor,
-) -> Arc<Plugin> {
-    let source = match &plugin.source {
-        Source::Builtin => "built in".to_owned(),
-        Source::Folder(folder) => folder.display().to_string(),
-        Source::Config(file) => file.display().to_string(),
-    };
-    if !plugin.grants.contains(&Grant::Tools) {
-        refused.get_or_insert_with(|| "it is not granted TOOLS".to_owned());
-    }
-    let kind = plugin.manifest.runtimes()[0];
-    let runtime = Arc::clone(&runtimes.0[&kind]);
-    Plugin::new(
-        Arc::new(plugin.manifest),
-        source,
-        (kind, runtime),
-        supervisor.clone(),
-        refused,
-    )
+        .filter(|plugin| plugin.enabled);
+    enabled
+        .map(|plugin| runtimes.register(plugin, supervisor))
+        .collect()
 }

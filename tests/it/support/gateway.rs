@@ -88,6 +88,12 @@ impl TestGateway {
         self.connect().await.send(request).await
     }
 
+    /// The plugin of that id.
+    pub(crate) fn plugin(&self, id: &str) -> Arc<toolgate::registry::plugin::Plugin> {
+        let mut named = self.registry().named(id);
+        named.pop().expect("it is there")
+    }
+
     /// Whether no call is anywhere in it.
     fn is_quiet(&self) -> bool {
         let gates_are_empty = self
