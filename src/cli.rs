@@ -4,6 +4,8 @@ mod check;
 
 mod gateway;
 
+mod manifest;
+
 mod output;
 
 mod plugins;
@@ -75,6 +77,9 @@ enum Command {
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Manifests: checked, and made from those of other plugin systems.
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     /// Prints a JSON schema.
     Schema {
         /// What of.
@@ -118,6 +123,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Plugins(command) => plugins::run(&context, &command),
         Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),
     }

@@ -102,10 +102,10 @@ impl Source for Files {
         let file = named.or_else(|| loaded.as_ref()?.file.clone());
         let base = file.as_deref().and_then(Path::parent);
         let base = base.unwrap_or(env.cwd()).to_path_buf();
-        let dirs = loaded.map(|loaded| loaded.config.plugin_dirs);
         // A file that is wrong names no directories; those of the start are as good as any.
-        let dirs = dirs.unwrap_or_else(|| self.config.plugin_dirs.clone());
-        let mut places = walked(&dirs);
+        let config = loaded.map_or_else(|| self.config.clone(), |loaded| loaded.config);
+        let dirs = &config.plugin_dirs;
+        let mut places = walked(dirs, &config.plugin_ignore);
         // One that is not there may come.
         let missing = dirs.iter().filter(|dir| !dir.is_dir());
         places.extend(missing.filter_map(|dir| Some(dir.parent()?.to_path_buf())));

@@ -11,7 +11,8 @@ use crate::config::assistant;
 use crate::config::check::check;
 use crate::config::env::Env;
 use crate::config::expand::{Words, expand};
-use crate::config::file::{ConfigFile, max_plugins};
+use crate::config::file::{ConfigFile, max_plugins, plugin_ignore};
+use crate::config::from_env::FromEnv;
 use crate::config::plugin_entry::PluginEntry;
 use crate::config::resolve::{Builtin, LeftOut, Resolution, Source, resolve_leniently};
 use crate::manifest::decode::{Decoded, Report, decode};
@@ -30,13 +31,14 @@ pub const DEFAULT_PLUGIN_DIR: &str = "custom_plugins";
 const MAX_BYTES: u64 = 16_777_216;
 
 /// The keys of our own file, for telling it from an assistant's.
-const OWN_KEYS: [&str; 9] = [
+const OWN_KEYS: [&str; 10] = [
     "server",
     "auth",
     "policy",
     "events",
     "ledger",
     "plugin_dirs",
+    "plugin_ignore",
     "plugins",
     "max_plugins",
     "tool_names",
@@ -57,6 +59,8 @@ pub struct Loaded {
     pub notes: Problems,
     /// What variables are filled in from.
     pub env: Env,
+    /// What variables of our own say about plugins.
+    pub from_env: FromEnv,
     /// The file without its plugins, for the places of late problems.
     pub(crate) document: Option<Node>,
 }
@@ -92,17 +96,27 @@ pub fn prepare(
 }
 
 fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) {
-    let mut loaded = Loaded {
+    let (from_env, mut problems) = FromEnv::read(env);
+    let loaded = Loaded {
         config: Config::default(),
         file: None,
         assistant: false,
         left_out: Vec::new(),
         notes: Problems::default(),
         env: env.clone(),
+        from_env,
         document: None,
     };
-    let Some(file) = find(explicit, env) else {
-        loaded.config.plugin_dirs = default_dirs(env.cwd());
+    let (mut loaded, more) = load_file(loaded, find(explicit, env));
+    let dirs = loaded.from_env.plugin_dirs.iter().cloned();
+    loaded.config.plugin_dirs.extend(dirs);
+    problems.extend(more);
+    (loaded, problems)
+}
+
+fn load_file(mut loaded: Loaded, file: Option<PathBuf>) -> (Loaded, Vec<Problem>) {
+    let Some(file) = file else {
+        loaded.config.plugin_dirs = default_dirs(loaded.env.cwd());
         return (loaded, Vec::new());
     };
     loaded.file = Some(file.clone());
@@ -210,6 +224,7 @@ impl Reading<'_> {
                 true => named,
                 false => default_dirs(base),
             },
+            plugin_ignore: file.plugin_ignore,
             plugins: IndexMap::new(),
             max_plugins: file.max_plugins,
             tool_names: file.tool_names,
@@ -242,6 +257,7 @@ impl Reading<'_> {
         let Some(file) = value else {
             return ConfigFile {
                 max_plugins: max_plugins(),
+                plugin_ignore: plugin_ignore(),
                 ..ConfigFile::default()
             };
         };
