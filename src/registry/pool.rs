@@ -15,6 +15,8 @@ mod speech;
 
 mod start;
 
+pub mod usage;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -385,13 +387,6 @@ impl Pool {
             Some(fault) if state.failed_in_a_row > 0 => Standing::Failed(fault.to_string()),
             _ => Standing::Idle,
         }
-    }
-
-    /// Process ids of the instances, and how many calls each serves.
-    pub fn processes(&self) -> Vec<(u32, usize)> {
-        let slots = self.state().slots.clone();
-        let pid = |slot: &Arc<Slot>| Some((slot.instance()?.pid()?, slot.uses()));
-        slots.iter().filter_map(pid).collect()
     }
 
     /// How many starts there were.
