@@ -1,5 +1,8 @@
 //! Bounds on what child processes take of the machine, with cgroups where there are some, and without.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use serde_json::json;
 use toolgate::registry::pool::usage::Running;
 
@@ -81,20 +84,20 @@ async fn a_plugin_that_multiplies_is_stopped_and_named() {
 /// F20: the kernel ends it; the gateway says why.
 #[tokio::test]
 async fn a_plugin_that_has_used_up_its_processor_time_is_stopped_and_named() {
-    let plugin = Hostile::new("h", &[]).limit("cpu_seconds", 1);
+    let plugin = Hostile::new("h", &[])
+        .key("isolation = \"shared\"")
+        .limit("cpu_seconds", 1)
+        .limit("nice", 0);
     let gateway = plugin.build().await;
     let hanging = calling(&gateway, "h__hang", json!({}));
     plugin.ledger().reaches("call hang", 1).await;
-    let burner = plugin.ledger().pids()[0];
-    // Both are on the same process when it is everyone's; else on one each.
-    let burning = calling(&gateway, "h__burn", json!({ "threads": 2 }));
-    within("it burns", burning).await.expect("no panic");
-    until("one of its processes is ended by the kernel", || {
-        plugin.ledger().pids().iter().any(|pid| !is_alive(*pid))
-    })
-    .await;
-    let _ = burner;
-    hanging.abort();
+    text(&gateway, "h__burn", json!({ "threads": 4 })).await;
+    let result = within("the call ends", hanging).await.expect("no panic");
+    let (reason, words) = failure_of(&result);
+    assert_eq!(reason, "upstream_exited", "{words}");
+    let says = "was stopped: it used more than 1 s of processor time (`limits.cpu_seconds`)";
+    assert!(words.contains(says), "{words}");
+    assert_eq!(text(&gateway, "h__count", json!({})).await, "1");
     gateway.finish().await;
     all_gone(&plugin.ledger().pids()).await;
 }
@@ -216,13 +219,13 @@ async fn cgroups_go_with_what_was_in_them() {
     for pid in plugin.ledger().pids() {
         assert_eq!(cgroups_of(pid), cgroups, "all of them are in the same ones");
     }
-    let directories = || -> Vec<std::path::PathBuf> {
+    let directories = || -> BTreeSet<PathBuf> {
         let mounts = std::fs::read_to_string("/proc/self/mounts").expect("Linux tells");
         let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
         let paths = cgroups.iter().filter_map(|line| line.splitn(3, ':').nth(2));
         let all = points.flat_map(|point| paths.clone().map(move |path| format!("{point}{path}")));
-        all.map(Into::into)
-            .filter(|path: &std::path::PathBuf| path.exists())
+        all.map(PathBuf::from)
+            .filter(|path| path.exists())
             .collect()
     };
     assert_eq!(directories().len(), cgroups.len());
@@ -232,7 +235,7 @@ async fn cgroups_go_with_what_was_in_them() {
         .collect();
     binary.terminate();
     assert_eq!(binary.ended().await, Some(0));
-    assert_eq!(directories(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(directories(), BTreeSet::new());
     until("the guard takes away the rest", || {
         parents.iter().all(|parent| !parent.exists())
     })

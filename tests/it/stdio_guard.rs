@@ -1,5 +1,7 @@
 //! The end of a gateway that is killed: nothing of its plugins survives it, nor does its guard.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -116,14 +118,15 @@ async fn a_guard_stands_apart_and_goes_with_the_gateway() {
         "its own session"
     );
     let open = std::fs::read_dir(format!("/proc/{guard}/fd")).expect("it runs");
-    let targets: Vec<String> = open
-        .flatten()
-        .filter_map(|entry| Some(std::fs::read_link(entry.path()).ok()?.display().to_string()))
-        .collect();
+    let target = |entry: std::fs::DirEntry| std::fs::read_link(entry.path()).ok();
+    let targets: BTreeSet<PathBuf> = open.flatten().filter_map(target).collect();
     let sockets = targets
         .iter()
-        .filter(|target| target.starts_with("socket:"));
-    assert!(sockets.count() <= 2, "a pair of its own: {targets:?}");
+        .filter(|target| target.to_string_lossy().starts_with("socket:"));
+    assert!(
+        sockets.count() <= 2,
+        "a pair of its own, to hear of signals: {targets:?}"
+    );
     binary.terminate();
     assert_eq!(binary.ended().await, Some(0));
     all_gone(&[guard]).await;

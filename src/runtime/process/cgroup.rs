@@ -67,15 +67,17 @@ impl Cgroups {
     /// Ends whatever is in them, and takes them away. `true` when they are gone.
     pub(super) fn end(&self) -> bool {
         self.0.iter().for_each(|directory| kill(directory));
-        self.0
-            .iter()
-            .fold(true, |gone, directory| remove(directory) && gone)
+        remove_all(&self.0)
     }
 }
 
 impl Cgroup {
     pub(super) fn directories(&self) -> &[PathBuf] {
         &self.0
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        !self.0.is_empty()
     }
 
     /// The processes in it; `None` where there is no cgroup.
@@ -90,9 +92,7 @@ impl Cgroup {
 
     /// Takes it away. `true` when it is gone, which what was ended just now may prevent for a moment.
     pub(super) fn remove(&self) -> bool {
-        self.0
-            .iter()
-            .fold(true, |gone, directory| remove(directory) && gone)
+        remove_all(&self.0)
     }
 
     /// Whether the kernel ended something in it because of its bound on memory.
@@ -217,10 +217,12 @@ fn kill(directory: &Path) {
     }
 }
 
-/// Takes a directory away, and what was made below it.
-fn remove(directory: &Path) -> bool {
-    each_below(directory, &mut |directory| drop(fs::remove_dir(directory)));
-    !directory.exists()
+/// Takes these directories away, and what was made below them; whether all are gone.
+fn remove_all(directories: &[PathBuf]) -> bool {
+    for directory in directories {
+        each_below(directory, &mut |directory| drop(fs::remove_dir(directory)));
+    }
+    !directories.iter().any(|directory| directory.exists())
 }
 
 /// Those below first.

@@ -1,11 +1,12 @@
 //! The guard: a small process beside the gateway that outlives it, to end what its children have started.
 //!
 //! The kernel ends a child itself when the gateway dies, but not what that child has started. The guard reads a pipe from
-//! the gateway, on which nothing ever comes. At its end, however the gateway came to its own, the guard ends every process
-//! that carries the gateway's mark or sits in its cgroups, takes these away, and ends.
+//! the gateway. At its end, however the gateway came to its own, the guard ends every process that carries the gateway's
+//! mark or sits in its cgroups, takes these away, and ends. On the pipe it is told of processes that have neither.
 
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::runtime::process::bounds::Terms;
 use crate::runtime::process::cgroup::Cgroups;
 use crate::runtime::process::descendants::kill_found;
 use crate::runtime::process::helper::{HELPER_ARGUMENT, NOBODY};
+use crate::runtime::process::table::{Name, Row};
 use crate::runtime::process::with_ours;
 
 /// The first argument that makes the gateway's program the guard.
@@ -23,6 +25,9 @@ pub const GUARD_ARGUMENT: &str = "__guard";
 
 /// How long it tries to end what is there.
 const AT_THE_END: Duration = Duration::from_secs(10);
+
+/// How many processes it remembers that it was told of.
+pub(super) const MAX_STRAYS: usize = 1024;
 
 /// What is between two looks.
 const BETWEEN: Duration = Duration::from_millis(5);
@@ -42,7 +47,7 @@ pub(super) struct Guard {
     child: Child,
     pid: Option<u32>,
     /// Its end is what the guard waits for.
-    _pipe: Option<ChildStdin>,
+    pipe: Option<ChildStdin>,
 }
 
 impl Guard {
@@ -71,9 +76,24 @@ impl Guard {
             ours.extend(pid);
             Ok::<_, std::io::Error>((child, pid))
         })?;
-        let _pipe = child.stdin.take();
-        Ok(Self { child, pid, _pipe })
+        let pipe = child.stdin.take();
+        Ok(Self { child, pid, pipe })
     }
+
+    /// Tells it of a process that nothing but this shows to be one of the gateway's. Does not wait: what the guard has no
+    /// room for is not told.
+    #[cfg(unix)]
+    pub(super) fn tell(&self, (pid, started): Name) {
+        use std::os::fd::AsFd;
+
+        if let Some(pipe) = &self.pipe {
+            let line = format!("{pid} {started}\n");
+            rustix::io::write(pipe.as_fd(), line.as_bytes()).ok();
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn tell(&self, _: Name) {}
 
     /// Whether it is still there.
     pub(super) fn runs(&mut self) -> bool {
@@ -92,7 +112,7 @@ impl Drop for Guard {
 
 /// Is the guard of the gateway at the other end of `pipe`; `arguments` are its mark and the directories of its cgroups.
 /// Comes back when nothing of the gateway's children is left, or cannot be ended.
-pub fn run(mut arguments: impl Iterator<Item = OsString>, mut pipe: impl Read) {
+pub fn run(mut arguments: impl Iterator<Item = OsString>, pipe: impl Read) {
     let mark = arguments.next().and_then(|mark| mark.into_string().ok());
     // Without a mark everything would carry it.
     let Some(mark) = mark.filter(|mark| !mark.is_empty()) else {
@@ -100,22 +120,37 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>, mut pipe: impl Read) {
     };
     let cgroups = Cgroups::known(arguments.map(PathBuf::from).collect());
     let _deaf = be_deaf();
-    let mut nothing = [0; 64];
-    loop {
-        match pipe.read(&mut nothing) {
-            Ok(0) => break,
-            Err(err) if err.kind() != std::io::ErrorKind::Interrupted => break,
-            Ok(_) | Err(_) => {}
-        }
-    }
+    let strays = listen(pipe);
     let begun = Instant::now();
     while begun.elapsed() < AT_THE_END {
         let is_clear = cgroups.end();
-        if kill_found(&mark, |_| false).is_empty() && is_clear {
+        if kill_found(&mark, |pid| is_named(&strays, pid)).is_empty() && is_clear {
             break;
         }
         std::thread::sleep(BETWEEN);
     }
+}
+
+/// Reads the pipe to its end: which processes it was told of, the latest where they are many.
+fn listen(pipe: impl Read) -> HashMap<u32, u64> {
+    let mut told = VecDeque::new();
+    // What comes is short, or not from the gateway.
+    let lines = BufReader::new(pipe).lines();
+    for line in lines.map_while(Result::ok) {
+        let name = line.split_once(' ');
+        let name = name.and_then(|(pid, started)| Some((pid.parse().ok()?, started.parse().ok()?)));
+        told.extend(name);
+        if told.len() > MAX_STRAYS {
+            told.pop_front();
+        }
+    }
+    told.into_iter().collect()
+}
+
+/// Whether it is one of `strays`, and runs.
+fn is_named(strays: &HashMap<u32, u64>, pid: u32) -> bool {
+    let row = strays.get(&pid).zip(Row::of(pid));
+    row.is_some_and(|(started, row)| row.started == *started && row.runs)
 }
 
 /// Leaves the session of the gateway, so that what a terminal tells that is not told to the guard, and catches what is
@@ -144,3 +179,17 @@ fn be_deaf() -> Option<(tokio::runtime::Runtime, Vec<tokio::signal::unix::Signal
 
 #[cfg(not(unix))]
 fn be_deaf() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_remembers_the_latest_that_it_was_told_of() {
+        let lines: String = (1..=MAX_STRAYS + 1).map(|n| format!("{n} 7\n")).collect();
+        let strays = listen(format!("x\n{lines}5 8\n\n").as_bytes());
+        assert_eq!(strays.get(&1), None);
+        assert_eq!(strays.get(&3), Some(&7));
+        assert_eq!(strays.get(&5), Some(&8));
+    }
+}

@@ -1,5 +1,6 @@
 //! What one gateway has for all of its children: a mark, cgroups, a look at the processes of the machine, a guard.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::runtime::process::MARK;
 use crate::runtime::process::bounds::Bounds;
 use crate::runtime::process::cgroup::{Cgroup, Cgroups};
-use crate::runtime::process::guard::Guard;
-use crate::runtime::process::table::Table;
+use crate::runtime::process::guard::{Guard, MAX_STRAYS};
+use crate::runtime::process::table::{Name, Table};
 
 /// How long a look at all processes is good for.
 const FRESH: Duration = Duration::from_millis(250);
@@ -21,8 +22,15 @@ pub(crate) struct Keeper {
     name: Arc<str>,
     children: AtomicU64,
     cgroups: OnceLock<Cgroups>,
-    guard: Mutex<Option<Guard>>,
+    guard: Mutex<Guarded>,
     table: Mutex<Option<(Instant, Arc<Table>)>>,
+}
+
+#[derive(Default)]
+struct Guarded {
+    guard: Option<Guard>,
+    /// What it was told of, for the next one.
+    strays: VecDeque<Name>,
 }
 
 impl Default for Keeper {
@@ -61,16 +69,31 @@ impl Keeper {
 
     /// Sees to it that a guard runs, which is started by `program`.
     pub(super) fn be_guarded(&self, program: &Path) {
-        let mut guard = self.guard.lock().expect("no holder of this lock panics");
-        if guard.as_mut().is_some_and(Guard::runs) {
+        let mut guarded = self.guard.lock().expect("no holder of this lock panics");
+        if guarded.guard.as_mut().is_some_and(Guard::runs) {
             return;
         }
         let directories = self.cgroups.get().map_or(&[][..], Cgroups::directories);
-        *guard = Guard::start(program, &prefix(&self.name), directories)
+        guarded.guard = Guard::start(program, &prefix(&self.name), directories)
             .inspect_err(|err| {
                 tracing::warn!("Plugins may outlive a gateway that is killed: {err}");
             })
             .ok();
+        if let Some(guard) = &guarded.guard {
+            guarded.strays.iter().for_each(|name| guard.tell(*name));
+        }
+    }
+
+    /// Tells the guard of a process that it could not find.
+    pub(super) fn tell(&self, name: Name) {
+        let mut guarded = self.guard.lock().expect("no holder of this lock panics");
+        if let Some(guard) = &guarded.guard {
+            guard.tell(name);
+        }
+        if guarded.strays.len() == MAX_STRAYS {
+            guarded.strays.pop_front();
+        }
+        guarded.strays.push_back(name);
     }
 
     /// The processes of the machine, not long ago.

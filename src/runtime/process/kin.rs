@@ -8,7 +8,7 @@ use crate::runtime::process::bounds::Bounds;
 use crate::runtime::process::cgroup::Cgroup;
 use crate::runtime::process::descendants::{Signal, kill_found, reap_orphans, signal_group};
 use crate::runtime::process::keeper::Keeper;
-use crate::runtime::process::table::{Row, Table, carries};
+use crate::runtime::process::table::{Name, Row, Table, carries};
 
 /// How long a sweep looks for processes that were started while it ran.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -32,9 +32,6 @@ pub(super) struct Kin {
     keeper: Arc<Keeper>,
     seen: Mutex<Seen>,
 }
-
-/// A process that no other can be taken for: its pid, and when it was started.
-type Name = (u32, u64);
 
 #[derive(Default)]
 struct Seen {
@@ -105,14 +102,25 @@ impl Kin {
         }
         let leader = members.iter().find(|row| row.pid == self.leader);
         let mut seen = self.seen();
-        seen.members = members.iter().map(|row| (row.pid, row.started)).collect();
+        let known = std::mem::take(&mut seen.members);
+        seen.members = members.iter().map(Row::name).collect();
+        let new: Vec<Name> = seen.members.difference(&known).copied().collect();
         let cpu_seconds = leader.map_or(seen.last.cpu_seconds, |row| row.cpu_seconds);
-        seen.last = Look {
+        let look = Look {
             memory_bytes,
             processes: members.len(),
             cpu_seconds,
         };
-        seen.last
+        seen.last = look;
+        drop(seen);
+        if !self.cgroup.is_there() {
+            // The guard finds the others by their mark.
+            let strays = new
+                .into_iter()
+                .filter(|(pid, _)| carries(*pid, &self.mark) == Some(false));
+            strays.for_each(|name| self.keeper.tell(name));
+        }
+        look
     }
 
     /// Finds its processes: its group, whoever was one of them, children of these, and orphans with its mark.
@@ -121,7 +129,7 @@ impl Kin {
         let mut seen = self.seen();
         let mut members: HashSet<u32> = HashSet::new();
         for row in table.rows().filter(|row| row.runs) {
-            let name = (row.pid, row.started);
+            let name = row.name();
             let mut is_member =
                 row.pid == self.leader || row.group == self.leader || seen.members.contains(&name);
             // Of those that lost their parent nothing else tells whose they are.
@@ -163,7 +171,7 @@ impl Kin {
             self.cgroup.kill();
             let of_kin = |pid| {
                 Row::of(pid).is_some_and(|row| {
-                    let is_known = known.contains(&(pid, row.started));
+                    let is_known = known.contains(&row.name());
                     row.runs && (row.group == self.leader || is_known)
                 })
             };

@@ -18,6 +18,9 @@ pub(super) struct Row {
     pub(super) memory_bytes: u64,
 }
 
+/// A process that no other can be taken for: its pid, and when it was started.
+pub(super) type Name = (u32, u64);
+
 /// All processes at one time.
 #[derive(Debug, Default)]
 pub(super) struct Table(HashMap<u32, Row>);
@@ -27,6 +30,10 @@ impl Row {
     pub(super) fn of(pid: u32) -> Option<Self> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         Self::read(pid, &text, page_bytes(), ticks_per_second())
+    }
+
+    pub(super) fn name(&self) -> Name {
+        (self.pid, self.started)
     }
 
     /// Reads `/proc/PID/stat` (proc(5)); the fields are counted from behind the name, which may hold anything.

@@ -114,8 +114,8 @@ fn too_much_memory(bound: u64) -> String {
 /// A number of bytes as people write it, where that is exact.
 fn bytes(count: u64) -> String {
     match count {
-        _ if count % (1 << 30) == 0 => format!("{} GiB", count >> 30),
-        _ if count % (1 << 20) == 0 => format!("{} MiB", count >> 20),
+        _ if count.is_multiple_of(1 << 30) => format!("{} GiB", count >> 30),
+        _ if count.is_multiple_of(1 << 20) => format!("{} MiB", count >> 20),
         _ => format!("{count} bytes"),
     }
 }
