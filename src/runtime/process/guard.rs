@@ -120,11 +120,15 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>, pipe: impl Read) {
     };
     let cgroups = Cgroups::known(arguments.map(PathBuf::from).collect());
     let _deaf = be_deaf();
+    guard(&mark, &cgroups, pipe);
+}
+
+fn guard(mark: &str, cgroups: &Cgroups, pipe: impl Read) {
     let strays = listen(pipe);
     let begun = Instant::now();
     while begun.elapsed() < AT_THE_END {
         let is_clear = cgroups.end();
-        if kill_found(&mark, |pid| is_named(&strays, pid)).is_empty() && is_clear {
+        if kill_found(mark, |pid| is_named(&strays, pid)).is_empty() && is_clear {
             break;
         }
         std::thread::sleep(BETWEEN);
@@ -183,6 +187,38 @@ fn be_deaf() {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn it_ends_what_it_was_told_of_and_what_carries_the_mark() {
+        use std::process::{Child, Command};
+
+        let mark = format!(
+            "{}={}.",
+            crate::runtime::process::MARK,
+            crate::session::table::new_id()
+        );
+        let sleeper = |mark: &str| -> Child {
+            let mut command = Command::new("sleep");
+            command.arg("60").env_clear();
+            command.envs(mark.split_once('='));
+            command.spawn().expect("it starts")
+        };
+        let mut children = [sleeper(""), sleeper(&format!("{mark}1")), sleeper("")];
+        let started = |child: &Child| Row::of(child.id()).expect("it runs").started;
+        let told = [(&children[0], 0), (&children[2], 1)];
+        let told = told.map(|(child, late)| format!("{} {}\n", child.id(), started(child) + late));
+        guard(&mark, &Cgroups::default(), told.concat().as_bytes());
+        let [stray, marked, other] = &mut children;
+        for gone in [stray, marked] {
+            let status = gone.wait().expect("it is ours");
+            assert_eq!(status.code(), None, "it was killed");
+        }
+        let row = Row::of(other.id()).expect("another one of that pid is left alone");
+        assert!(row.runs);
+        other.kill().expect("it runs");
+        other.wait().expect("it is ours");
+    }
 
     #[test]
     fn it_remembers_the_latest_that_it_was_told_of() {

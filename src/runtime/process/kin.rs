@@ -36,6 +36,8 @@ pub(super) struct Kin {
 #[derive(Default)]
 struct Seen {
     members: HashSet<Name>,
+    /// Those of them that the guard was told of.
+    told: HashSet<Name>,
     /// Processes without a parent that are none of its.
     strangers: HashSet<Name>,
     last: Look,
@@ -102,9 +104,7 @@ impl Kin {
         }
         let leader = members.iter().find(|row| row.pid == self.leader);
         let mut seen = self.seen();
-        let known = std::mem::take(&mut seen.members);
         seen.members = members.iter().map(Row::name).collect();
-        let new: Vec<Name> = seen.members.difference(&known).copied().collect();
         let cpu_seconds = leader.map_or(seen.last.cpu_seconds, |row| row.cpu_seconds);
         let look = Look {
             memory_bytes,
@@ -112,15 +112,22 @@ impl Kin {
             cpu_seconds,
         };
         seen.last = look;
-        drop(seen);
         if !self.cgroup.is_there() {
-            // The guard finds the others by their mark.
-            let strays = new
-                .into_iter()
-                .filter(|(pid, _)| carries(*pid, &self.mark) == Some(false));
-            strays.for_each(|name| self.keeper.tell(name));
+            self.tell_of_strays(&mut seen);
         }
         look
+    }
+
+    /// Tells the guard of processes that have lost their mark: it finds the others.
+    fn tell_of_strays(&self, seen: &mut Seen) {
+        let Seen { members, told, .. } = seen;
+        told.retain(|name| members.contains(name));
+        for name in members.iter() {
+            if !told.contains(name) && carries(name.0, &self.mark) == Some(false) {
+                told.insert(*name);
+                self.keeper.tell(*name);
+            }
+        }
     }
 
     /// Finds its processes: its group, whoever was one of them, children of these, and orphans with its mark.
