@@ -91,7 +91,7 @@ async fn a_plugin_that_has_used_up_its_processor_time_is_stopped_and_named() {
     let gateway = plugin.build().await;
     let hanging = calling(&gateway, "h__hang", json!({}));
     plugin.ledger().reaches("call hang", 1).await;
-    text(&gateway, "h__burn", json!({ "threads": 4 })).await;
+    text(&gateway, "h__burn", json!({ "threads": 16 })).await;
     let result = within("the call ends", hanging).await.expect("no panic");
     let (reason, words) = failure_of(&result);
     assert_eq!(reason, "upstream_exited", "{words}");

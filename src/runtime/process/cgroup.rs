@@ -76,10 +76,6 @@ impl Cgroup {
         &self.0
     }
 
-    pub(super) fn is_there(&self) -> bool {
-        !self.0.is_empty()
-    }
-
     /// The processes in it; `None` where there is no cgroup.
     pub(super) fn pids(&self) -> Option<Vec<u32>> {
         self.0.first().map(|directory| pids(directory))

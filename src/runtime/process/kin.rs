@@ -36,6 +36,8 @@ pub(super) struct Kin {
 #[derive(Default)]
 struct Seen {
     members: HashSet<Name>,
+    /// Whether the child was seen in its cgroup.
+    is_enclosed: bool,
     /// Those of them that the guard was told of.
     told: HashSet<Name>,
     /// Processes without a parent that are none of its.
@@ -88,7 +90,9 @@ impl Kin {
 
     /// Looks at its processes. Reads files of the system's, one for each process of the machine where there is no cgroup.
     pub(super) fn look(&self) -> Look {
-        let members = match self.cgroup.pids() {
+        let enclosed = self.enclosed();
+        let has_strays = enclosed.is_none();
+        let members = match enclosed {
             Some(pids) => pids.into_iter().filter_map(Row::of).collect(),
             None => self.search(&self.keeper.table()),
         };
@@ -112,10 +116,18 @@ impl Kin {
             cpu_seconds,
         };
         seen.last = look;
-        if !self.cgroup.is_there() {
+        if has_strays {
             self.tell_of_strays(&mut seen);
         }
         look
+    }
+
+    /// The processes in its cgroup. `None` where there is none, or the child could not join it.
+    fn enclosed(&self) -> Option<Vec<u32>> {
+        let pids = self.cgroup.pids()?;
+        let mut seen = self.seen();
+        seen.is_enclosed |= pids.contains(&self.leader);
+        seen.is_enclosed.then_some(pids)
     }
 
     /// Tells the guard of processes that have lost their mark: it finds the others.
