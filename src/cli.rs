@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::files::Origin;
 use crate::app::{App, Runtimes, compiled_in, launcher};
 use crate::builtin::{self, Builtin};
 use crate::config::env::Env;
@@ -154,8 +155,14 @@ impl Context<'_> {
         let helper = cfg!(target_os = "linux")
             .then(std::env::current_exe)
             .and_then(Result::ok);
-        let runtimes = Runtimes::new(self.in_process.clone(), launcher(&self.env, helper));
-        Ok(App::new(loaded, resolution, &runtimes, log.audit()))
+        let manifests = self.manifests().into_iter();
+        let origin = Origin {
+            config: self.config.clone(),
+            env: self.env.clone(),
+            builtins: manifests.map(|(id, text)| (id, text.to_owned())).collect(),
+            runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, helper)),
+        };
+        Ok(App::new(loaded, resolution, origin, log.audit()))
     }
 
     /// Begins to log, reads the configuration, and makes the runtime that the command runs on.

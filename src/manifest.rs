@@ -300,6 +300,25 @@ impl Manifest {
     }
 }
 
+impl Kind {
+    /// The word in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Provider => "provider",
+            Self::Filter => "filter",
+            Self::Handler => "handler",
+            Self::Notifier => "notifier",
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 fn tools_only() -> BTreeSet<Grant> {
     BTreeSet::from([Grant::Tools])
 }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use crate::cli::{Begun, Context, failure, output};
-use crate::registry::pool::Standing;
 use crate::wire::list::ListKind;
 
 #[derive(Debug, clap::Subcommand)]
@@ -72,21 +71,15 @@ struct Row {
 
 impl Row {
     fn of(plugin: &crate::registry::plugin::Plugin) -> Self {
-        let (state, trouble) = match plugin.standing() {
-            Standing::Active => ("active", None),
-            Standing::Idle => ("idle", None),
-            Standing::Starting => ("starting", None),
-            Standing::Stopped => ("stopped", None),
-            Standing::Failed(why) => ("error", Some(why)),
-        };
+        let life = plugin.life.snapshot();
         Self {
             id: plugin.manifest.id.to_string(),
             version: plugin.manifest.version.clone(),
             runtime: plugin.runtime.as_str(),
-            state,
+            state: life.state.as_str(),
             tools: plugin.surface().list(ListKind::Tools).definitions.len(),
-            source: plugin.source.clone(),
-            trouble,
+            source: plugin.source.to_string(),
+            trouble: life.error,
         }
     }
 

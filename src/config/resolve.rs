@@ -14,20 +14,10 @@ use crate::manifest::problem::{Problem, Problems, nearest};
 use crate::manifest::{Grant, Kind, Load, Manifest, read};
 use crate::model::plugin_id::PluginId;
 use crate::registry::discover::discover;
+pub use crate::registry::plugin::Source;
 
 /// A plugin that is compiled in: its id and its manifest in TOML.
 pub type Builtin<'a> = (PluginId, &'a str);
-
-/// Where a plugin comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Compiled in.
-    Builtin,
-    /// A folder with a manifest.
-    Folder(PathBuf),
-    /// An entry of a config file.
-    Config(PathBuf),
-}
 
 /// A plugin ready to be registered.
 #[derive(Clone, Debug, PartialEq)]

@@ -22,6 +22,8 @@ mod kin;
 
 mod limits;
 
+mod search;
+
 mod table;
 
 mod watcher;
@@ -48,6 +50,7 @@ pub use descendants::{become_subreaper, reap_orphans};
 pub use guard::{GUARD_ARGUMENT, run as run_guard};
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
 pub use limits::raise_file_limit;
+pub(crate) use search::is_program;
 
 /// How long a child may take to end after its input was closed.
 const AFTER_EOF: Duration = Duration::from_secs(3);
