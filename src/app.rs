@@ -63,12 +63,12 @@ pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
         .get("USER")
         .or_else(|| env.get("LOGNAME"))
         .unwrap_or("user");
-    Launcher {
-        helper,
-        base: base.collect(),
-        environment,
-        homes: env.temp_dir().join(format!("toolgate-{user}")),
-    }
+    let homes = env.temp_dir().join(format!("toolgate-{user}"));
+    let mut launcher = Launcher::new(helper, homes);
+    launcher.base = base.collect();
+    launcher.environment = environment;
+    launcher.cgroups = env.get("TOOLGATE_CGROUPS") != Some("off");
+    launcher
 }
 
 impl App {

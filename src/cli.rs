@@ -38,7 +38,7 @@ use crate::config::resolve::resolve;
 use crate::manifest::problem::Problems;
 use crate::model::plugin_id::PluginId;
 use crate::runtime::in_process::InProcess;
-use crate::runtime::process::{HELPER_ARGUMENT, run_helper};
+use crate::runtime::process::{GUARD_ARGUMENT, HELPER_ARGUMENT, run_guard, run_helper};
 use crate::telemetry::{Format, Log};
 
 /// An MCP gateway: plugins become one MCP server.
@@ -100,12 +100,16 @@ pub fn main() -> ExitCode {
 /// Does what the command line says, with these compiled-in plugins: for gateways that bring their own.
 pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|first| first == HELPER_ARGUMENT)
-    {
-        output::complain(&run_helper(arguments));
-        return ExitCode::from(127);
+    match arguments.next() {
+        Some(first) if first == HELPER_ARGUMENT => {
+            output::complain(&run_helper(arguments));
+            return ExitCode::from(127);
+        }
+        Some(first) if first == GUARD_ARGUMENT => {
+            run_guard(arguments, std::io::stdin());
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let arguments = Arguments::parse();
     let context = Context {

@@ -17,6 +17,8 @@ mod standing;
 
 mod start;
 
+pub mod usage;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

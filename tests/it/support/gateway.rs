@@ -146,6 +146,12 @@ impl Builder {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Does not wait for the plugins to start.
     pub(crate) fn unsettled(mut self) -> Self {
         self.unsettled = true;
