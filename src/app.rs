@@ -57,6 +57,7 @@ pub struct Runtimes(HashMap<RuntimeKind, Arc<dyn Runtime>>);
 impl Runtimes {
     /// All runtimes. `in_process` knows the code that is compiled in.
     pub fn new(in_process: InProcess, launcher: Launcher) -> Self {
+        let in_process = in_process.with_homes(launcher.homes.clone());
         let table: [(RuntimeKind, Arc<dyn Runtime>); 3] = [
             (RuntimeKind::InProcess, Arc::new(in_process)),
             (RuntimeKind::McpStdio, Arc::new(McpStdio::new(launcher))),
@@ -225,7 +226,7 @@ fn register(
         .map(|plugin| Node {
             id: plugin.manifest.id.clone(),
             priority: plugin.manifest.priority,
-            depends_on: plugin.manifest.depends_on.clone(),
+            depends_on: plugin.manifest.needs().cloned().collect(),
         })
         .collect();
     let order = order(&nodes);

@@ -8,6 +8,10 @@ pub mod gate;
 
 pub mod handle_tools;
 
+pub mod kinds;
+
+pub mod life_events;
+
 pub mod naming;
 
 pub mod discover;
@@ -19,6 +23,8 @@ pub mod plugin;
 pub mod pool;
 
 pub mod rules;
+
+pub mod surroundings;
 
 pub mod viewer;
 
@@ -42,6 +48,7 @@ use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::{Standing, Who};
 use crate::registry::rules::Rules;
+use crate::registry::surroundings::Surroundings;
 pub use crate::registry::viewer::Viewer;
 use crate::wire::list::ListKind;
 
@@ -72,6 +79,8 @@ pub struct Registry {
     settled: watch::Sender<bool>,
     /// The client that plugins are started for, where there is but one.
     client: watch::Sender<Option<Who>>,
+    /// What surrounds the plugins.
+    surroundings: Arc<Surroundings>,
     supervisor: Supervisor,
 }
 
@@ -102,8 +111,11 @@ impl Registry {
             changes: watch::Sender::new(0),
             settled: watch::Sender::new(false),
             client: watch::Sender::new(None),
+            surroundings: Arc::default(),
             supervisor,
         };
+        let pools = registry.plugins.iter().map(|plugin| &plugin.pool);
+        pools.for_each(|pool| pool.live_in(&registry.surroundings));
         registry.rebuild();
         Arc::new(registry)
     }
@@ -198,7 +210,7 @@ impl Registry {
             let needs = plugin
                 .refused
                 .is_none()
-                .then_some(&plugin.manifest.depends_on);
+                .then(|| plugin.manifest.needs());
             for dependency in needs.into_iter().flatten() {
                 if let Some(done) = done.get(dependency) {
                     // The sender lives as long as this loop.
@@ -371,6 +383,11 @@ impl Registry {
         self.settings.same_for_all
     }
 
+    /// What surrounds the plugins.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
     /// All plugins, in order.
     pub fn plugins(&self) -> &[Arc<Plugin>] {
         &self.plugins
@@ -451,7 +468,7 @@ impl Registry {
             self.plugins.iter().map(|plugin| async {
                 let id = &plugin.manifest.id;
                 for dependent in self.plugins.iter().filter(|other| {
-                    other.refused.is_none() && other.manifest.depends_on.contains(id)
+                    other.refused.is_none() && other.manifest.needs().any(|need| need == id)
                 }) {
                     if let Some(done) = done.get(&dependent.manifest.id) {
                         done.subscribe().wait_for(|done| *done).await.ok();

@@ -52,6 +52,7 @@ impl Plugin {
         refused: Option<String>,
     ) -> Arc<Self> {
         let isolation = manifest.isolation;
+        let isolation = isolation.or(manifest.kind.isolation());
         let isolation = isolation.unwrap_or_else(|| runtime.isolation(&manifest));
         let limits = &manifest.limits;
         let gate = Gate::new(

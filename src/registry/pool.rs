@@ -15,6 +15,8 @@ mod speech;
 
 mod start;
 
+mod surrounded;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,10 +29,12 @@ use crate::manifest::{Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 pub use crate::registry::pool::lease::Lease;
+use crate::registry::life_events::LifeKind;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
 use crate::registry::pool::slot::{Holder, Slot, Started, Wanted};
 use crate::registry::pool::speech::{Asker, Speech};
+use crate::registry::pool::surrounded::Surrounded;
 use crate::runtime::updates::Updates;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
@@ -47,6 +51,7 @@ pub struct Pool {
     offered: Offered,
     /// Counts the updates of resources that instances told of.
     updates: Arc<AtomicU64>,
+    surrounded: Surrounded,
     state: Mutex<State>,
     version: &'static str,
 }
@@ -122,6 +127,7 @@ impl Pool {
             isolation,
             offered: Offered::default(),
             updates: Arc::default(),
+            surrounded: Surrounded::default(),
             state: Mutex::new(state),
             version,
         })
@@ -449,6 +455,7 @@ impl Pool {
         let pool = Arc::clone(self);
         self.supervisor
             .spawn(format!("{} stop", self.manifest.id), |_| async move {
+                pool.happened(LifeKind::Stopped, None);
                 pool.end(&instance).await;
             });
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::manifest::Load;
 use crate::model::fault::Fault;
+use crate::registry::life_events::LifeKind;
 use crate::registry::pool::offered::moved;
 use crate::registry::pool::slot::{Slot, Started};
 use crate::registry::pool::speech::Asker;
@@ -25,6 +26,7 @@ impl Pool {
                 session: slot.owner.borrow().clone(),
                 prefer,
                 updates: Arc::clone(&slot.updates),
+                supply: pool.supply(),
                 version: pool.version,
             };
             let started = tokio::select! {
@@ -57,6 +59,9 @@ impl Pool {
             state.failed_in_a_row += 1;
         }
         drop(state);
+        if !try_again {
+            self.happened(LifeKind::Failed, Some(&fault.message));
+        }
         self.retry();
         let outcome = if try_again {
             Started::TryAgain
@@ -128,6 +133,7 @@ impl Pool {
             return instance.stop().await;
         }
         tracing::info!(plugin.id = %self.manifest.id, era = instance.era().as_str(), process.pid = instance.pid(), "Started `{}`", self.manifest.id);
+        self.happened(LifeKind::Started, None);
         let session_ended = async {
             let mut owner = slot.owner.subscribe();
             let session = match owner.wait_for(Option::is_some).await {
@@ -144,6 +150,7 @@ impl Pool {
             tokio::select! {
                 () = slot.retired.cancelled() => return self.left(&slot),
                 () = &mut session_ended => {
+                    self.happened(LifeKind::Stopped, None);
                     self.leaves(&instance);
                     self.forget(&slot);
                     return self.end(&instance).await;
@@ -172,6 +179,7 @@ impl Pool {
             crate::model::fault::FaultKind::Unavailable,
             format!("plugin `{id}` ended: {words}"),
         );
+        self.happened(LifeKind::Failed, Some(&fault.message));
         self.leaves(instance);
         self.forget(slot);
         self.left(slot);

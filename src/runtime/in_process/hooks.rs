@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, Prompts, Resources, Tools,
+    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, PluginContext, Prompts, Resources, Tools,
 };
 use crate::runtime::own_thread::panic_text;
 
@@ -25,7 +25,7 @@ const ERROR_BOUND: Duration = Duration::from_secs(1);
 pub(super) struct Life {
     pub(super) id: PluginId,
     pub(super) plugin: Arc<dyn Plugin>,
-    config: Arc<serde_json::Value>,
+    given: PluginContext,
     notifier: Notifier,
     /// The hook that runs, or ran last.
     stage: Arc<Mutex<&'static str>>,
@@ -60,14 +60,14 @@ impl Life {
     pub(super) fn new(
         id: PluginId,
         plugin: Arc<dyn Plugin>,
-        config: serde_json::Value,
+        given: PluginContext,
         notifier: Notifier,
     ) -> Self {
         Self {
             notifier,
             id,
             plugin,
-            config: Arc::new(config),
+            given,
             stage: Arc::new(Mutex::new("on_load")),
         }
     }
@@ -89,7 +89,7 @@ impl Life {
     async fn steps(&self) -> Result<Offers, Fault> {
         let plugin = &*self.plugin;
         self.hook("on_load", || plugin.on_load()).await?;
-        self.hook("on_init", || plugin.on_init(&self.config))
+        self.hook("on_init", || plugin.on_init(&self.given))
             .await?;
         let offers = self.offers().await?;
         self.hook("on_start", || plugin.on_start()).await?;
