@@ -24,6 +24,7 @@ use crate::front::rounds::{Rounds, Tasks};
 use crate::manifest::Grant;
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::plugin_id::PluginId;
+use crate::registry::kinds::lacks;
 use crate::registry::naming::Alphabet;
 use crate::registry::order::{Node, order};
 use crate::registry::plugin::Plugin;
@@ -136,6 +137,7 @@ impl App {
                 .sessions
                 .bounds(!config.auth.tokens.is_empty()),
         ));
+        dispatcher.hand_out();
         let callers = Callers::new(&config.auth);
         let desk = Desk {
             dispatcher,
@@ -154,11 +156,13 @@ impl App {
 
     /// Starts the plugins.
     pub fn start(&self) {
+        self.desk.dispatcher.begin_notices();
         self.desk.registry().start();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
     pub fn start_for_client(&self) {
+        self.desk.dispatcher.begin_notices();
         self.desk.registry().start_for_client();
     }
 
@@ -252,6 +256,12 @@ fn register(
             .collect::<Vec<_>>()
             .join("`, `");
         refused.insert(id, format!("it needs `{names}`, which is not there"));
+    }
+    let manifests: Vec<_> = enabled.iter().map(|plugin| &plugin.manifest).collect();
+    for (manifest, node) in manifests.iter().zip(&nodes) {
+        if let Some(why) = lacks(manifest, &manifests) {
+            refused.insert(&node.id, why);
+        }
     }
     let rank: HashMap<&PluginId, usize> = order
         .order

@@ -207,10 +207,7 @@ impl Registry {
         let places = Semaphore::new(STARTS_AT_ONCE);
         let starts = self.plugins.iter().map(|plugin| async {
             // One that is not started waits for nobody: two that need each other would wait for ever.
-            let needs = plugin
-                .refused
-                .is_none()
-                .then(|| plugin.manifest.needs());
+            let needs = plugin.refused.is_none().then(|| plugin.manifest.needs());
             for dependency in needs.into_iter().flatten() {
                 if let Some(done) = done.get(dependency) {
                     // The sender lives as long as this loop.
@@ -464,21 +461,20 @@ impl Registry {
             .iter()
             .map(|plugin| (&plugin.manifest.id, watch::Sender::new(false)))
             .collect();
-        let stops =
-            self.plugins.iter().map(|plugin| async {
-                let id = &plugin.manifest.id;
-                for dependent in self.plugins.iter().filter(|other| {
-                    other.refused.is_none() && other.manifest.needs().any(|need| need == id)
-                }) {
-                    if let Some(done) = done.get(&dependent.manifest.id) {
-                        done.subscribe().wait_for(|done| *done).await.ok();
-                    }
+        let stops = self.plugins.iter().map(|plugin| async {
+            let id = &plugin.manifest.id;
+            for dependent in self.plugins.iter().filter(|other| {
+                other.refused.is_none() && other.manifest.needs().any(|need| need == id)
+            }) {
+                if let Some(done) = done.get(&dependent.manifest.id) {
+                    done.subscribe().wait_for(|done| *done).await.ok();
                 }
-                plugin.pool.stop().await;
-                if let Some(done) = done.get(id) {
-                    done.send_replace(true);
-                }
-            });
+            }
+            plugin.pool.stop().await;
+            if let Some(done) = done.get(id) {
+                done.send_replace(true);
+            }
+        });
         futures::future::join_all(stops).await;
     }
 }

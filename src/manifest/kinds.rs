@@ -200,7 +200,10 @@ pub fn check(manifest: &Manifest, report: &mut Report<'_>) {
     }
     let chosen = manifest.isolation.zip(kind.isolation());
     if chosen.is_some_and(|(chosen, only)| chosen != only) {
-        let message = format!("a {} has one instance for everyone: `shared`", kind.as_str());
+        let message = format!(
+            "a {} has one instance for everyone: `shared`",
+            kind.as_str()
+        );
         report.add(&path(["isolation"]), message);
     }
     check_resources(manifest, report);

@@ -92,7 +92,8 @@ impl PluginHandle {
     ) -> Result<T, Fault> {
         let result = self.call(tool, Json::of(arguments)).await?;
         let members = Members::of(&result).unwrap_or_default();
-        let broken = |why: String| Fault::new(FaultKind::Broken, format!("the tool `{tool}` {why}"));
+        let broken =
+            |why: String| Fault::new(FaultKind::Broken, format!("the tool `{tool}` {why}"));
         if members.get("isError").is_some_and(Json::is_true) {
             let words = first_text(&members).unwrap_or_default();
             return Err(broken(format!("failed: {words}")).because("tool_failed"));

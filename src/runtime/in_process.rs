@@ -113,7 +113,11 @@ impl InProcess {
         match self.entries.get(&section.entry) {
             Some(entry) => Ok(entry.clone()),
             None => {
-                let known: Vec<_> = self.entries.keys().map(|name| format!("`{name}`")).collect();
+                let known: Vec<_> = self
+                    .entries
+                    .keys()
+                    .map(|name| format!("`{name}`"))
+                    .collect();
                 unavailable(format!(
                     "plugin `{id}` wants the entry `{}`, which is not compiled in; there are {}",
                     section.entry,

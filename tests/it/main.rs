@@ -14,6 +14,7 @@ mod health;
 mod host_and_origin;
 mod hostile;
 mod in_flight_ids;
+mod kinds;
 mod list_changes;
 mod mirrored_headers;
 mod modern_requests;

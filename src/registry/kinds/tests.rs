@@ -151,11 +151,17 @@ fn what_is_missing_is_named() {
         let why = lacks(&needy, &all);
         match expect {
             None => assert_eq!(why, None),
-            Some(part) => assert!(why.as_ref().is_some_and(|why| why.contains(part)), "{why:?}"),
+            Some(part) => assert!(
+                why.as_ref().is_some_and(|why| why.contains(part)),
+                "{why:?}"
+            ),
         }
     };
     check(&[], Some("`vault`, and there is no provider"));
-    check(&[manifest("vault", "tool", "")], Some("is a tool, not a provider"));
+    check(
+        &[manifest("vault", "tool", "")],
+        Some("is a tool, not a provider"),
+    );
     check(&[manifest("vault", "provider", "")], None);
 }
 

@@ -10,7 +10,8 @@ use futures::future::BoxFuture;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, PluginContext, Prompts, Resources, Tools,
+    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, PluginContext, Prompts,
+    Resources, Tools,
 };
 use crate::runtime::own_thread::panic_text;
 
@@ -89,8 +90,7 @@ impl Life {
     async fn steps(&self) -> Result<Offers, Fault> {
         let plugin = &*self.plugin;
         self.hook("on_load", || plugin.on_load()).await?;
-        self.hook("on_init", || plugin.on_init(&self.given))
-            .await?;
+        self.hook("on_init", || plugin.on_init(&self.given)).await?;
         let offers = self.offers().await?;
         self.hook("on_start", || plugin.on_start()).await?;
         Ok(offers)

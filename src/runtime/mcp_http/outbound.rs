@@ -54,11 +54,8 @@ impl Outbound {
                 let message = format!("`{host}` could not be reached: {why}");
                 Fault::new(FaultKind::Unavailable, message).because(why.reason)
             }
-            None => Fault::new(
-                FaultKind::Unavailable,
-                format!("`{host}` did not answer"),
-            )
-            .caused_by(err),
+            None => Fault::new(FaultKind::Unavailable, format!("`{host}` did not answer"))
+                .caused_by(err),
         })?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await;
