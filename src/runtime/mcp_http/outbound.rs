@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::{Fetch, HttpClient};
-use crate::runtime::mcp_http::connect::{ConnectError, Http, Tls, client, find};
+use crate::runtime::mcp_http::connect::{ConnectError, Http, Tls, client, find, is_forbidden};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -91,6 +91,12 @@ impl Fetch for Outbound {
 
 fn host_of(uri: &Uri) -> Result<String, Fault> {
     let is_known = matches!(uri.scheme_str(), Some("http" | "https"));
+    // Names are checked when they are resolved; an address is not.
+    let address = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    if address.parse().is_ok_and(is_forbidden) {
+        let message = format!("`{address}` is an address that plugins must not reach");
+        return Err(Fault::new(FaultKind::Denied, message).because("forbidden_address"));
+    }
     match uri.host().filter(|_| is_known) {
         Some(host) => Ok(host.to_owned()),
         None => Err(Fault::new(
@@ -105,12 +111,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_place_that_is_none_is_refused_and_a_closed_one_is_named() {
+    async fn a_place_that_is_none_or_forbidden_is_refused() {
         let http = outbound("0.0.0");
         let fault = http.get("/path").await.expect_err("no host");
         assert_eq!(fault.kind, FaultKind::BadInput);
-        let fault = http.get("http://169.254.169.254/").await;
-        let fault = fault.expect_err("a metadata service");
-        assert_eq!(fault.kind, FaultKind::Unavailable, "{fault}");
+        for url in ["http://169.254.169.254/", "http://[fe80::1]:80/x"] {
+            let fault = http.get(url).await.expect_err("a forbidden address");
+            assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
+        }
     }
 }

@@ -49,9 +49,9 @@ async fn a_chain_changes_arguments_and_results_in_order_in_each_runtime() {
     assert_eq!(gateway.records.count("middle__stamp", "answered"), 6);
     assert_eq!(gateway.records.count("h__echo", "answered"), 1);
     // Over plain HTTP the same.
-    let request = Request::new("POST", "/api/tools/echo__echo")
-        .header("content-type", "application/json")
-        .body("{}");
+    let mut request =
+        Request::new("POST", "/api/tools/echo__echo").header("content-type", "application/json");
+    request.body = b"{}".to_vec();
     let answer = gateway.send(&request).await;
     assert!(
         answer

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use toolgate::plugin::{
-    HookResult, NoArguments, Plugin, PluginContext, PluginKind, Structured, ToolContext, ToolError,
-    Tools,
+    HookResult, NoArguments, Plugin, PluginContext, PluginKind, ToolContext, ToolError, Tools,
 };
+
+use toolgate::wire::json::Json;
 
 use crate::hostile::{Hostile, failure, value};
 use crate::kinds::{add, stamper};
@@ -48,7 +49,7 @@ impl Plugin for Needy {
                     let vault = given.provider("vault")?;
                     let told: Value = vault.ask("read", &json!({ "n": 7 })).await?;
                     vault
-                        .call_for(&context, "read", toolgate::wire::json::Json::literal("{}"))
+                        .call_for(&context, "read", Json::literal("{}"))
                         .await?;
                     Ok::<_, ToolError>(told.to_string())
                 }
@@ -124,18 +125,16 @@ async fn what_filters_do_themselves_is_not_filtered() {
 
         fn tools(&self, tools: &mut Tools) {
             let given = Arc::clone(&self.0.given);
-            let judge = move |_: serde_json::Map<String, Value>, _: ToolContext| {
+            let definition = Json::literal(r#"{"name":"judge","inputSchema":{"type":"object"}}"#);
+            tools.raw(definition, move |_, _: ToolContext| {
                 let given = given.get().cloned().expect("it was initialized");
                 async move {
                     // Would be asked about itself for ever.
                     let told: Value = given.provider("vault")?.ask("read", &json!({})).await?;
-                    assert_eq!(told, json!({}));
-                    Ok::<_, ToolError>(Structured(
-                        json!({ "unchanged": true }).as_object().cloned(),
-                    ))
+                    let said = json!({ "content": [], "structuredContent": { "unchanged": told == json!({}) } });
+                    Ok(Json::of(&said))
                 }
-            };
-            tools.add("judge", "Judges", judge);
+            });
         }
     }
     let gateway = TestGateway::builder()
@@ -158,9 +157,7 @@ async fn what_filters_do_themselves_is_not_filtered() {
     let filters = registry
         .get(PluginKind::Filter, None)
         .expect("there are some");
-    let passed = filters
-        .chain("t", toolgate::wire::json::Json::literal("{}"))
-        .await;
+    let passed = filters.chain("t", Json::literal("{}")).await;
     assert_eq!(passed.expect("they agree").as_str(), r#"{"in":["s"]}"#);
     gateway.finish().await;
 }
@@ -172,11 +169,7 @@ async fn a_missing_resource_makes_a_plugin_unavailable_and_is_named() {
         .plugin("needy", Needy::default())
         .build()
         .await;
-    let answer = gateway
-        .send(&crate::support::modern::call("needy__use", json!({})))
-        .await;
-    let words = answer.json()["error"]["message"].clone();
-    let words = words.as_str().expect("an error");
+    let (_, words) = failure(&gateway, "needy__use", json!({})).await;
     assert!(
         words.contains("`vault`") && words.contains("no provider"),
         "{words}"
@@ -184,10 +177,7 @@ async fn a_missing_resource_makes_a_plugin_unavailable_and_is_named() {
     gateway.finish().await;
     let child = Hostile::new("h", &[]).key("resources = { required = [\"echo\"] }");
     let gateway = child.build().await;
-    let answer = gateway
-        .send(&crate::support::modern::call("h__echo", json!({})))
-        .await;
-    let words = answer.json()["error"]["message"].to_string();
+    let (_, words) = failure(&gateway, "h__echo", json!({})).await;
     assert!(words.contains("is a tool, not a provider"), "{words}");
     gateway.finish().await;
 }
