@@ -47,7 +47,7 @@ impl TempDir {
         }
         let path = self.path.clone();
         let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(path)).await;
-        note(&self.path, removed.unwrap_or_else(|_| Ok(())));
+        note(&self.path, removed.unwrap_or(Ok(())));
     }
 }
 
