@@ -115,10 +115,11 @@ impl Dispatcher {
         }
         // What becomes of a task is asked for by other requests; a filter would not see it.
         request.params.members.remove("task");
-        let context = &CallContext {
+        let without = context.profile.declares(TASKS).then(|| CallContext {
             profile: Arc::new(context.profile.without_extension(TASKS)),
             ..context.clone()
-        };
+        });
+        let context = without.as_ref().unwrap_or(context);
         self.check_arguments(address, &request)?;
         let answer = self.carry(address, subject, request, context).await?;
         let about = About {
