@@ -10,6 +10,8 @@ mod head;
 
 mod mirror;
 
+mod outbound;
+
 mod answer;
 
 mod link;
@@ -25,6 +27,8 @@ mod incoming;
 mod changes;
 
 mod remote;
+
+pub(crate) use outbound::outbound;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
