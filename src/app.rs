@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
 use crate::registry::{Registry, Settings};
 use crate::runtime::Runtime;
+use crate::runtime::build::{BuildFirst, Builder};
 use crate::runtime::in_process::InProcess;
 use crate::runtime::mcp_http::McpHttp;
 use crate::runtime::mcp_stdio::McpStdio;
@@ -52,17 +53,38 @@ pub struct App {
 }
 
 /// The runtimes that plugins can use.
-pub struct Runtimes(HashMap<RuntimeKind, Arc<dyn Runtime>>);
+pub struct Runtimes {
+    table: HashMap<RuntimeKind, Arc<dyn Runtime>>,
+    /// Builds what lies in folders.
+    pub builder: Builder,
+}
 
 impl Runtimes {
     /// All runtimes. `in_process` knows the code that is compiled in.
     pub fn new(in_process: InProcess, launcher: Launcher) -> Self {
+        let builder = Builder::new(launcher.clone());
         let table: [(RuntimeKind, Arc<dyn Runtime>); 3] = [
             (RuntimeKind::InProcess, Arc::new(in_process)),
             (RuntimeKind::McpStdio, Arc::new(McpStdio::new(launcher))),
             (RuntimeKind::McpHttp, Arc::new(McpHttp::new())),
         ];
-        Self(table.into_iter().collect())
+        Self {
+            table: table.into_iter().collect(),
+            builder,
+        }
+    }
+
+    /// The runtime of a plugin, which is built before it starts if it lies in a folder.
+    fn of(&self, kind: RuntimeKind, folder: Option<&Path>) -> Arc<dyn Runtime> {
+        let runtime = Arc::clone(&self.table[&kind]);
+        match folder {
+            Some(folder) => Arc::new(BuildFirst::new(
+                runtime,
+                self.builder.clone(),
+                folder.to_path_buf(),
+            )),
+            None => runtime,
+        }
     }
 }
 
@@ -284,7 +306,7 @@ fn registered(
         refused.get_or_insert_with(|| "it is not granted TOOLS".to_owned());
     }
     let kind = plugin.manifest.runtimes()[0];
-    let runtime = Arc::clone(&runtimes.0[&kind]);
+    let runtime = runtimes.of(kind, plugin.folder.as_deref());
     Plugin::new(
         Arc::new(plugin.manifest),
         source,

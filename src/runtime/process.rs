@@ -211,6 +211,13 @@ impl Process {
     }
 }
 
+impl Exit {
+    /// Whether it said that all went well.
+    pub(crate) fn is_success(self) -> bool {
+        self.0.is_some_and(|status| status.success())
+    }
+}
+
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
