@@ -74,9 +74,14 @@ impl Runtimes {
         }
     }
 
+    /// One of them as it is.
+    pub fn plain(&self, kind: RuntimeKind) -> Arc<dyn Runtime> {
+        Arc::clone(&self.table[&kind])
+    }
+
     /// The runtime of a plugin, which is built before it starts if it lies in a folder.
     fn of(&self, kind: RuntimeKind, folder: Option<&Path>) -> Arc<dyn Runtime> {
-        let runtime = Arc::clone(&self.table[&kind]);
+        let runtime = self.plain(kind);
         match folder {
             Some(folder) => Arc::new(BuildFirst::new(
                 runtime,

@@ -58,6 +58,21 @@ pub struct Loaded {
     pub(crate) document: Option<Node>,
 }
 
+impl Loaded {
+    /// What there is without a file.
+    pub fn nothing(env: &Env) -> Self {
+        Self {
+            config: Config::default(),
+            file: None,
+            assistant: false,
+            left_out: Vec::new(),
+            notes: Problems::default(),
+            env: env.clone(),
+            document: None,
+        }
+    }
+}
+
 /// Reads `explicit`, else `toolgate.toml` here, else the one in the user's settings, else nothing.
 ///
 /// `Err` holds every problem of the file. `explicit` must exist.
@@ -89,15 +104,7 @@ pub fn prepare(
 }
 
 fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) {
-    let mut loaded = Loaded {
-        config: Config::default(),
-        file: None,
-        assistant: false,
-        left_out: Vec::new(),
-        notes: Problems::default(),
-        env: env.clone(),
-        document: None,
-    };
+    let mut loaded = Loaded::nothing(env);
     let Some(file) = find(explicit, env) else {
         return (loaded, Vec::new());
     };

@@ -142,7 +142,9 @@ impl Builder {
             });
         };
         note(None, None);
-        let mut built = self.run(manifest, folder, &build, &output, supervisor).await;
+        let mut built = self
+            .run(manifest, folder, &build, &output, supervisor)
+            .await;
         if let (Ok(()), SourceState::SourceOnly { missing }) =
             (&built, self.state(manifest, Some(folder)))
         {
@@ -230,9 +232,8 @@ impl Builder {
             Err(_) => {
                 process.kill().await;
                 let bound = build.timeout_ms;
-                let how = format!(
-                    "took longer than {bound} ms (`build.timeout_ms`), and was ended"
-                );
+                let how =
+                    format!("took longer than {bound} ms (`build.timeout_ms`), and was ended");
                 Err(failed(how, "build_timeout"))
             }
         }

@@ -7,6 +7,8 @@ mod descendants;
 
 mod directory;
 
+mod family;
+
 mod helper;
 
 mod limits;
@@ -23,16 +25,17 @@ use tokio::sync::watch;
 use crate::background::Supervisor;
 
 pub(crate) use directory::private_directory;
+pub(crate) use family::{crash, family, running};
 
 pub use descendants::{become_subreaper, reap_orphans};
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
 pub use limits::raise_file_limit;
 
 /// How long a child may take to end after its input was closed.
-const AFTER_EOF: Duration = Duration::from_secs(3);
+pub(crate) const AFTER_EOF: Duration = Duration::from_secs(3);
 
 /// How long it may take after SIGTERM.
-const AFTER_TERM: Duration = Duration::from_secs(2);
+pub(crate) const AFTER_TERM: Duration = Duration::from_secs(2);
 
 /// The variable that marks the processes of one child, whatever group they move to.
 pub(crate) const MARK: &str = "TOOLGATE_INSTANCE";

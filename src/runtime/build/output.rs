@@ -96,9 +96,6 @@ mod tests {
     fn what_is_quoted_cannot_move_the_cursor() {
         let output = Output::new(None);
         output.add(b"it's \x1b[31mred\n");
-        assert_eq!(
-            output.quoted(1),
-            "; its last lines:\n  it's \\u{1b}[31mred"
-        );
+        assert_eq!(output.quoted(1), "; its last lines:\n  it's \\u{1b}[31mred");
     }
 }

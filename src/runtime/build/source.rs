@@ -57,7 +57,9 @@ pub fn source_state(manifest: &Manifest, folder: Option<&Path>, search: &str) ->
     let in_folder =
         |path: &Path| folder.map_or_else(|| path.to_path_buf(), |folder| folder.join(path));
     if let Some(program) = program.filter(|program| !has_folder(program)) {
-        let found = search.split(SEPARATOR).any(|place| Path::new(place).join(program).is_file());
+        let found = search
+            .split(SEPARATOR)
+            .any(|place| Path::new(place).join(program).is_file());
         if !found {
             let program = program.clone();
             return SourceState::Unavailable { program };
@@ -65,7 +67,10 @@ pub fn source_state(manifest: &Manifest, folder: Option<&Path>, search: &str) ->
     }
     let program = program.filter(|program| has_folder(program));
     let outputs = manifest.build.iter().flat_map(|build| &build.outputs);
-    let mut needed = program.map(PathBuf::from).into_iter().chain(outputs.cloned());
+    let mut needed = program
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(outputs.cloned());
     let Some(missing) = needed.find(|path| !in_folder(path).exists()) else {
         return SourceState::Available;
     };
@@ -121,9 +126,17 @@ mod tests {
         check(&["bin/p"], own, SourceState::Available);
         let program = || missing("bin/p");
         check(&[], own, SourceState::Incomplete { missing: program() });
-        check(&[script], own, SourceState::SourceOnly { missing: program() });
+        check(
+            &[script],
+            own,
+            SourceState::SourceOnly { missing: program() },
+        );
         let by_make = format!("{own}[build]\ncommand = ['make']\n");
-        check(&[], &by_make, SourceState::SourceOnly { missing: program() });
+        check(
+            &[],
+            &by_make,
+            SourceState::SourceOnly { missing: program() },
+        );
         check(&["search/tool"], named, SourceState::Available);
         let tool = missing("tool");
         check(&[script], named, SourceState::Unavailable { program: tool });
@@ -131,7 +144,11 @@ mod tests {
         let server = || missing("dist/server.js");
         let found = ["search/tool", script];
         check(&found, &both, SourceState::SourceOnly { missing: server() });
-        check(&["search/tool", "dist/server.js"], &both, SourceState::Available);
+        check(
+            &["search/tool", "dist/server.js"],
+            &both,
+            SourceState::Available,
+        );
     }
 
     #[test]
@@ -150,7 +167,8 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let text = "id = 'p'\nversion = '1.0.0'\nruntime = 'in_process'\n[in_process]\nentry = 'builtin:p'\n";
         let manifest = |more: &str| parse_toml(&format!("{text}{more}")).expect("sound");
-        let command = |more: &str| build_of(&manifest(more), root.path()).map(|build| build.command);
+        let command =
+            |more: &str| build_of(&manifest(more), root.path()).map(|build| build.command);
         assert_eq!(command(""), None);
         assert_eq!(
             command("[build]\nwhen = 'always'"),
@@ -159,6 +177,9 @@ mod tests {
         put(root.path(), "scripts/build.sh");
         assert_eq!(command("").map(|command| command.len()), Some(2));
         let own = command("[build]\ncommand = ['./make', 'it']").expect("a command");
-        assert!(own[0].starts_with(root.path().to_str().expect("UTF-8")), "{own:?}");
+        assert!(
+            own[0].starts_with(root.path().to_str().expect("UTF-8")),
+            "{own:?}"
+        );
     }
 }
