@@ -147,11 +147,16 @@ impl Context<'_> {
     /// A gateway of this configuration, with nothing started.
     fn app(&self, loaded: &Loaded, log: &Log) -> Result<App, Problems> {
         let resolution = resolve(loaded, &self.manifests())?;
-        let helper = cfg!(target_os = "linux")
-            .then(std::env::current_exe)
-            .and_then(Result::ok);
-        let runtimes = Runtimes::new(self.in_process.clone(), launcher(&self.env, helper));
+        let launcher = launcher(&self.env, self.helper());
+        let runtimes = Runtimes::new(self.in_process.clone(), launcher);
         Ok(App::new(loaded, resolution, &runtimes, log.audit()))
+    }
+
+    /// This program, where it can serve as the helper of child processes.
+    fn helper(&self) -> Option<PathBuf> {
+        cfg!(target_os = "linux")
+            .then(std::env::current_exe)
+            .and_then(Result::ok)
     }
 
     /// Begins to log, reads the configuration, and makes the runtime that the command runs on.

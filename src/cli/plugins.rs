@@ -1,5 +1,11 @@
 //! `toolgate plugins`: which plugins there are.
 
+mod build;
+
+mod new;
+
+mod test;
+
 use std::process::ExitCode;
 
 use crate::cli::{Begun, Context, failure, output};
@@ -14,10 +20,24 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Builds a plugin from source, if something of it is missing.
+    Build(build::Arguments),
+    /// Writes the skeleton of a new plugin.
+    New(new::Arguments),
+    /// Tries a plugin: builds, starts, calls, crashes and stops it. Exit code 1 when something fails.
+    Test(test::Arguments),
 }
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
-    let Command::List { json } = command;
+    match command {
+        Command::List { json } => list(context, *json),
+        Command::Build(arguments) => build::run(context, arguments),
+        Command::New(arguments) => new::run(context, arguments),
+        Command::Test(arguments) => test::run(context, arguments),
+    }
+}
+
+fn list(context: &Context<'_>, json: bool) -> ExitCode {
     let Begun {
         log,
         loaded,
@@ -38,7 +58,7 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
             .iter()
             .map(|plugin| Row::of(plugin))
             .collect();
-        if *json {
+        if json {
             let rows: Vec<_> = plugins.iter().map(Row::json).collect();
             output::say(&serde_json::to_string_pretty(&rows).expect("rows have string keys"));
         } else {

@@ -23,10 +23,8 @@ use std::time::Duration;
 use crate::app::{Runtimes, launcher};
 use crate::background::Supervisor;
 use crate::config::Env;
-use crate::config::load::Loaded;
-use crate::config::resolve::{ResolvedPlugin, resolve};
+use crate::config::folder::read_folder;
 use crate::manifest::Manifest;
-use crate::manifest::problem::{Problem, Problems};
 use crate::manifest::runtime::RuntimeKind;
 use crate::runtime::build::{Builder, Built, Echo, SourceState};
 use crate::runtime::in_process::InProcess;
@@ -69,7 +67,7 @@ pub async fn check(folder: &Path, bench: &Bench) -> Report {
         plugin: folder.display().to_string(),
         checks: Vec::new(),
     };
-    let plugin = match read(&folder, &bench.env) {
+    let plugin = match read_folder(&folder, &bench.env) {
         Ok(plugin) => plugin,
         Err(problems) => {
             report.add("manifest", Verdict::failed(problems.to_string()));
@@ -87,33 +85,6 @@ pub async fn check(folder: &Path, bench: &Bench) -> Report {
     }
     supervisor.stop(LAST_TASKS).await;
     report
-}
-
-/// The plugin in a folder, paths and variables filled in.
-fn read(folder: &Path, env: &Env) -> Result<ResolvedPlugin, Problems> {
-    let mut loaded = Loaded::nothing(env);
-    loaded.config.plugin_dirs = vec![folder.to_path_buf()];
-    let mut resolution = resolve(&loaded, &[])?;
-    // A plugin it depends on cannot be there.
-    let notes = resolution.notes.0.into_iter().map(|note| note.message);
-    let left_out = resolution.left_out.into_iter();
-    let problems: Vec<Problem> = left_out.flat_map(|one| one.problems.0).collect();
-    match resolution.plugins.pop() {
-        Some(plugin) if resolution.plugins.is_empty() && problems.is_empty() => Ok(plugin),
-        Some(_) if problems.is_empty() => Err(Problems(vec![Problem::new(format!(
-            "there is more than one plugin in `{}`: name the folder of one",
-            folder.display()
-        ))])),
-        None if problems.is_empty() => {
-            let notes: Vec<String> = notes.collect();
-            let message = format!("there is no `plugin.toml` in `{}`", folder.display());
-            let notes = notes.first().map(|note| format!(": {note}"));
-            Err(Problems(vec![Problem::new(
-                message + &notes.unwrap_or_default(),
-            )]))
-        }
-        _ => Err(Problems(problems)),
-    }
 }
 
 async fn build(
