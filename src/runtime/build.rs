@@ -217,6 +217,9 @@ impl Builder {
         let child = self.launcher.start(&program, supervisor, &name);
         let child = child.map_err(|err| failed(format!("cannot be run: {err}"), "build_failed"))?;
         tracing::info!(plugin.id = %id, process.pid = child.pid, "Builds `{id}`");
+        if let Some(echo) = &self.echo {
+            echo(format!("$ {command}\n").as_bytes());
+        }
         let ending = Ending(Some((child.process.clone(), supervisor.clone())));
         let deadline = Duration::from_millis(build.timeout_ms);
         let exit = tokio::time::timeout(deadline, followed(child, output)).await;

@@ -22,9 +22,11 @@ struct Greet {
 impl Plugin for Greeter {
     fn tools(&self, tools: &mut Tools) {
         tools
-            .add("greet", "Greets someone by name.", |args: Greet, _: ToolContext| async move {
-                format!("Hello, {}!", args.name)
-            })
+            .add(
+                "greet",
+                "Greets someone by name.",
+                |args: Greet, _: ToolContext| async move { format!("Hello, {}!", args.name) },
+            )
             .read_only();
     }
 
@@ -53,8 +55,15 @@ mod tests {
 
     #[tokio::test]
     async fn it_greets() {
-        let gateway = TestGateway::builder().plugin("greeter", Greeter).build().await.expect("it starts");
-        let result = gateway.call("greeter__greet", json!({ "name": "Ada" })).await.expect("it answers");
+        let gateway = TestGateway::builder()
+            .plugin("greeter", Greeter)
+            .build()
+            .await
+            .expect("it starts");
+        let result = gateway
+            .call("greeter__greet", json!({ "name": "Ada" }))
+            .await
+            .expect("it answers");
         assert_eq!(result["content"][0]["text"], "Hello, Ada!");
         assert!(gateway.stop().await.is_empty());
     }

@@ -21,7 +21,10 @@ struct Greeter {
 
 #[tool_router]
 impl Greeter {
-    #[tool(description = "Greets someone by name.", annotations(read_only_hint = true))]
+    #[tool(
+        description = "Greets someone by name.",
+        annotations(read_only_hint = true)
+    )]
     async fn greet(&self, Parameters(args): Parameters<Greet>) -> String {
         format!("Hello, {}!", args.name)
     }

@@ -6,8 +6,12 @@ use std::process::ExitCode;
 
 use crate::cli::{Context, failure, output};
 
-/// What stands for the plugin's name in skeletons.
-const STAND_IN: &str = "greeter";
+/// What stands for the plugin's name in skeletons. Both Rust skeletons are packages of one workspace, so their names
+/// differ.
+const STAND_INS: [&str; 2] = ["greeter-in-process", "greeter"];
+
+/// What the manifest of a package ends with that lies below some other workspace, or may one day.
+const OWN_WORKSPACE: &str = "\n# It stands by itself, wherever it lies.\n[workspace]\n";
 
 /// What the crate of a plugin in process finds toolgate by, in its skeleton.
 const STAND_IN_SOURCES: &str = r#"toolgate = { path = "../.." }"#;
@@ -168,7 +172,12 @@ fn write(skeleton: Skeleton, folder: &Path, name: &str, toolgate: &str) -> io::R
             std::fs::create_dir_all(inner)?;
         }
         let text = text.replace(STAND_IN_SOURCES, toolgate);
-        std::fs::write(&path, text.replace(STAND_IN, name))?;
+        let named = |text: String, stand_in: &&str| text.replace(stand_in, name);
+        let mut text = STAND_INS.iter().fold(text, named);
+        if *file == "Cargo.toml" {
+            text += OWN_WORKSPACE;
+        }
+        std::fs::write(&path, text)?;
         #[cfg(unix)]
         if file.ends_with(".sh") {
             use std::os::unix::fs::PermissionsExt;
@@ -226,7 +235,7 @@ mod tests {
             assert!(!manifest.tools[0].examples.is_empty());
             for (file, text) in skeleton {
                 let written = std::fs::read_to_string(folder.join(file)).expect("written");
-                assert!(!written.contains(STAND_IN), "{file}");
+                assert!(!written.contains("greeter"), "{file}");
                 assert!(!text.contains("http"), "{file} names no host");
             }
             let again = write(skeleton, &folder, "my-plugin", "").expect_err("it is there");

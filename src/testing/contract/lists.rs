@@ -27,7 +27,10 @@ pub(super) fn check(manifest: &Manifest, instance: &Arc<dyn Instance>) -> Verdic
             count => counts.push(format!("{count} {}s", kind.noun())),
         }
     }
-    for tool in &surface.list(ListKind::Tools).definitions {
+    let tools = surface.list(ListKind::Tools).definitions.iter();
+    // What nobody sees need not be described.
+    let listed = tools.filter(|tool| manifest.expose.listed_name(&tool.name).is_some());
+    for tool in listed {
         wrong.extend(wrong_with(manifest, tool));
     }
     if counts.is_empty() && wrong.is_empty() && manifest.kind == Kind::Tool {
