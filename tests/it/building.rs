@@ -13,7 +13,7 @@ use toolgate::manifest::Manifest;
 use toolgate::runtime::build::{Builder, Built, SourceState};
 
 use crate::hostile::{all_gone, call, program, result_of};
-use crate::support::{TestGateway, within};
+use crate::support::{Program, TestGateway, within};
 
 /// A folder with a plugin whose program a script makes.
 struct Source {
@@ -188,4 +188,59 @@ async fn a_build_finds_what_it_is_handed_and_no_more() {
     );
     assert!(!env.contains("SECRET"), "{env}");
     assert!(supervisor.stop(Duration::from_secs(5)).await.is_empty());
+}
+
+#[tokio::test]
+async fn when_says_what_a_gateway_builds() {
+    let always = Source::new(&good_script(), "[build]\nwhen = \"always\"\n");
+    for _ in 0..2 {
+        let gateway = TestGateway::builder()
+            .config(&config(&always))
+            .build()
+            .await;
+        for _ in 0..2 {
+            result_of(&call(gateway.address, "sourced__echo", json!({})).await);
+        }
+        gateway.finish().await;
+    }
+    assert_eq!(always.text("count.txt"), "built\nbuilt\n");
+
+    let never = Source::new(&good_script(), "[build]\nwhen = \"never\"\n");
+    let gateway = TestGateway::builder().config(&config(&never)).build().await;
+    let plugins = gateway.registry().plugins();
+    let plugin = plugins
+        .iter()
+        .find(|plugin| plugin.manifest.id.as_str() == "sourced");
+    let started = plugin.expect("it is registered").warm();
+    let fault = within("it fails", started).await.expect_err("not built");
+    let said = "plugin `sourced` is not built: `toolgate plugins build sourced`";
+    assert!(fault.to_string().contains(said), "{fault}");
+    gateway.finish().await;
+    assert_eq!(never.text("count.txt"), "");
+}
+
+#[tokio::test]
+async fn the_command_line_builds_by_folder_and_by_id() {
+    let source = Source::new(&good_script(), "");
+    let folder = source.path().display().to_string();
+    let run = |arguments: Vec<String>, config: String| async move {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Program::run(&arguments, &config).await
+    };
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let (code, said) = run(words(&["plugins", "build", &folder]), String::new()).await;
+    assert!(code == 0 && said.contains("`sourced`: built in"), "{said}");
+    assert!(said.contains("$ sh scripts/build.sh"), "{said}");
+    let by_id = words(&["plugins", "build", "sourced"]);
+    let (code, said) = run(by_id, config(&source)).await;
+    assert!(code == 0 && said.contains("nothing is missing"), "{said}");
+    let failing = Source::new("echo no compiler; exit 2", "");
+    let (code, said) = run(words(&["plugins", "build", "sourced"]), config(&failing)).await;
+    assert!(code == 1 && said.contains("no compiler\n"), "{said}");
+    assert!(said.contains("ended (exit code 2)"), "{said}");
+    let (code, said) = run(words(&["plugins", "build", "sorced"]), config(&source)).await;
+    assert!(
+        code == 1 && said.contains("did you mean `sourced`?"),
+        "{said}"
+    );
 }
