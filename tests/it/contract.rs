@@ -10,6 +10,7 @@ use toolgate::config::Env;
 use toolgate::testing::contract::{Bench, Report, Verdict, check};
 
 use crate::hostile::program;
+use crate::support::TestGateway;
 
 /// How long a plugin may be tried. One that must be killed at its end takes more than five seconds.
 const TRIED: Duration = Duration::from_secs(30);
@@ -92,6 +93,34 @@ async fn a_good_child_keeps_the_contract() {
 }
 
 #[tokio::test]
+async fn a_good_remote_server_keeps_the_contract() {
+    let gateway = TestGateway::plain().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = gateway.address;
+    let text = format!(
+        "id = \"far\"\nversion = \"1.0.0\"\nruntime = \"mcp_http\"\n[mcp_http]\nurl = \"http://{address}/mcp\"\n{}",
+        "[[tools]]\nname = \"echo__echo\"\n[[tools.examples]]\narguments = { text = \"hi\" }\n"
+    );
+    std::fs::write(folder.path().join("plugin.toml"), text).expect("it can be written");
+    let report = tried(folder.path()).await;
+    assert!(report.is_ok(), "{report}");
+    let applies = |what: &str| {
+        let mut checks = report.checks.iter();
+        let check = checks.find(|check| check.what == what);
+        matches!(check.expect("it is made").verdict, Verdict::Ok(_))
+    };
+    assert!(
+        applies("calls at once") && applies("wrong arguments"),
+        "{report}"
+    );
+    assert!(
+        !applies("crash") && !applies("stop") && !applies("residue"),
+        "{report}"
+    );
+    gateway.finish().await;
+}
+
+#[tokio::test]
 async fn all_built_in_plugins_keep_the_contract() {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins");
     for builtin in builtin::all() {
@@ -137,14 +166,7 @@ async fn what_the_manifest_says_must_be_so() {
     let report = tried(folder(&["--ledger", "ledger.txt"], &rest).path()).await;
     let failures = failures(&report);
     let checks: Vec<&str> = failures.iter().map(|(what, _)| *what).collect();
-    let expected = [
-        "declared tools",
-        "examples",
-        "cancellation",
-        "calls at once",
-        "crash",
-        "residue",
-    ];
+    let expected = ["declared tools", "examples", "residue"];
     assert_eq!(checks, expected, "{report}");
     assert_eq!(
         failures[0].1,
@@ -154,7 +176,7 @@ async fn what_the_manifest_says_must_be_so() {
         "example 1 of `echo`: at `/structuredContent/text` of the result is \"hi\", not \"ho\"";
     assert_eq!(failures[1].1, example);
     assert!(
-        failures[5]
+        failures[2]
             .1
             .ends_with("changed while it ran: `ledger.txt`"),
         "{report}"

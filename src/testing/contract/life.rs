@@ -85,7 +85,9 @@ impl Trial {
                     (Verdict::ok(seen), Some(instance))
                 }
                 Err(why) => {
-                    let reason = format!("started again after it was killed, {why}");
+                    let reason = format!(
+                        "started again after it was killed, it does not answer as before: {why}"
+                    );
                     (Verdict::failed(reason), Some(instance))
                 }
             },
@@ -97,14 +99,24 @@ impl Trial {
         match first_example(&self.manifest) {
             Some((tool, example)) => {
                 let manifest = &self.manifest;
-                let known = Known { manifest, instance };
-                known.example(tool, example).await
+                let known = Known {
+                    manifest,
+                    instance,
+                    is_true: self.examples_hold(),
+                };
+                known.again(tool, example).await
             }
             None => {
                 let ping = instance.probe(PING).await;
                 ping.map_err(|fault| fault.to_string())
             }
         }
+    }
+
+    fn examples_hold(&self) -> bool {
+        let mut checks = self.report.checks.iter();
+        let examples = checks.find(|check| check.what == "examples");
+        examples.is_some_and(|check| matches!(check.verdict, Verdict::Ok(_)))
     }
 
     /// Stops the plugin.
