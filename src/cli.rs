@@ -2,13 +2,21 @@
 
 mod check;
 
+mod gateway;
+
+mod manifest;
+
 mod output;
 
 mod plugins;
 
 mod schema;
 
+mod reload;
+
 mod serve;
+
+mod signals;
 
 mod stdio;
 
@@ -21,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::files::Origin;
 use crate::app::{App, Runtimes, compiled_in, launcher};
 use crate::builtin::{self, Builtin};
 use crate::config::env::Env;
@@ -63,9 +72,14 @@ enum Command {
     /// The plugins.
     #[command(subcommand)]
     Plugins(plugins::Command),
+    /// Has the gateway that runs read its configuration and its plugins again.
+    Reload(reload::Arguments),
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Manifests: checked, and made from those of other plugin systems.
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     /// Prints a JSON schema.
     Schema {
         /// What of.
@@ -107,7 +121,9 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Stdio => stdio::run(&context),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
+        Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),
     }
@@ -147,9 +163,14 @@ impl Context<'_> {
     /// A gateway of this configuration, with nothing started.
     fn app(&self, loaded: &Loaded, log: &Log) -> Result<App, Problems> {
         let resolution = resolve(loaded, &self.manifests())?;
-        let launcher = launcher(&self.env, self.helper());
-        let runtimes = Runtimes::new(self.in_process.clone(), launcher);
-        Ok(App::new(loaded, resolution, &runtimes, log.audit()))
+        let manifests = self.manifests().into_iter();
+        let origin = Origin {
+            config: self.config.clone(),
+            env: self.env.clone(),
+            builtins: manifests.map(|(id, text)| (id, text.to_owned())).collect(),
+            runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, self.helper())),
+        };
+        Ok(App::new(loaded, resolution, origin, log.audit()))
     }
 
     /// This program, where it can serve as the helper of child processes.

@@ -272,12 +272,7 @@ impl Dispatcher {
         context: &CallContext,
         lease: &mut Option<Lease>,
     ) -> Result<Answer, Fault> {
-        if let Some(why) = &plugin.refused {
-            return Err(Fault::new(
-                FaultKind::Unavailable,
-                format!("plugin `{}`: {why}", plugin.manifest.id),
-            ));
-        }
+        plugin.refuse_blocked()?;
         // As before: what may wait is boxed.
         let _permit = match plugin.gate.try_enter() {
             Some(permit) => permit,

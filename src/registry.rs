@@ -4,11 +4,19 @@ pub mod catalog;
 
 pub mod changes;
 
+pub mod error;
+
 pub mod gate;
 
 pub mod handle_tools;
 
+pub mod life;
+
 pub mod naming;
+
+mod bringing_up;
+
+mod membership;
 
 pub mod discover;
 
@@ -22,21 +30,19 @@ pub mod rules;
 
 pub mod viewer;
 
-use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::background::Supervisor;
-use crate::manifest::Load;
 use crate::model::caller::Caller;
 use crate::model::fault::Fault;
-use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::page::{UnknownCursor, Wanted};
-use crate::registry::catalog::{Catalog, Surfaces};
+use crate::registry::catalog::{Catalog, Offer, Offers};
 use crate::registry::changes::{Changes, Seen};
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
@@ -45,25 +51,24 @@ use crate::registry::rules::Rules;
 pub use crate::registry::viewer::Viewer;
 use crate::wire::list::ListKind;
 
-/// How many plugins are started at the same time.
-const STARTS_AT_ONCE: usize = 8;
-
 /// How long a list waits for lists of plugins that are others now and have not been read yet.
 const MAX_LATE: Duration = Duration::from_millis(300);
 
 /// The most catalogs that are kept for clients to whom something else is offered than in general.
 const MAX_VIEWS: usize = 32;
 
-/// How often instances are looked through for idle ones.
-const IDLE_SWEEP: Duration = Duration::from_secs(5);
-
 /// All plugins and what they offer.
 pub struct Registry {
-    plugins: Vec<Arc<Plugin>>,
+    /// In the order they start in. Replaced as a whole.
+    plugins: ArcSwap<Vec<Arc<Plugin>>>,
+    /// Held while plugins come, go or are exchanged: one such change at a time.
+    changing: tokio::sync::Mutex<()>,
     settings: Settings,
     catalog: ArcSwap<Catalog>,
     /// Catalogs of clients to whom plugins offer something else than in general, the latest last.
     views: Mutex<Vec<Arc<Catalog>>>,
+    /// How many changes are going on of which clients are told when they are over.
+    holds: AtomicUsize,
     /// Held while a catalog is made and stored, so that an older one never takes the place of a newer one.
     rebuilding: Mutex<()>,
     /// Counts the changes of what anyone is offered.
@@ -73,6 +78,17 @@ pub struct Registry {
     /// The client that plugins are started for, where there is but one.
     client: watch::Sender<Option<Who>>,
     supervisor: Supervisor,
+}
+
+/// Keeps clients from being told of changes.
+pub struct Hold(Arc<Registry>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.0.holds.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.changed();
+        }
+    }
 }
 
 /// How lists are made.
@@ -91,13 +107,15 @@ pub struct Settings {
 }
 
 impl Registry {
-    /// A registry of these plugins, the first one first in lists. Nothing is started.
+    /// A registry of these plugins. Nothing is started.
     pub fn new(plugins: Vec<Arc<Plugin>>, settings: Settings, supervisor: Supervisor) -> Arc<Self> {
         let registry = Self {
             catalog: ArcSwap::from_pointee(Catalog::default()),
-            plugins,
+            plugins: ArcSwap::from_pointee(membership::arrange(plugins)),
+            changing: tokio::sync::Mutex::new(()),
             settings,
             views: Mutex::default(),
+            holds: AtomicUsize::new(0),
             rebuilding: Mutex::new(()),
             changes: watch::Sender::new(0),
             settled: watch::Sender::new(false),
@@ -128,126 +146,36 @@ impl Registry {
         self.begin(false);
     }
 
-    fn begin(self: &Arc<Self>, wait: bool) {
-        for plugin in &self.plugins {
-            let (registry, plugin) = (Arc::clone(self), Arc::clone(plugin));
-            self.supervisor.spawn(
-                format!("{} surface", plugin.manifest.id),
-                |stop| async move {
-                    let mut changes = plugin.pool.changes();
-                    loop {
-                        tokio::select! {
-                            changed = changes.changed() => if changed.is_err() { return },
-                            () = stop.cancelled() => return,
-                        }
-                        registry.rebuild();
-                        registry.changes.send_modify(|count| *count += 1);
-                    }
-                },
-            );
-        }
-        let registry = Arc::clone(self);
-        self.supervisor
-            .spawn("start of plugins", |stop| async move {
-                let client = registry.client.subscribe();
-                tokio::select! {
-                    () = registry.start_eager(wait.then_some(client)) => {}
-                    () = stop.cancelled() => {}
-                }
-                // Whoever waits for this sees all of them, whether or not their changes were taken in one by one yet.
-                registry.rebuild();
-                registry.settled.send_replace(true);
-            });
-        let registry = Arc::clone(self);
-        self.supervisor.spawn("idle instances", |stop| async move {
-            loop {
-                tokio::select! {
-                    () = tokio::time::sleep(IDLE_SWEEP) => {}
-                    () = stop.cancelled() => return,
-                }
-                registry
-                    .plugins
-                    .iter()
-                    .for_each(|plugin| plugin.pool.stop_idle());
-                // Looks through all processes of the machine, which may be many.
-                tokio::task::spawn_blocking(crate::runtime::process::reap_orphans)
-                    .await
-                    .ok();
-            }
-        });
-    }
-
-    async fn start_eager(&self, client: Option<watch::Receiver<Option<Who>>>) {
-        let who = match client {
-            None => None,
-            // The sender lives as long as this.
-            Some(mut client) => client
-                .wait_for(Option::is_some)
-                .await
-                .ok()
-                .and_then(|who| who.clone()),
-        };
-        let done: HashMap<&PluginId, watch::Sender<bool>> = self
-            .plugins
-            .iter()
-            .map(|plugin| (&plugin.manifest.id, watch::Sender::new(false)))
-            .collect();
-        let places = Semaphore::new(STARTS_AT_ONCE);
-        let starts = self.plugins.iter().map(|plugin| async {
-            // One that is not started waits for nobody: two that need each other would wait for ever.
-            let needs = plugin
-                .refused
-                .is_none()
-                .then_some(&plugin.manifest.depends_on);
-            for dependency in needs.into_iter().flatten() {
-                if let Some(done) = done.get(dependency) {
-                    // The sender lives as long as this loop.
-                    done.subscribe().wait_for(|done| *done).await.ok();
-                }
-            }
-            if plugin.manifest.load == Load::Eager && plugin.refused.is_none() {
-                let _place = places.acquire().await;
-                // A failure is logged where it happens, and told to whoever calls.
-                match &who {
-                    None => plugin.warm().await.ok(),
-                    Some(who) => plugin.pool.warm_for(who).await.ok(),
-                };
-            }
-            if let Some(done) = done.get(&plugin.manifest.id) {
-                done.send_replace(true);
-            }
-        });
-        futures::future::join_all(starts).await;
-    }
-
     /// Makes a new catalog from what the plugins offer in general, if that has changed.
     fn rebuild(&self) {
         let _alone = self
             .rebuilding
             .lock()
             .expect("no holder of this lock panics");
-        let surfaces = self.surfaces();
-        if self.catalog.load().is_made_of(&surfaces) {
+        let offers = self.offers();
+        if self.catalog.load().is_made_of(&offers) {
             return;
         }
-        self.catalog.store(Arc::new(self.catalog_of(surfaces)));
+        self.catalog.store(Arc::new(self.catalog_of(offers)));
     }
 
-    fn catalog_of(&self, surfaces: Surfaces) -> Catalog {
+    fn catalog_of(&self, offers: Offers) -> Catalog {
         let Settings {
             alphabet, rules, ..
         } = &self.settings;
-        Catalog::of(&self.plugins, surfaces, *alphabet, rules)
+        Catalog::of(offers, *alphabet, rules)
     }
 
-    fn surfaces(&self) -> Surfaces {
-        let plugins = self.plugins.iter();
-        plugins.map(|plugin| plugin.pool.surface()).collect()
+    fn offers(&self) -> Offers {
+        let plugins = self.plugins.load();
+        let offer = |plugin| Offer::of(plugin, plugin.pool.surface());
+        plugins.iter().map(offer).collect()
     }
 
-    fn surfaces_for(&self, who: &Who) -> Surfaces {
-        let plugins = self.plugins.iter();
-        plugins.map(|plugin| plugin.pool.surface_for(who)).collect()
+    fn offers_to(&self, who: &Who) -> Offers {
+        let plugins = self.plugins.load();
+        let offer = |plugin: &Arc<Plugin>| Offer::of(plugin, plugin.pool.surface_for(who));
+        plugins.iter().map(offer).collect()
     }
 
     /// The current catalog, as it is for clients in general. A reader keeps the snapshot it took.
@@ -262,21 +190,21 @@ impl Registry {
 
     /// The current catalog as it is for `who`: servers may offer other things to other clients.
     pub fn view(&self, who: &Who) -> Arc<Catalog> {
-        let surfaces = self.surfaces_for(who);
+        let offers = self.offers_to(who);
         self.rebuild();
         let general = self.catalog.load();
-        if general.is_made_of(&surfaces) {
+        if general.is_made_of(&offers) {
             return Arc::clone(&general);
         }
         let views = || self.views.lock().expect("no holder of this lock panics");
         let known = |views: &[Arc<Catalog>]| {
             let mut views = views.iter();
-            views.find(|view| view.is_made_of(&surfaces)).cloned()
+            views.find(|view| view.is_made_of(&offers)).cloned()
         };
         if let Some(view) = known(&views()) {
             return view;
         }
-        let view = Arc::new(self.catalog_of(surfaces));
+        let view = Arc::new(self.catalog_of(offers));
         let mut views = views();
         if views.len() >= MAX_VIEWS {
             views.remove(0);
@@ -290,8 +218,9 @@ impl Registry {
     pub async fn settled_view(&self, viewer: &Viewer) -> Arc<Catalog> {
         let ready = async {
             self.settled_within_reason().await;
-            let asked = self.plugins.iter().filter(|plugin| {
-                let seen = viewer.caller.sees(&plugin.manifest.id) && plugin.refused.is_none();
+            let plugins = self.plugins();
+            let asked = plugins.iter().filter(|plugin| {
+                let seen = viewer.caller.sees(plugin.id()) && plugin.closed().is_none();
                 seen && plugin.is_known() && !plugin.pool.is_known_to(&viewer.who)
             });
             // A failure is logged where it happens; the list is then the one for clients in general.
@@ -329,7 +258,7 @@ impl Registry {
     ) -> Result<Bytes, UnknownCursor> {
         let catalog = self.settled_view(viewer).await;
         if viewer.who.session.is_some() {
-            Seen::of(&viewer.who).listed(kind.topic(), catalog.surfaces());
+            Seen::of(&viewer.who).listed(kind.topic(), catalog.made_of());
         }
         catalog.page(Wanted {
             kind,
@@ -350,7 +279,7 @@ impl Registry {
     pub fn changes(self: &Arc<Self>, viewer: Viewer) -> Changes {
         let counted = self.changes.subscribe();
         let seen = Seen::of(&viewer.who);
-        seen.begin(&self.surfaces_for(&viewer.who));
+        seen.begin(&self.offers_to(&viewer.who));
         Changes {
             counted,
             seen,
@@ -371,14 +300,32 @@ impl Registry {
         self.settings.same_for_all
     }
 
-    /// All plugins, in order.
-    pub fn plugins(&self) -> &[Arc<Plugin>] {
-        &self.plugins
+    /// All plugins at this moment, in the order they start in.
+    pub fn plugins(&self) -> Arc<Vec<Arc<Plugin>>> {
+        self.plugins.load_full()
+    }
+
+    /// Notes that what anyone is offered may be something else now.
+    fn changed(&self) {
+        self.rebuild();
+        if !self.is_held() {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.holds.load(Ordering::SeqCst) != 0
+    }
+
+    /// While this is held, clients are not told of changes; of those that came meanwhile they are told then.
+    pub fn hold(self: &Arc<Self>) -> Hold {
+        self.holds.fetch_add(1, Ordering::SeqCst);
+        Hold(Arc::clone(self))
     }
 
     /// Takes in what plugins have said since the catalog was made; whether there was anything.
     pub fn catch_up(&self) -> bool {
-        let behind = !self.catalog.load().is_made_of(&self.surfaces());
+        let behind = !self.catalog.load().is_made_of(&self.offers());
         if behind {
             self.rebuild();
         }
@@ -387,8 +334,8 @@ impl Registry {
 
     /// Waits until lists that plugins say are others now have been taken in; whether there were any.
     pub async fn catch_up_with_plugins(&self, caller: &Caller) -> bool {
-        let plugins = self.plugins.iter();
-        let seen = plugins.filter(|plugin| caller.sees(&plugin.manifest.id));
+        let plugins = self.plugins();
+        let seen = plugins.iter().filter(|plugin| caller.sees(plugin.id()));
         let caught = futures::future::join_all(seen.map(|plugin| plugin.pool.catch_up())).await;
         self.rebuild();
         caught.contains(&true)
@@ -397,10 +344,10 @@ impl Registry {
     /// Wakes the plugin that a tool of that name would belong to, if what it offers is not known. `None` when there is
     /// no such plugin.
     pub async fn wake(&self, name: &str, caller: &Caller) -> Option<Result<(), Fault>> {
-        let candidates = self
-            .plugins
-            .iter()
-            .filter(|plugin| !plugin.is_known() && caller.sees(&plugin.manifest.id));
+        let plugins = self.plugins();
+        let candidates = plugins.iter().filter(|plugin| {
+            !plugin.is_known() && plugin.closed().is_none() && caller.sees(plugin.id())
+        });
         let plugin = candidates
             .clone()
             .filter(|plugin| name.starts_with(&plugin.manifest.effective_prefix()));
@@ -421,47 +368,23 @@ impl Registry {
                 hidden.plugin, hidden.reason
             ));
         }
-        let seen = self
-            .plugins
-            .iter()
-            .filter(|plugin| caller.sees(&plugin.manifest.id));
+        let plugins = self.plugins();
+        let seen = plugins.iter().filter(|plugin| caller.sees(plugin.id()));
         let plugin = seen.filter(|plugin| {
             let prefix = plugin.manifest.effective_prefix();
             !prefix.is_empty() && name.starts_with(&prefix)
         });
         let plugin = plugin.max_by_key(|plugin| plugin.manifest.effective_prefix().len())?;
-        let id = &plugin.manifest.id;
-        Some(match plugin.standing() {
+        let id = plugin.id();
+        if let Some(why) = plugin.closed() {
+            return Some(format!("plugin `{id}` is not there: {why}"));
+        }
+        Some(match plugin.pool.standing() {
             Standing::Failed(why) => why,
             Standing::Starting => format!("plugin `{id}` is being started"),
             Standing::Idle | Standing::Active | Standing::Stopped => {
                 format!("plugin `{id}` offers no such tool")
             }
         })
-    }
-
-    /// Stops all instances, dependents before what they depend on, all others at the same time.
-    pub async fn stop(&self) {
-        let done: HashMap<&PluginId, watch::Sender<bool>> = self
-            .plugins
-            .iter()
-            .map(|plugin| (&plugin.manifest.id, watch::Sender::new(false)))
-            .collect();
-        let stops =
-            self.plugins.iter().map(|plugin| async {
-                let id = &plugin.manifest.id;
-                for dependent in self.plugins.iter().filter(|other| {
-                    other.refused.is_none() && other.manifest.depends_on.contains(id)
-                }) {
-                    if let Some(done) = done.get(&dependent.manifest.id) {
-                        done.subscribe().wait_for(|done| *done).await.ok();
-                    }
-                }
-                plugin.pool.stop().await;
-                if let Some(done) = done.get(id) {
-                    done.send_replace(true);
-                }
-            });
-        futures::future::join_all(stops).await;
     }
 }

@@ -72,6 +72,12 @@ pub trait Runtime: Send + Sync {
     /// start deadline; when it fails nothing of the attempt is left behind.
     async fn start(&self, plugin: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault>;
 
+    /// Whether `plugin` can run here at all; the reason why not, for people. Looks, and starts nothing.
+    fn available(&self, plugin: &Manifest) -> Result<(), String> {
+        let _ = plugin;
+        Ok(())
+    }
+
     /// How instances of `plugin` belong to client sessions where its manifest does not say.
     fn isolation(&self, plugin: &Manifest) -> Isolation {
         let _ = plugin;
@@ -96,7 +102,24 @@ pub struct Host {
     pub session: Option<Arc<Session>>,
     /// The version of the gateway, for handshakes.
     pub version: &'static str,
+    /// Hears how far the start has come.
+    pub reached: Reached,
 }
+
+/// Hears how far a start has come.
+pub type Reached = Arc<dyn Fn(Milestone) + Send + Sync>;
+
+/// How far a start has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Milestone {
+    /// The plugin is there: it was made, or its process or server has shaken hands.
+    Loaded,
+    /// It has its configuration, and what it offers is known.
+    Initialized,
+}
+
+/// The reason of a plugin that needs a runtime which is not there.
+pub const RUNTIME_MISSING: &str = "runtime_missing";
 
 /// One running plugin, or one upstream session of it.
 pub trait Instance: Send + Sync {
@@ -141,8 +164,9 @@ pub trait Instance: Send + Sync {
     /// Why it ended: exit code and last words, for people. `None` while it runs.
     fn last_words(&self) -> Option<String>;
 
-    /// Stops it: tasks, processes, connections. Idempotent, bounded, never fails.
-    fn stop(&self) -> BoxFuture<'_, ()>;
+    /// Stops it: tasks, processes, connections. Idempotent, bounded; it has stopped whatever went wrong meanwhile, which
+    /// is what is given back.
+    fn stop(&self) -> BoxFuture<'_, Option<Fault>>;
 
     /// The era it speaks. Modern instances keep no state between calls and are shared.
     fn era(&self) -> Era;
@@ -258,6 +282,7 @@ impl Host {
             updates: Arc::default(),
             session: None,
             version,
+            reached: Arc::new(|_| {}),
         }
     }
 }
@@ -288,6 +313,12 @@ impl Surface {
     pub fn shares(&self, other: &Self, topic: Topic) -> bool {
         let same = |kind: &ListKind| Arc::ptr_eq(self.list(*kind), other.list(*kind));
         topic.lists().iter().all(same)
+    }
+
+    /// Whether it has nothing about `topic`.
+    pub fn is_empty(&self, topic: Topic) -> bool {
+        let mut lists = topic.lists().iter();
+        lists.all(|kind| self.list(*kind).definitions.is_empty())
     }
 
     /// Whether it declares an extension that `method` must belong to: their names end alike, as `example.com/charts` and

@@ -194,12 +194,13 @@ impl Dispatcher {
     fn of_task(&self, id: &str, caller: &Caller) -> Result<Address, Fault> {
         let known = self.tasks.find(id, &caller.principal);
         let plugin = known.and_then(|known| {
-            let mut plugins = self.registry.plugins().iter();
-            plugins.find(|plugin| plugin.manifest.id == known && caller.sees(&known))
+            let plugins = self.registry.plugins();
+            let mut plugins = plugins.iter();
+            plugins
+                .find(|plugin| plugin.manifest.id == known && caller.sees(&known))
+                .map(Address::of_plugin)
         });
-        plugin
-            .map(Address::of_plugin)
-            .ok_or_else(|| tasks::unknown(id))
+        plugin.ok_or_else(|| tasks::unknown(id))
     }
 
     /// The fault of a request about something that `caller` cannot see, with the reason if it may know it.

@@ -36,8 +36,9 @@ impl Dispatcher {
     }
 
     fn own_instances(&self, session: &Arc<Session>) -> Vec<Arc<dyn Instance>> {
-        let plugins = self.registry.plugins().iter();
+        let plugins = self.registry.plugins();
         plugins
+            .iter()
             .filter_map(|plugin| plugin.pool.own(session))
             .collect()
     }

@@ -14,8 +14,8 @@ use crate::front::http::body::{Body, json_response};
 use crate::front::http::routes::Door;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
+use crate::registry::life::State;
 use crate::registry::plugin::Plugin;
-use crate::registry::pool::Standing;
 use crate::wire::json::Json;
 
 /// Who asks, if that is known.
@@ -34,17 +34,17 @@ enum Status {
 }
 
 #[derive(Serialize)]
-struct Readiness<'a> {
+struct Readiness {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
-    plugins: Option<Vec<State<'a>>>,
+    plugins: Option<Vec<Place>>,
 }
 
 /// Where one plugin stands.
 #[derive(Serialize)]
-struct State<'a> {
-    id: &'a PluginId,
-    state: &'static str,
+struct Place {
+    id: PluginId,
+    state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -88,7 +88,7 @@ pub(super) async fn ready(Door(front): Door, asker: Asker) -> Response<Body> {
         let seen = plugins
             .iter()
             .filter(|plugin| caller.sees(&plugin.manifest.id));
-        seen.map(|plugin| State::of(plugin)).collect()
+        seen.map(|plugin| Place::of(plugin)).collect()
     });
     let code = match status {
         Status::Ready => StatusCode::OK,
@@ -101,7 +101,7 @@ pub(super) async fn ready(Door(front): Door, asker: Asker) -> Response<Body> {
 pub(super) async fn summary(Door(front): Door, asker: Asker) -> Response<Body> {
     let numbers = asker.map(|Extension(caller)| Numbers {
         version: front.desk.version,
-        plugins: Counts::of(front.desk.registry().plugins(), &caller),
+        plugins: Counts::of(&front.desk.registry().plugins(), &caller),
         tools: front
             .desk
             .registry()
@@ -125,19 +125,13 @@ impl Status {
     }
 }
 
-impl<'a> State<'a> {
-    fn of(plugin: &'a Plugin) -> Self {
-        let (state, reason) = match plugin.standing() {
-            Standing::Idle => ("idle", None),
-            Standing::Starting => ("starting", None),
-            Standing::Active => ("active", None),
-            Standing::Failed(why) => ("failed", Some(why)),
-            Standing::Stopped => ("stopped", None),
-        };
+impl Place {
+    fn of(plugin: &Plugin) -> Self {
+        let life = plugin.life.snapshot();
         Self {
-            id: &plugin.manifest.id,
-            state,
-            reason,
+            id: plugin.id().clone(),
+            state: life.state,
+            reason: life.error,
         }
     }
 }
@@ -149,11 +143,11 @@ impl Counts {
             .iter()
             .filter(|plugin| caller.sees(&plugin.manifest.id))
         {
-            let place = match plugin.standing() {
-                Standing::Active => &mut counts.active,
-                Standing::Idle | Standing::Stopped => &mut counts.idle,
-                Standing::Starting => &mut counts.starting,
-                Standing::Failed(_) => &mut counts.failed,
+            let place = match plugin.life.state() {
+                State::Active => &mut counts.active,
+                State::Error | State::Unavailable => &mut counts.failed,
+                _ if plugin.pool.is_running() => &mut counts.starting,
+                _ => &mut counts.idle,
             };
             *place += 1;
         }

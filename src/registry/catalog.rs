@@ -69,9 +69,8 @@ pub struct Hidden {
 /// All that is listed at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    plugins: Vec<Arc<Plugin>>,
     /// What each plugin offered, in order, as far as that was known.
-    surfaces: Vec<Option<Arc<Surface>>>,
+    offers: Offers,
     by_name: HashMap<Arc<str>, Arc<Entry>>,
     in_order: Vec<Arc<Entry>>,
     prompts: Shelf,
@@ -84,29 +83,78 @@ pub struct Catalog {
 /// What was made, and for the callers of which plugins.
 type KeptKey = (&'static str, Option<Arc<[PluginId]>>);
 
-/// What each plugin offers, in the order of the plugins.
-pub type Surfaces = Vec<Option<Arc<Surface>>>;
+/// What all plugins offer, in their order.
+pub type Offers = Vec<Offer>;
+
+/// What one plugin offers.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The plugin.
+    pub plugin: Arc<Plugin>,
+    /// What instances of it have said that they offer, if any has.
+    pub known: Option<Arc<Surface>>,
+    /// Why nothing of it is listed, if so.
+    pub closed: Option<Arc<str>>,
+}
+
+impl Offer {
+    /// What `plugin` offers where its instances have said `known`.
+    pub fn of(plugin: &Arc<Plugin>, known: Option<Arc<Surface>>) -> Self {
+        Self {
+            plugin: Arc::clone(plugin),
+            known,
+            closed: plugin.closed().map(Arc::from),
+        }
+    }
+
+    /// What is listed of it: what is known, or else what its manifest declares; nothing where it is closed.
+    pub fn listed(&self) -> Option<&Arc<Surface>> {
+        let surface = self.known.as_ref().unwrap_or(self.plugin.declared());
+        self.closed.is_none().then_some(surface)
+    }
+
+    /// Whether both are the same, not only equal.
+    fn is(&self, other: &Self) -> bool {
+        let same = match (&self.known, &other.known) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        same && self.closed == other.closed && Arc::ptr_eq(&self.plugin, &other.plugin)
+    }
+}
 
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
-    pub fn of(
-        plugins: &[Arc<Plugin>],
-        surfaces: Surfaces,
-        alphabet: Alphabet,
-        rules: &Rules,
-    ) -> Self {
-        let mut catalog = Self {
-            plugins: plugins.to_vec(),
-            ..Self::default()
-        };
+    pub fn of(offers: Offers, alphabet: Alphabet, rules: &Rules) -> Self {
+        let mut catalog = Self::default();
         let mut taken = HashMap::new();
-        for (plugin, known) in plugins.iter().zip(&surfaces) {
-            let surface = known.clone().unwrap_or_else(|| plugin.declared());
-            catalog.shelve(plugin, &surface);
-            catalog.take_tools(plugin, &surface, (alphabet, rules), &mut taken);
+        for offer in &offers {
+            let plugin = &offer.plugin;
+            match (&offer.closed, offer.listed()) {
+                (None, Some(surface)) => {
+                    catalog.shelve(plugin, surface);
+                    catalog.take_tools(plugin, surface, (alphabet, rules), &mut taken);
+                }
+                (why, _) => catalog.hide_tools(offer, why.as_deref().unwrap_or_default(), alphabet),
+            }
         }
-        catalog.surfaces = surfaces;
+        catalog.offers = offers;
         catalog
+    }
+
+    /// Notes why the tools of a plugin that is closed are not listed.
+    fn hide_tools(&mut self, offer: &Offer, reason: &str, alphabet: Alphabet) {
+        let manifest = &offer.plugin.manifest;
+        let surface = offer.known.as_ref().unwrap_or(offer.plugin.declared());
+        let tools = surface.list(ListKind::Tools).definitions.iter();
+        self.hidden.extend(tools.map(|tool| {
+            Hidden {
+                name: listed_name(manifest, &tool.name, alphabet)
+                    .unwrap_or_else(|_| tool.name.to_string()),
+                plugin: manifest.id.clone(),
+                reason: reason.to_owned(),
+            }
+        }));
     }
 
     /// Takes in prompts, resources and templates.
@@ -179,18 +227,14 @@ impl Catalog {
     }
 
     /// What it was made from.
-    pub(super) fn surfaces(&self) -> &Surfaces {
-        &self.surfaces
+    pub(super) fn made_of(&self) -> &Offers {
+        &self.offers
     }
 
-    /// Whether it was made from just these surfaces: the same ones, not only equal ones.
-    pub fn is_made_of(&self, surfaces: &Surfaces) -> bool {
-        let same = |(one, other): (&Option<Arc<Surface>>, &Option<Arc<Surface>>)| match (one, other)
-        {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (one, other) => one.is_none() && other.is_none(),
-        };
-        self.surfaces.len() == surfaces.len() && self.surfaces.iter().zip(surfaces).all(same)
+    /// Whether it was made from just these offers: the same ones, not only equal ones.
+    pub fn is_made_of(&self, offers: &Offers) -> bool {
+        let mut pairs = self.offers.iter().zip(offers);
+        self.offers.len() == offers.len() && pairs.all(|(one, other)| one.is(other))
     }
 
     /// The tool of that name, if `caller` may see it.
@@ -240,9 +284,9 @@ impl Catalog {
         &'a self,
         caller: &'a Caller,
     ) -> impl Iterator<Item = (&'a Arc<Plugin>, Option<&'a Arc<Surface>>)> {
-        let all = self.plugins.iter().zip(&self.surfaces);
-        all.filter(|(plugin, _)| caller.sees(&plugin.manifest.id))
-            .map(|(plugin, surface)| (plugin, surface.as_ref()))
+        let open = self.offers.iter().filter(|offer| offer.closed.is_none());
+        open.filter(|offer| caller.sees(offer.plugin.id()))
+            .map(|offer| (&offer.plugin, offer.known.as_ref()))
     }
 
     /// The text `what` about this catalog for callers that see the same plugins as `caller`; made at first use. The lock

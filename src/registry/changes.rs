@@ -1,13 +1,15 @@
 //! Changes of what one client is offered.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::manifest::Kind;
 use crate::model::plugin_id::PluginId;
-use crate::registry::catalog::Surfaces;
+use crate::registry::catalog::Offers;
 use crate::registry::pool::Who;
 use crate::registry::{Registry, Viewer};
 use crate::runtime::Surface;
@@ -22,7 +24,21 @@ static OURS: LazyLock<PluginId> =
 
 /// What one client was last shown of each topic, by a list or by being told that it has changed.
 #[derive(Default)]
-pub(super) struct Seen(Mutex<[Option<Surfaces>; 3]>);
+pub(super) struct Seen(Mutex<[Option<Shown>; 3]>);
+
+/// What was listed of each plugin.
+type Shown = HashMap<Key, Arc<Surface>>;
+
+/// What tells a plugin from others, also from one to which it was changed.
+type Key = (Kind, PluginId);
+
+fn shown(offers: &Offers) -> Shown {
+    let listed = offers.iter().filter_map(|offer| {
+        let (kind, id) = offer.plugin.key();
+        Some(((kind, id.clone()), Arc::clone(offer.listed()?)))
+    });
+    listed.collect()
+}
 
 /// Waits for changes of what a client is offered, for that client.
 pub struct Changes {
@@ -44,43 +60,41 @@ impl Seen {
     }
 
     /// The client is told of `topic`, and `offered` is what that is about.
-    fn told(&self, topic: Topic, offered: &Surfaces) {
+    fn told(&self, topic: Topic, offered: &Shown) {
         self.topics()[topic as usize] = Some(offered.clone());
     }
 
     /// The client is shown what is `offered` about `topic`. What a plugin said to be another thing now it is told of all
     /// the same, as the plugin itself would have told it.
-    pub(super) fn listed(&self, topic: Topic, offered: &Surfaces) {
+    pub(super) fn listed(&self, topic: Topic, offers: &Offers) {
+        let mut now = shown(offers);
         let mut topics = self.topics();
-        let shown = &mut topics[topic as usize];
-        let Some(before) = shown else {
-            *shown = Some(offered.clone());
-            return;
-        };
-        for (before, now) in before.iter_mut().zip(offered) {
-            if !owes(before.as_deref(), now.as_deref(), topic) {
-                before.clone_from(now);
+        let before = topics[topic as usize].take().unwrap_or_default();
+        for (key, before) in before {
+            if let Some(shown) = now.get_mut(&key)
+                && owes(&before, shown, topic)
+            {
+                *shown = before;
             }
         }
+        topics[topic as usize] = Some(now);
     }
 
     /// Takes what is offered for shown, as far as nothing was shown before.
-    pub(super) fn begin(&self, offered: &Surfaces) {
+    pub(super) fn begin(&self, offers: &Offers) {
+        let now = shown(offers);
         for shown in self.topics().iter_mut() {
-            shown.get_or_insert_with(|| offered.clone());
+            shown.get_or_insert_with(|| now.clone());
         }
     }
 
-    fn topics(&self) -> MutexGuard<'_, [Option<Surfaces>; 3]> {
+    fn topics(&self) -> MutexGuard<'_, [Option<Shown>; 3]> {
         self.0.lock().expect("no holder of this lock panics")
     }
 }
 
 /// Whether a plugin has said that it is now another thing that it offers about `topic`.
-fn owes(before: Option<&Surface>, now: Option<&Surface>, topic: Topic) -> bool {
-    let (Some(before), Some(now)) = (before, now) else {
-        return false;
-    };
+fn owes(before: &Surface, now: &Surface, topic: Topic) -> bool {
     topic.lists().iter().any(|kind| {
         let (before, now) = (before.list(*kind), now.list(*kind));
         now.announced.0 && !Arc::ptr_eq(before, now)
@@ -93,7 +107,7 @@ impl Changes {
     pub async fn next(&mut self) -> Vec<Topic> {
         loop {
             self.counted.mark_unchanged();
-            if !self.now().1.is_empty() {
+            if !self.registry.is_held() && !self.now().1.is_empty() {
                 if let Some(told) = self.told {
                     tokio::time::sleep_until(told + PAUSE).await;
                 }
@@ -113,31 +127,26 @@ impl Changes {
     }
 
     /// What is offered now, and what of that is something else than the client was shown.
-    fn now(&self) -> (Surfaces, Vec<Topic>) {
-        let offered = self.registry.surfaces_for(&self.viewer.who);
-        let sees = |at: usize| {
-            let plugin = &self.registry.plugins[at];
-            self.viewer.caller.sees(&plugin.manifest.id)
-        };
+    fn now(&self) -> (Shown, Vec<Topic>) {
+        let offered = shown(&self.registry.offers_to(&self.viewer.who));
         let seen = self.seen.topics();
+        let sees = |(key, _): &(&Key, &Arc<Surface>)| self.viewer.caller.sees(&key.1);
         let differs = |topic: &Topic| {
             let Some(shown) = &seen[*topic as usize] else {
                 return false;
             };
-            let pairs = offered.iter().zip(shown).enumerate();
-            pairs
-                .filter(|(at, _)| sees(*at))
-                .any(|(_, pair)| match pair {
-                    (Some(now), Some(then)) => !Arc::ptr_eq(now, then) && !now.shares(then, *topic),
-                    // What a plugin offers is known now, and was not.
-                    (Some(now), None) => topic
-                        .lists()
-                        .iter()
-                        .any(|kind| !now.list(*kind).definitions.is_empty()),
-                    (None, _) => false,
-                })
+            let came = offered
+                .iter()
+                .filter(sees)
+                .any(|(key, now)| match shown.get(key) {
+                    Some(then) => !Arc::ptr_eq(now, then) && !now.shares(then, *topic),
+                    None => !now.is_empty(*topic),
+                });
+            let mut gone = shown.iter().filter(sees);
+            came || gone.any(|(key, then)| !offered.contains_key(key) && !then.is_empty(*topic))
         };
         let topics = Topic::ALL.into_iter().filter(differs).collect();
+        drop(seen);
         (offered, topics)
     }
 }

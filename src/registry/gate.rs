@@ -42,6 +42,13 @@ impl Gate {
         self.running.acquire().await.map_err(|_| Full)
     }
 
+    /// Waits until no call runs. Calls that come meanwhile wait behind this.
+    pub async fn drained(&self) {
+        let all = u32::try_from(self.max_running).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        drop(self.running.acquire_many(all).await);
+    }
+
     /// How many calls run.
     pub fn in_flight(&self) -> usize {
         self.max_running - self.running.available_permits()

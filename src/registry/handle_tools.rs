@@ -68,7 +68,7 @@ impl Catalog {
                     Handles::Accept => !hides,
                     Handles::Declare => true,
                 };
-                offers && plugin.refused.is_none() && plugin.pool.keeps_state()
+                offers && plugin.pool.keeps_state()
             })
     }
 }

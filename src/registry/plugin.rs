@@ -1,13 +1,23 @@
-//! One plugin as the gateway knows it: its manifest, its instances, the gate before them.
+//! One plugin as the gateway knows it: its manifest, its life, its instances, the gate before them.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
-use crate::manifest::Manifest;
+use arc_swap::ArcSwapOption;
+use tokio_util::sync::CancellationToken;
+
+use crate::background::Supervisor;
 use crate::manifest::runtime::RuntimeKind;
+use crate::manifest::{Grant, Kind, Manifest};
 use crate::model::fault::{Fault, FaultKind};
+use crate::model::plugin_id::PluginId;
 use crate::registry::gate::Gate;
-use crate::registry::pool::{Pool, Standing};
+use crate::registry::life::record::Life;
+use crate::registry::life::{InvalidState, Signal, State};
+use crate::registry::pool::Pool;
 use crate::runtime::{Listing, Runtime, Surface};
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
@@ -17,18 +27,64 @@ use crate::wire::list::ListKind;
 pub struct Plugin {
     /// What it says of itself, with what the operator changed.
     pub manifest: Arc<Manifest>,
-    /// Where it comes from, for people.
-    pub source: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// What it may do.
+    pub grants: BTreeSet<Grant>,
     /// The runtime it uses.
     pub runtime: RuntimeKind,
     /// How many calls it takes.
     pub gate: Gate,
     /// Its instances.
     pub pool: Arc<Pool>,
+    /// Where it stands.
+    pub life: Arc<Life>,
     /// What it did so far.
     pub counts: Counts,
-    /// Why it is not started at all, if so.
-    pub refused: Option<String>,
+    declared: Arc<Surface>,
+    /// Why it can never run as it is configured.
+    unfit: Option<String>,
+    /// Why it is not started for now: what it needs is not there.
+    blocked: ArcSwapOption<String>,
+    /// Cancelled when it is no longer in the registry.
+    pub(super) removed: CancellationToken,
+}
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Compiled in.
+    Builtin,
+    /// A folder with a manifest.
+    Folder(PathBuf),
+    /// An entry of a config file.
+    Config(PathBuf),
+}
+
+impl Source {
+    /// The plugin's own folder, if it has one.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Builtin | Self::Config(_) => None,
+        }
+    }
+}
+
+/// What a plugin is made of.
+pub struct Setup {
+    /// What it says of itself, with what the operator changed.
+    pub manifest: Arc<Manifest>,
+    /// Where it comes from.
+    pub source: Source,
+    /// What it may do.
+    pub grants: BTreeSet<Grant>,
+    /// What runs it.
+    pub runtime: (RuntimeKind, Arc<dyn Runtime>),
+    /// Owns its tasks.
+    pub supervisor: Supervisor,
+    /// Why it cannot run as it is configured, if so.
+    pub unfit: Option<String>,
 }
 
 /// What a plugin did so far.
@@ -43,14 +99,16 @@ pub struct Counts {
 }
 
 impl Plugin {
-    /// A plugin on `runtime`.
-    pub fn new(
-        manifest: Arc<Manifest>,
-        source: String,
-        (kind, runtime): (RuntimeKind, Arc<dyn Runtime>),
-        supervisor: crate::background::Supervisor,
-        refused: Option<String>,
-    ) -> Arc<Self> {
+    /// A plugin that has just been registered; nothing of it runs.
+    pub fn new(setup: Setup) -> Arc<Self> {
+        let Setup {
+            manifest,
+            source,
+            grants,
+            runtime: (kind, runtime),
+            supervisor,
+            unfit,
+        } = setup;
         let isolation = manifest.isolation;
         let isolation = isolation.unwrap_or_else(|| runtime.isolation(&manifest));
         let limits = &manifest.limits;
@@ -58,9 +116,14 @@ impl Plugin {
             limits.max_concurrent_calls as usize,
             limits.max_queue as usize,
         );
+        let life = Arc::new(Life::new(manifest.id.clone()));
+        if let Some(why) = &unfit {
+            life.misses(why.clone());
+        }
+        let declared = Arc::new(declared(&manifest));
         let pool = Pool::new(
-            Arc::clone(&manifest),
-            runtime,
+            (Arc::clone(&manifest), Arc::clone(&declared)),
+            (runtime, Arc::clone(&life)),
             isolation,
             supervisor,
             env!("CARGO_PKG_VERSION"),
@@ -68,17 +131,34 @@ impl Plugin {
         Arc::new(Self {
             manifest,
             source,
+            grants,
             runtime: kind,
             gate,
             pool,
+            life,
             counts: Counts::default(),
-            refused,
+            declared,
+            unfit,
+            blocked: ArcSwapOption::empty(),
+            removed: CancellationToken::new(),
         })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &PluginId {
+        &self.manifest.id
+    }
+
+    /// What tells it from all others.
+    pub fn key(&self) -> (Kind, &PluginId) {
+        (self.manifest.kind, &self.manifest.id)
     }
 
     /// What it offers, as far as is known: from an instance, or else what the manifest declares.
     pub fn surface(&self) -> Arc<Surface> {
-        self.pool.surface().unwrap_or_else(|| self.declared())
+        self.pool
+            .surface()
+            .unwrap_or_else(|| Arc::clone(&self.declared))
     }
 
     /// Whether what it offers comes from an instance.
@@ -87,38 +167,127 @@ impl Plugin {
     }
 
     /// What the manifest declares.
-    pub fn declared(&self) -> Arc<Surface> {
-        let mut listing = Listing::default();
-        let tools = self.manifest.tools.iter();
-        for tool in tools.filter(|tool| tool.input_schema.is_some()) {
-            let definition = Json::of(
-                &serde_json::json!({ "name": tool.name, "inputSchema": tool.input_schema }),
-            );
-            listing.add(ListKind::Tools, &definition, &self.manifest.limits);
-        }
-        let mut surface = Surface::default();
-        surface.set(ListKind::Tools, Arc::new(listing));
-        Arc::new(surface)
+    pub fn declared(&self) -> &Arc<Surface> {
+        &self.declared
     }
 
-    /// Where it stands, for people.
-    pub fn standing(&self) -> Standing {
-        match &self.refused {
-            Some(why) => Standing::Failed(why.clone()),
-            None => self.pool.standing(),
+    /// Why it is not to be started, in a sentence that begins after its name. `None` when it may be.
+    pub fn blocked(&self) -> Option<String> {
+        let unfit = || self.unfit.clone();
+        unfit().or_else(|| self.blocked.load().as_deref().cloned())
+    }
+
+    /// Whether nothing it offers is listed, and why.
+    pub fn closed(&self) -> Option<String> {
+        match self.life.state() {
+            State::Stopping => Some("it is being stopped".to_owned()),
+            State::Stopped => Some("it is stopped".to_owned()),
+            _ => self.blocked(),
         }
+    }
+
+    /// Says that what it needs is not there, or that it is again.
+    pub(super) fn block(&self, why: Option<String>) {
+        if self.unfit.is_some() {
+            return;
+        }
+        match &why {
+            Some(why) => self.life.misses(why.clone()),
+            None if self.blocked.load().is_some() => self.life.reset(),
+            None => {}
+        }
+        self.blocked.store(why.map(Arc::new));
     }
 
     /// Starts it so that its surface is known.
     pub async fn warm(&self) -> Result<(), Fault> {
-        match &self.refused {
-            Some(why) => Err(Fault::new(
-                FaultKind::Unavailable,
-                format!("plugin `{}`: {why}", self.manifest.id),
-            )),
-            None => self.pool.warm().await,
+        self.refuse_blocked()?;
+        self.pool.warm().await
+    }
+
+    /// The fault of whoever wants something of it while it is blocked.
+    pub fn refuse_blocked(&self) -> Result<(), Fault> {
+        if self.unfit.is_none() && self.blocked.load().is_none() {
+            return Ok(());
+        }
+        let why = self.blocked().unwrap_or_default();
+        let message = format!("plugin `{}`: {why}", self.manifest.id);
+        Err(Fault::new(FaultKind::Unavailable, message))
+    }
+
+    /// Starts it anew: whatever failed before is forgotten.
+    pub async fn start(&self) -> Result<(), StartError> {
+        match self.life.state() {
+            state @ (State::Active | State::Stopping) => {
+                let signal = Signal::Start;
+                return Err(StartError::InvalidState(InvalidState { state, signal }));
+            }
+            State::Error | State::Unavailable if self.blocked().is_none() => self.life.reset(),
+            _ => {}
+        }
+        self.pool.open();
+        self.warm().await.map_err(StartError::Failed)?;
+        self.life.started();
+        Ok(())
+    }
+
+    /// Stops it: takes no new calls, lets those that run come to their end for as long as `drain`, then ends all
+    /// instances. It has stopped whatever went wrong, which is what is given back.
+    pub async fn stop(&self, drain: Duration) -> Vec<Fault> {
+        let stops = self.life.on(Signal::Stop).is_ok();
+        if !drain.is_zero() {
+            tokio::time::timeout(drain, self.gate.drained()).await.ok();
+        }
+        let faults = self.pool.stop().await;
+        if stops {
+            self.life.ended(faults.first());
+        }
+        faults
+    }
+}
+
+/// Why a plugin could not be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// It is not in a state to be started from.
+    InvalidState(InvalidState),
+    /// It failed.
+    Failed(Fault),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::InvalidState(err) => err.fmt(f),
+            Self::Failed(fault) => fault.fmt(f),
         }
     }
+}
+
+impl std::error::Error for StartError {}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Builtin => f.write_str("built in"),
+            Self::Folder(path) | Self::Config(path) => path.display().fmt(f),
+        }
+    }
+}
+
+fn declared(manifest: &Manifest) -> Surface {
+    let mut listing = Listing::default();
+    for tool in &manifest.tools {
+        if tool.input_schema.is_some() {
+            let definition = Json::of(
+                &serde_json::json!({ "name": tool.name, "inputSchema": tool.input_schema }),
+            );
+            listing.add(ListKind::Tools, &definition, &manifest.limits);
+        }
+    }
+    let mut surface = Surface::default();
+    surface.set(ListKind::Tools, Arc::new(listing));
+    surface
 }
 
 impl std::fmt::Debug for Pool {

@@ -13,6 +13,8 @@ mod slot;
 
 mod speech;
 
+mod standing;
+
 mod start;
 
 use std::collections::VecDeque;
@@ -26,11 +28,14 @@ use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
+use crate::registry::life::record::Life;
+use crate::registry::pool::budget::NotNow;
 pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
 use crate::registry::pool::slot::{Holder, Slot, Started, Wanted};
 use crate::registry::pool::speech::{Asker, Speech};
+pub use crate::registry::pool::standing::Standing;
 use crate::runtime::updates::Updates;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
@@ -42,6 +47,7 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 pub struct Pool {
     manifest: Arc<Manifest>,
     runtime: Arc<dyn Runtime>,
+    life: Arc<Life>,
     supervisor: Supervisor,
     isolation: Isolation,
     offered: Offered,
@@ -61,10 +67,12 @@ struct State {
     /// When starts failed or instances ended by themselves, within the time that counts.
     failures: VecDeque<Failure>,
     last_failure: Option<Fault>,
-    /// How many starts failed since one succeeded.
+    /// How many starts failed, or came to an early end, since an instance was well for a while.
     failed_in_a_row: u32,
+    /// How long nothing is started after the latest of them.
+    backoff: Duration,
     stopped: bool,
-    /// Whether a task tries to start it again until its surface is known.
+    /// Whether a task tries to start it again.
     retrying: bool,
     starts: u64,
 }
@@ -87,26 +95,11 @@ pub struct Who {
     pub session: Option<Arc<Session>>,
 }
 
-/// Where a plugin stands, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// Nothing runs; the next call starts it.
-    Idle,
-    /// An instance is being started.
-    Starting,
-    /// At least one instance runs.
-    Active,
-    /// It cannot be started; with the reason.
-    Failed(String),
-    /// The gateway is stopping it.
-    Stopped,
-}
-
 impl Pool {
-    /// A pool without instances.
+    /// A pool without instances, which tells `life` what becomes of them. `declared` is offered until one says more.
     pub fn new(
-        manifest: Arc<Manifest>,
-        runtime: Arc<dyn Runtime>,
+        (manifest, declared): (Arc<Manifest>, Arc<Surface>),
+        (runtime, life): (Arc<dyn Runtime>, Arc<Life>),
         isolation: Isolation,
         supervisor: Supervisor,
         version: &'static str,
@@ -118,9 +111,10 @@ impl Pool {
         Arc::new(Self {
             manifest,
             runtime,
+            life,
             supervisor,
             isolation,
-            offered: Offered::default(),
+            offered: Offered::new(declared),
             updates: Arc::default(),
             state: Mutex::new(state),
             version,
@@ -228,11 +222,12 @@ impl Pool {
         let nobody = Who::nobody();
         let mut again = false;
         loop {
-            let slot = {
-                let mut state = self.state();
-                match state.slots.iter().find(|slot| !slot.is_over()) {
-                    Some(slot) => Arc::clone(slot),
-                    None => self.make(&mut state, &nobody, again)?,
+            let slot = match self.some_slot(&nobody, again) {
+                Ok(slot) => slot,
+                Err(NotNow::Refused(fault)) => return Err(fault),
+                Err(NotNow::Soon(wait)) => {
+                    tokio::time::sleep(wait).await;
+                    continue;
                 }
             };
             match slot.outcome().await {
@@ -244,6 +239,15 @@ impl Pool {
         }
     }
 
+    /// A slot of whoever, or a new one.
+    fn some_slot(self: &Arc<Self>, who: &Who, again: bool) -> Result<Arc<Slot>, NotNow> {
+        let mut state = self.state();
+        match state.slots.iter().find(|slot| !slot.is_over()) {
+            Some(slot) => Ok(Arc::clone(slot)),
+            None => self.make(&mut state, who, again),
+        }
+    }
+
     /// Starts the instance that would serve `who`, so that it is known what the plugin offers to such a client.
     pub async fn warm_for(self: &Arc<Self>, who: &Who) -> Result<(), Fault> {
         self.lease_for(who).await.map(drop)
@@ -252,7 +256,14 @@ impl Pool {
     async fn lease_for(self: &Arc<Self>, who: &Who) -> Result<Lease, Fault> {
         let mut again = false;
         loop {
-            let (slot, wanted) = self.reserve(who, again)?;
+            let (slot, wanted) = match self.reserve(who, again) {
+                Ok(reserved) => reserved,
+                Err(NotNow::Refused(fault)) => return Err(fault),
+                Err(NotNow::Soon(wait)) => {
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
+            };
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -284,7 +295,7 @@ impl Pool {
     }
 
     /// Finds a slot for a caller or makes one, and counts the caller in.
-    fn reserve(self: &Arc<Self>, who: &Who, again: bool) -> Result<(Arc<Slot>, Wanted), Fault> {
+    fn reserve(self: &Arc<Self>, who: &Who, again: bool) -> Result<(Arc<Slot>, Wanted), NotNow> {
         let mut state = self.state();
         let wanted = self.wanted(&state, who);
         let own = who
@@ -309,9 +320,9 @@ impl Pool {
         state: &mut State,
         who: &Who,
         again: bool,
-    ) -> Result<Arc<Slot>, Fault> {
+    ) -> Result<Arc<Slot>, NotNow> {
         if state.stopped {
-            return Err(self.stopping());
+            return Err(self.stopping().into());
         }
         if !again {
             self.check_budget(state)?;
@@ -319,7 +330,7 @@ impl Pool {
         let bound = self.manifest.limits.max_instances as usize;
         if state.leaving.len() >= bound {
             // Those that are being stopped are processes too.
-            return Err(self.full());
+            return Err(self.full().into());
         }
         let full = state.slots.len() >= bound;
         let evicted = if full {
@@ -369,36 +380,6 @@ impl Pool {
         self.isolation
     }
 
-    /// Where the plugin stands.
-    pub fn standing(&self) -> Standing {
-        let state = self.state();
-        if state.stopped {
-            return Standing::Stopped;
-        }
-        if state.slots.iter().any(|slot| slot.instance().is_some()) {
-            return Standing::Active;
-        }
-        if !state.slots.is_empty() {
-            return Standing::Starting;
-        }
-        match &state.last_failure {
-            Some(fault) if state.failed_in_a_row > 0 => Standing::Failed(fault.to_string()),
-            _ => Standing::Idle,
-        }
-    }
-
-    /// Process ids of the instances, and how many calls each serves.
-    pub fn processes(&self) -> Vec<(u32, usize)> {
-        let slots = self.state().slots.clone();
-        let pid = |slot: &Arc<Slot>| Some((slot.instance()?.pid()?, slot.uses()));
-        slots.iter().filter_map(pid).collect()
-    }
-
-    /// How many starts there were.
-    pub fn starts(&self) -> u64 {
-        self.state().starts
-    }
-
     /// Stops the instances that nobody has used for the plugin's idle time, where it has one.
     pub fn stop_idle(self: &Arc<Self>) {
         if self.manifest.limits.idle_timeout_ms == 0 {
@@ -414,8 +395,21 @@ impl Pool {
             .for_each(|slot| self.retire(&mut state, slot));
     }
 
-    /// Stops everything and starts nothing more.
-    pub async fn stop(&self) {
+    /// Starts things again after [`Pool::stop`], as if nothing had ever failed.
+    pub fn open(&self) {
+        let mut state = self.state();
+        state.stopped = false;
+        self.forgive(&mut state);
+    }
+
+    /// Takes in what another pool of the same plugin has found out that it offers, so that clients are told only of what
+    /// differs.
+    pub fn learn_from(&self, other: &Self) {
+        self.offered.learn_from(&other.offered);
+    }
+
+    /// Stops everything and starts nothing more. Says what went wrong meanwhile.
+    pub async fn stop(&self) -> Vec<Fault> {
         let (slots, mut instances) = {
             let mut state = self.state();
             state.stopped = true;
@@ -423,7 +417,9 @@ impl Pool {
         };
         slots.iter().for_each(|slot| slot.retired.cancel());
         instances.extend(slots.iter().filter_map(|slot| slot.instance()));
-        futures::future::join_all(instances.iter().map(|instance| instance.stop())).await;
+        let stops = instances.iter().map(|instance| instance.stop());
+        let faults = futures::future::join_all(stops).await;
+        faults.into_iter().flatten().collect()
     }
 
     /// Notes that an instance is about to leave its slot, so that [`Pool::stop`] waits for its end.

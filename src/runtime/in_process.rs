@@ -116,6 +116,10 @@ impl Runtime for InProcess {
         }
     }
 
+    fn available(&self, plugin: &Manifest) -> Result<(), String> {
+        self.find(plugin).map(drop).map_err(|fault| fault.message)
+    }
+
     /// Our own plugins keep what belongs to a session in its drawer; a hosted server is one like any other.
     fn isolation(&self, plugin: &Manifest) -> Isolation {
         match self.find(plugin) {
@@ -152,7 +156,8 @@ impl Resident {
         })?;
         let news = Arc::new(News::new(Arc::clone(&host.updates)));
         let notifier = Notifier::new(Arc::clone(&news) as Arc<dyn Announce>);
-        let life = Arc::new(Life::new(id.clone(), plugin, config, notifier));
+        let reached = Arc::clone(&host.reached);
+        let life = Arc::new(Life::new(id.clone(), plugin, config, (notifier, reached)));
         let (seat, offers) = match cooperative {
             true => Seat::here(&life, &manifest.limits).await?,
             false => Seat::there(&life, &manifest.limits).await?,
@@ -291,9 +296,12 @@ impl Instance for Resident {
         self.seat.last_words()
     }
 
-    fn stop(&self) -> BoxFuture<'_, ()> {
+    fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
         self.supervisor.stopping().cancel();
-        Box::pin(self.seat.stop(&self.life))
+        Box::pin(async move {
+            self.seat.stop(&self.life).await;
+            self.life.stop_failure()
+        })
     }
 
     /// The era of the words it answers in, which both eras know.

@@ -22,7 +22,7 @@ use crate::runtime::client::PROBE_FAILED;
 use crate::runtime::lines::Lines;
 use crate::runtime::mcp_stdio::output::Output;
 use crate::runtime::mcp_stdio::stderr::Tail;
-use crate::runtime::process::{Launcher, Process, Program, private_directory};
+use crate::runtime::process::{Launcher, Process, Program, is_program, private_directory};
 use crate::runtime::server::Server;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
 use crate::session::Session;
@@ -203,6 +203,18 @@ impl McpStdio {
 
 #[async_trait]
 impl Runtime for McpStdio {
+    fn available(&self, plugin: &Manifest) -> Result<(), String> {
+        let section = plugin.mcp_stdio.as_ref();
+        let command = section.and_then(|section| section.command.first());
+        let command = command.ok_or_else(|| "it has no [mcp_stdio] command".to_owned())?;
+        let path = self.launcher.base.get("PATH").map(String::as_str);
+        match is_program(command, path.unwrap_or_default()) {
+            true => Ok(()),
+            false if command.contains('/') => Err(format!("`{command}` is not there")),
+            false => Err(format!("`{command}` is not on PATH; is it installed?")),
+        }
+    }
+
     async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
         let choice = self.era(&manifest, host.prefer);
         let deadline = Duration::from_millis(manifest.limits.start_timeout_ms);
@@ -309,12 +321,13 @@ impl Instance for Child {
         Some(format!("{exit}{}", self.tail.quoted(LAST_LINES)))
     }
 
-    fn stop(&self) -> BoxFuture<'_, ()> {
+    fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
         Box::pin(async move {
             self.server.lines.close();
             self.process.end().await;
             self.host.supervisor.stopping().cancel();
             tracing::debug!(plugin.id = %self.plugin, process.pid = self.pid, "Stopped a process");
+            None
         })
     }
 

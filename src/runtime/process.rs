@@ -13,6 +13,8 @@ mod helper;
 
 mod limits;
 
+mod search;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -30,6 +32,7 @@ pub(crate) use family::{crash, family, running};
 pub use descendants::{become_subreaper, reap_orphans};
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
 pub use limits::raise_file_limit;
+pub(crate) use search::is_program;
 
 /// How long a child may take to end after its input was closed.
 pub(crate) const AFTER_EOF: Duration = Duration::from_secs(3);

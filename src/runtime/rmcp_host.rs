@@ -220,7 +220,7 @@ impl Instance for Guest {
         self.server.ended().is_cancelled().then(why)
     }
 
-    fn stop(&self) -> BoxFuture<'_, ()> {
+    fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
         Box::pin(async move {
             self.server.lines.close();
             if !self.thread.wait(END_GRACE).await {
@@ -231,6 +231,7 @@ impl Instance for Guest {
                 }
             }
             self.host.supervisor.stopping().cancel();
+            None
         })
     }
 

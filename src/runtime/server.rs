@@ -20,7 +20,7 @@ use crate::runtime::lines::Lines;
 use crate::runtime::link::{Link, ask};
 use crate::runtime::subscribed::End;
 use crate::runtime::surface::Reader;
-use crate::runtime::{CallContext, Host, Request, Surface};
+use crate::runtime::{CallContext, Host, Milestone, Request, Surface};
 use crate::session::Session;
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
@@ -73,7 +73,9 @@ impl Server {
             host: &host,
             limits: &limits,
         };
+        (host.reached)(Milestone::Loaded);
         let first = reader.surface().await?;
+        (host.reached)(Milestone::Initialized);
         let server = Arc::new(Self {
             lines,
             peer,

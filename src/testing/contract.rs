@@ -148,7 +148,7 @@ async fn scratched(
     let mut trial = Trial {
         manifest: Arc::clone(manifest),
         kind,
-        runtime: runtimes.plain(kind),
+        runtime: runtimes.get(kind),
         supervisor: supervisor.clone(),
         report,
     };

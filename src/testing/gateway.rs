@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::files::Origin;
 use crate::app::{App, Runtimes, launcher};
 use crate::config::load::Loaded;
 use crate::config::plugin_entry::PluginEntry;
@@ -159,8 +160,14 @@ impl Builder {
         if !left_out.is_empty() {
             return Err(Problems(left_out));
         }
-        let runtimes = Runtimes::new(self.in_process, launcher(&env, None));
-        let app = App::new(&loaded, resolution, &runtimes, Arc::new(NoSink));
+        let builtins = manifests.into_iter();
+        let origin = Origin {
+            config: None,
+            builtins: builtins.map(|(id, text)| (id, text.to_owned())).collect(),
+            runtimes: Runtimes::new(self.in_process, launcher(&env, None)),
+            env,
+        };
+        let app = App::new(&loaded, resolution, origin, Arc::new(NoSink));
         app.start();
         let plugins = app.desk.registry().plugins();
         let started = futures::future::join_all(plugins.iter().map(|plugin| plugin.warm())).await;

@@ -61,12 +61,8 @@ async fn a_modern_client_that_closes_leaves_the_queue() {
     first.write(&call).await;
     latch.begun(1).await;
     second.write(&call).await;
-    let plugins = gateway.registry().plugins();
-    let gate = &plugins
-        .iter()
-        .find(|plugin| plugin.manifest.id.as_str() == "held")
-        .expect("it is there")
-        .gate;
+    let held = gateway.plugin("held");
+    let gate = &held.gate;
     until("the second waits", || gate.queued() == 1).await;
     drop(second);
     until("nobody waits", || gate.queued() == 0).await;

@@ -17,6 +17,7 @@ mod host_and_origin;
 mod hostile;
 mod in_flight_ids;
 mod list_changes;
+mod manifests;
 mod mirrored_headers;
 mod modern_requests;
 mod offers;

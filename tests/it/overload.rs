@@ -25,12 +25,8 @@ async fn calls_above_the_bounds_of_a_plugin_are_refused_at_once() {
         connections.push(connection);
     }
     latch.begun(50).await;
-    let plugins = gateway.registry().plugins();
-    let gate = &plugins
-        .iter()
-        .find(|plugin| plugin.manifest.id.as_str() == "held")
-        .expect("it is there")
-        .gate;
+    let held = gateway.plugin("held");
+    let gate = &held.gate;
     until("the others are refused", || gateway.front.active() == 250).await;
     assert_eq!(
         (gate.in_flight(), gate.queued(), latch.counts().0),

@@ -1,20 +1,12 @@
 //! Isolation, and the life of instances: the same in every runtime that has processes of its own.
 
 use serde_json::{Value, json};
-use toolgate::registry::plugin::Plugin;
 use toolgate::registry::pool::Standing;
 
 use crate::hostile::{
     Hostile, all_gone, calling, failure_of, is_alive, names, result_of, text, text_of,
 };
 use crate::support::{LegacySession, TestGateway, until, within};
-
-fn plugin_of<'a>(gateway: &'a TestGateway, id: &str) -> &'a Plugin {
-    let mut plugins = gateway.registry().plugins().iter();
-    plugins
-        .find(|plugin| plugin.manifest.id.as_str() == id)
-        .expect("it is there")
-}
 
 /// Calls a tool in a session; gives the text of the answer.
 async fn of(gateway: &TestGateway, session: &LegacySession, tool: &str) -> String {
@@ -225,7 +217,7 @@ async fn an_idle_process_is_stopped_its_tools_stay_and_a_call_wakes_it() {
         .limit("idle_timeout_ms", 1);
     let (gateway, ledger) = (plugin.build().await, plugin.ledger());
     let listed = names(&gateway).await;
-    let pool = &plugin_of(&gateway, "h").pool;
+    let pool = &gateway.plugin("h").pool;
     let resume = gateway.folder().join("resume");
     let held = calling(&gateway, "h__pause", json!({ "until": resume }));
     ledger.reaches("call pause", 1).await;
@@ -253,7 +245,7 @@ async fn a_process_that_may_idle_for_ever_is_kept() {
         .key("isolation = \"shared\"")
         .limit("idle_timeout_ms", 0);
     let gateway = plugin.build().await;
-    let pool = &plugin_of(&gateway, "h").pool;
+    let pool = &gateway.plugin("h").pool;
     pool.stop_idle();
     assert_eq!(pool.standing(), Standing::Active);
     assert_eq!(text(&gateway, "h__count", json!({})).await, "1");

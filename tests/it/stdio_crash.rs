@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use toolgate::registry::life::State;
 
 use crate::hostile::{
     Hostile, all_gone, calling, failure, failure_of, gateway_of, kill, names, text,
@@ -200,16 +201,10 @@ async fn one_dead_plugin_of_five_takes_nothing_from_the_others() {
     );
     let (_, words) = failure(&gateway, "dead__echo", json!({})).await;
     assert!(words.contains("exit code 3"), "{words}");
-    let standing = gateway
-        .registry()
-        .plugins()
-        .iter()
-        .find(|plugin| plugin.manifest.id.as_str() == "dead");
-    let standing = standing.expect("it is there").standing();
-    assert!(
-        matches!(&standing, toolgate::registry::pool::Standing::Failed(why) if why.contains("exit code 3")),
-        "{standing:?}"
-    );
+    let life = gateway.plugin("dead").life.snapshot();
+    assert_eq!(life.state, State::Error);
+    let why = life.error.expect("it failed");
+    assert!(why.contains("exit code 3"), "{why}");
     gateway.finish().await;
     all_gone(&hung.ledger().pids()).await;
 }

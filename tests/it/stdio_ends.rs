@@ -155,7 +155,7 @@ async fn the_program_leaves_neither_orphans_nor_zombies() {
         let result = result_of(&crate::hostile::call(address, "h__die", json!({})).await);
         assert_eq!(failure_of(&result).0, "upstream_exited");
     }
-    assert_eq!(plugin.ledger().count("start"), 5);
+    assert!(plugin.ledger().count("start") >= 5);
     all_gone(&plugin.ledger().pids()).await;
     crate::support::until("the ended ones are waited for", || binary.zombies() == 0).await;
     result_of(&crate::hostile::call(address, "h__pid", json!({})).await);

@@ -5,14 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::hostile::{Hostile, all_gone, calling, failure, failure_of, gateway_of, text};
-use crate::support::{Connection, LegacySession, StdioClient, TestGateway, modern, until, within};
-
-fn plugin_of<'a>(gateway: &'a TestGateway, id: &str) -> &'a toolgate::registry::plugin::Plugin {
-    let mut plugins = gateway.registry().plugins().iter();
-    plugins
-        .find(|plugin| plugin.manifest.id.as_str() == id)
-        .expect("it is there")
-}
+use crate::support::{Connection, LegacySession, StdioClient, modern, until, within};
 
 /// F03: the deadline holds, the plugin is told under its own id, a late answer goes nowhere.
 #[tokio::test]
@@ -155,7 +148,7 @@ async fn a_client_that_goes_away_in_the_middle_of_a_large_write_leaves_the_child
     let resume = gateway.folder().join("resume");
     let paused = calling(&gateway, "h__pause", json!({ "until": resume }));
     ledger.reaches("call pause", 1).await;
-    let in_flight = || plugin_of(&gateway, "h").gate.in_flight();
+    let in_flight = || gateway.plugin("h").gate.in_flight();
     for _ in 0..3 {
         let mut client = gateway.connect().await;
         client
@@ -257,7 +250,7 @@ async fn calls_above_the_bounds_are_refused_and_those_that_wait_have_a_deadline(
     ledger.reaches("call hang", 1).await;
     let second = calling(&gateway, "h__hang", json!({}));
     until("the second waits", || {
-        plugin_of(&gateway, "h").gate.queued() == 1
+        gateway.plugin("h").gate.queued() == 1
     })
     .await;
     let (reason, words) = failure(&gateway, "h__echo", json!({})).await;

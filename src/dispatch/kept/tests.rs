@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::background::Supervisor;
-use crate::manifest::parse_toml;
 use crate::manifest::runtime::RuntimeKind;
+use crate::manifest::{Grant, parse_toml};
+use crate::registry::plugin::{Setup, Source};
 use crate::runtime::in_process::InProcess;
 use crate::wire::message::Params;
 use crate::wire::revision::Era;
@@ -15,7 +16,14 @@ fn plugin() -> Arc<Plugin> {
         RuntimeKind::InProcess,
         Arc::new(InProcess::new()) as Arc<dyn crate::runtime::Runtime>,
     );
-    Plugin::new(manifest, String::new(), runtime, Supervisor::new(), None)
+    Plugin::new(Setup {
+        manifest,
+        source: Source::Builtin,
+        grants: [Grant::Tools].into(),
+        runtime,
+        supervisor: Supervisor::new(),
+        unfit: None,
+    })
 }
 
 fn request(params: serde_json::Value) -> Request {

@@ -22,11 +22,10 @@ impl Catalog {
             let said = known.and_then(|known| known.parse::<Map<String, Value>>().ok());
             match said {
                 Some(said) => take_in(&mut merged, said),
-                None if plugin.refused.is_none() => take_in(&mut merged, anything()),
-                None => {}
+                None => take_in(&mut merged, anything()),
             }
             // The gateway makes tasks where the plugin does not.
-            if plugin.refused.is_none() && plugin.manifest.makes_tasks() {
+            if plugin.manifest.makes_tasks() {
                 let tasks = json!({ "extensions": { TASKS: {} } });
                 take_in(&mut merged, tasks.as_object().cloned().unwrap_or_default());
             }

@@ -13,8 +13,9 @@ use crate::wire::list::ListKind;
 const MAX_KINDS: usize = 32;
 
 /// What one plugin offers. Outlives its instances.
-#[derive(Default)]
 pub(super) struct Offered {
+    /// What its manifest declares.
+    declared: Arc<Surface>,
     known: Mutex<Known>,
     changes: watch::Sender<u64>,
 }
@@ -27,6 +28,29 @@ struct Known {
 }
 
 impl Offered {
+    pub(super) fn new(declared: Arc<Surface>) -> Self {
+        Self {
+            declared,
+            known: Mutex::default(),
+            changes: watch::Sender::default(),
+        }
+    }
+
+    /// Takes over what `other` knows, as far as nothing is known here.
+    pub(super) fn learn_from(&self, other: &Self) {
+        let theirs = other.known();
+        let mut known = self.known();
+        for (told, surface) in &theirs.by_kind {
+            known
+                .by_kind
+                .entry(told.clone())
+                .or_insert_with(|| Arc::clone(surface));
+        }
+        if known.general.is_none() {
+            known.general.clone_from(&theirs.general);
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().expect("no holder of this lock panics")
     }
@@ -59,10 +83,7 @@ impl Offered {
     pub(super) fn found(&self, told: &Told, surface: &Arc<Surface>) -> Arc<Surface> {
         let mut known = self.known();
         let before = known.by_kind.get(told).or_else(|| known.general());
-        let surface = match before {
-            Some(before) => shared(surface, before),
-            None => Arc::clone(surface),
-        };
+        let surface = shared(surface, before.unwrap_or(&self.declared));
         let changed = known.put(told, &surface);
         drop(known);
         if changed {

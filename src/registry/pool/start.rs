@@ -1,9 +1,9 @@
 //! Bringing an instance to life, and seeing it to its end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::manifest::Load;
+use crate::manifest::{Isolation, Load};
 use crate::model::fault::Fault;
 use crate::registry::pool::offered::moved;
 use crate::registry::pool::slot::{Slot, Started};
@@ -12,13 +12,23 @@ use crate::registry::pool::{Failure, Pool, State};
 use crate::runtime::{Host, Instance, Surface};
 use crate::wire::revision::Era;
 
+/// An instance that has run for so long is well: what failed before it no longer counts for the next wait.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+
 impl Pool {
     /// Starts the instance of `slot` in a task of its own and watches over it until it ends.
     pub(super) fn start(self: &Arc<Self>, slot: Arc<Slot>, prefer: Era) {
         let pool = Arc::clone(self);
         let name = format!("{} instance", self.manifest.id);
         self.supervisor.spawn(name, move |stop| async move {
+            let (life, began) = (Arc::clone(&pool.life), Mutex::new(Instant::now()));
+            let reached = move |milestone| {
+                let mut began = began.lock().expect("no holder of this lock panics");
+                let since = std::mem::replace(&mut *began, Instant::now());
+                life.reached(milestone, since.elapsed());
+            };
             let host = Host {
+                reached: Arc::new(reached),
                 plugin: pool.manifest.id.clone(),
                 supervisor: pool.supervisor.child(),
                 profile: Arc::clone(&slot.profile),
@@ -54,10 +64,14 @@ impl Pool {
             Duration::from_millis(self.manifest.restart.within_ms),
         );
         if !try_again {
-            state.failed_in_a_row += 1;
+            self.count_failure(&mut state);
+            let running = state.slots.iter().any(|slot| slot.instance().is_some());
+            self.life.failed(&fault, running);
         }
         drop(state);
-        self.retry();
+        if self.surface().is_none() {
+            self.retry();
+        }
         let outcome = if try_again {
             Started::TryAgain
         } else {
@@ -66,18 +80,25 @@ impl Pool {
         slot.started.send_replace(Some(outcome));
     }
 
-    /// Tries again by itself, within the budget, to start a plugin that starts with the gateway, until it is known what
-    /// it offers: nobody can call what is not listed.
+    /// Tries again by itself, within the budget, to start a plugin that starts with the gateway: one of which it is not
+    /// known what it offers, since nobody can call what is not listed, or one that all clients share.
     fn retry(self: &Arc<Self>) {
         let wanted = self.manifest.load == Load::Eager && self.manifest.restart.max > 0;
-        let unknown = self.surface().is_none();
-        if !wanted || !unknown || std::mem::replace(&mut self.state().retrying, true) {
+        if !wanted {
             return;
         }
+        let wait = {
+            let mut state = self.state();
+            if std::mem::replace(&mut state.retrying, true) {
+                return;
+            }
+            let initial = Duration::from_millis(self.manifest.restart.backoff_initial_ms);
+            initial.max(state.backoff)
+        };
         let pool = Arc::clone(self);
         let name = format!("{} retry", self.manifest.id);
         self.supervisor.spawn(name, move |stop| async move {
-            let mut wait = Duration::from_millis(pool.manifest.restart.backoff_initial_ms);
+            let mut wait = wait;
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
@@ -113,10 +134,12 @@ impl Pool {
             if is.told != slot.told() {
                 slot.turn_into(is);
             }
-            state.failed_in_a_row = 0;
             state.failures.retain(|failure| !failure.may_be_ours);
             state.stopped
         };
+        if !stopped {
+            self.life.started();
+        }
         slot.set_surface(self.offered.found(&slot.told(), &offers), &offers);
         slot.started
             .send_replace(Some(Started::Ready(Arc::clone(&instance))));
@@ -125,8 +148,12 @@ impl Pool {
             instance.adopt(&session);
         }
         if stopped {
-            return instance.stop().await;
+            return drop(instance.stop().await);
         }
+        let started = Instant::now();
+        let well = tokio::time::sleep(HEALTHY_AFTER);
+        tokio::pin!(well);
+        let mut is_well = false;
         tracing::info!(plugin.id = %self.manifest.id, era = instance.era().as_str(), process.pid = instance.pid(), "Started `{}`", self.manifest.id);
         let session_ended = async {
             let mut owner = slot.owner.subscribe();
@@ -143,26 +170,35 @@ impl Pool {
         loop {
             tokio::select! {
                 () = slot.retired.cancelled() => return self.left(&slot),
+                () = &mut well, if !is_well => {
+                    is_well = true;
+                    self.state().failed_in_a_row = 0;
+                }
                 () = &mut session_ended => {
                     self.leaves(&instance);
                     self.forget(&slot);
                     return self.end(&instance).await;
                 }
-                () = instance.ended().cancelled() => return self.ended(&slot, &instance).await,
+                () = instance.ended().cancelled() => return self.ended(&slot, &instance, started).await,
                 changed = surface.changed() => match changed {
                     Ok(()) => {
                         let now = surface.borrow_and_update().clone();
                         self.moved(&slot, &offers, &now);
                         offers = now;
                     }
-                    Err(_) => return self.ended(&slot, &instance).await,
+                    Err(_) => return self.ended(&slot, &instance, started).await,
                 },
             }
         }
     }
 
     /// An instance came to an end that nobody asked for.
-    async fn ended(&self, slot: &Arc<Slot>, instance: &Arc<dyn Instance>) {
+    async fn ended(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        instance: &Arc<dyn Instance>,
+        started: Instant,
+    ) {
         let words = instance
             .last_words()
             .unwrap_or_else(|| "it gave no reason".to_owned());
@@ -177,11 +213,19 @@ impl Pool {
         self.left(slot);
         {
             let mut state = self.state();
-            state.note_failure(
-                fault.because("upstream_exited"),
-                false,
-                Duration::from_millis(self.manifest.restart.within_ms),
-            );
+            let fault = fault.because("upstream_exited");
+            let within = Duration::from_millis(self.manifest.restart.within_ms);
+            state.note_failure(fault.again(), false, within);
+            if started.elapsed() >= HEALTHY_AFTER {
+                state.failed_in_a_row = 0;
+            }
+            self.count_failure(&mut state);
+            let others = state.slots.iter().any(|slot| slot.instance().is_some());
+            let spent = !others && self.is_spent(&state);
+            self.life.crashed(&fault, spent);
+        }
+        if self.isolation == Isolation::Shared || instance.era() == Era::Modern {
+            self.retry();
         }
         // Ends what it left behind.
         self.end(instance).await;

@@ -13,6 +13,7 @@ use crate::plugin::{
     BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, Prompts, Resources, Tools,
 };
 use crate::runtime::own_thread::panic_text;
+use crate::runtime::{Milestone, Reached};
 
 /// How long `on_stop` may take.
 pub(super) const STOP_BOUND: Duration = Duration::from_secs(10);
@@ -27,8 +28,11 @@ pub(super) struct Life {
     pub(super) plugin: Arc<dyn Plugin>,
     config: Arc<serde_json::Value>,
     notifier: Notifier,
+    reached: Reached,
     /// The hook that runs, or ran last.
     stage: Arc<Mutex<&'static str>>,
+    /// Why it did not stop well, if so.
+    stop_failure: Arc<Mutex<Option<Fault>>>,
 }
 
 /// What a plugin offers, as it says.
@@ -61,14 +65,16 @@ impl Life {
         id: PluginId,
         plugin: Arc<dyn Plugin>,
         config: serde_json::Value,
-        notifier: Notifier,
+        (notifier, reached): (Notifier, Reached),
     ) -> Self {
         Self {
             notifier,
+            reached,
             id,
             plugin,
             config: Arc::new(config),
             stage: Arc::new(Mutex::new("on_load")),
+            stop_failure: Arc::default(),
         }
     }
 
@@ -89,9 +95,11 @@ impl Life {
     async fn steps(&self) -> Result<Offers, Fault> {
         let plugin = &*self.plugin;
         self.hook("on_load", || plugin.on_load()).await?;
+        (self.reached)(Milestone::Loaded);
         self.hook("on_init", || plugin.on_init(&self.config))
             .await?;
         let offers = self.offers().await?;
+        (self.reached)(Milestone::Initialized);
         self.hook("on_start", || plugin.on_start()).await?;
         Ok(offers)
     }
@@ -141,7 +149,21 @@ impl Life {
             Err(_) => self.late(STOP_BOUND),
         };
         tracing::warn!(plugin.id = %self.id, reason = failed.reason, "Stopped badly: {failed}");
-        self.tell(&failed).await;
+        if !self.tell(&failed).await {
+            *self
+                .stop_failure
+                .lock()
+                .expect("no holder of this lock panics") = Some(failed);
+        }
+    }
+
+    /// Why it did not stop well, if so and if it has not dealt with that itself.
+    pub(super) fn stop_failure(&self) -> Option<Fault> {
+        let failure = self.stop_failure.lock();
+        failure
+            .expect("no holder of this lock panics")
+            .as_ref()
+            .map(Fault::again)
     }
 
     /// Asks the plugin how it is.

@@ -18,7 +18,7 @@ use crate::runtime::mcp_http::changes::keep_listening;
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::mirror::Mirrors;
 use crate::runtime::surface::Reader;
-use crate::runtime::{CallContext, Instance, Listing, Request, Surface};
+use crate::runtime::{CallContext, Instance, Listing, Milestone, Request, Surface};
 use crate::session::Session;
 use crate::wire::error::HEADER_MISMATCH;
 use crate::wire::json::Json;
@@ -48,7 +48,9 @@ impl Remote {
         peer: Peer,
         limits: Limits,
     ) -> Result<Arc<Self>, Fault> {
+        (link.host.reached)(Milestone::Loaded);
         let first = read_surface(&link, &peer, &limits, None).await?;
+        (link.host.reached)(Milestone::Initialized);
         let remote = Arc::new(Self {
             link,
             peer,
@@ -218,7 +220,7 @@ impl Instance for Remote {
         self.link.last_words()
     }
 
-    fn stop(&self) -> BoxFuture<'_, ()> {
+    fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
         Box::pin(async move {
             let first = !self.link.closed.is_cancelled();
             // The tasks end first, so that none of them complains about the closing.
@@ -227,6 +229,7 @@ impl Instance for Remote {
             if first {
                 self.link.say_goodbye().await;
             }
+            None
         })
     }
 

@@ -93,7 +93,7 @@ tools = [{ name = "x", input_schema = { type = "object" } }]
         .iter()
         .find(|plugin| plugin["id"] == "gone")
         .expect("named");
-    assert_eq!(gone["state"], "failed");
+    assert_eq!(gone["state"], "error");
     assert!(gone["reason"].is_string(), "{gone}");
     let health = gateway.send(&Request::new("GET", "/health")).await.json();
     assert_eq!(health["plugins"]["failed"], 1);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use toolgate::app::files::Origin;
 use toolgate::app::{App, Runtimes, compiled_in, launcher};
 use toolgate::builtin;
 use toolgate::config::{Env, load, resolve};
@@ -86,6 +87,12 @@ impl TestGateway {
     /// Sends a request on a connection of its own and reads the whole answer.
     pub(crate) async fn send(&self, request: &Request) -> Answer {
         self.connect().await.send(request).await
+    }
+
+    /// The plugin of that id.
+    pub(crate) fn plugin(&self, id: &str) -> Arc<toolgate::registry::plugin::Plugin> {
+        let mut named = self.registry().named(id);
+        named.pop().expect("it is there")
     }
 
     /// Whether no call is anywhere in it.
@@ -202,12 +209,17 @@ impl Builder {
         );
         let helper =
             cfg!(target_os = "linux").then(|| PathBuf::from(env!("CARGO_BIN_EXE_toolgate")));
-        let runtimes = Runtimes::new(self.in_process, launcher(&env, helper));
+        let origin = Origin {
+            config: Some(file),
+            runtimes: Runtimes::new(self.in_process, launcher(&env, helper)),
+            env,
+            builtins: self.manifests,
+        };
         let records = Arc::new(Records::default());
         let app = Arc::new(App::new(
             &loaded,
             resolution,
-            &runtimes,
+            origin,
             Arc::clone(&records) as Arc<dyn Sink>,
         ));
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

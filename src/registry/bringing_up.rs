@@ -1,0 +1,200 @@
+//! Starting plugins, each after those it depends on, and following what becomes of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::manifest::{Kind, Load};
+use crate::model::plugin_id::PluginId;
+use crate::registry::Registry;
+use crate::registry::life::State;
+use crate::registry::plugin::Plugin;
+use crate::registry::pool::Who;
+
+/// How many plugins are started at the same time.
+const STARTS_AT_ONCE: usize = 8;
+
+/// How often instances are looked through for idle ones.
+const IDLE_SWEEP: Duration = Duration::from_secs(5);
+
+impl Registry {
+    /// Follows the plugins and starts those that start with the gateway; `wait` says to wait for the only client first.
+    pub(super) fn begin(self: &Arc<Self>, wait: bool) {
+        let plugins = self.plugins();
+        plugins.iter().for_each(|plugin| self.follow(plugin));
+        let registry = Arc::clone(self);
+        self.supervisor
+            .spawn("start of plugins", |stop| async move {
+                let client = wait.then(|| registry.client.subscribe());
+                let starting = async {
+                    let who = the_client(client).await;
+                    registry.bring_up(&plugins, who.as_ref()).await;
+                };
+                tokio::select! {
+                    () = starting => {}
+                    () = stop.cancelled() => {}
+                }
+                // Whoever waits for this sees all of them, whether or not their changes were taken in one by one yet.
+                registry.rebuild();
+                registry.settled.send_replace(true);
+            });
+        let registry = Arc::clone(self);
+        self.supervisor
+            .spawn("idle instances", |stop| registry.sweep(stop));
+    }
+
+    async fn sweep(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(IDLE_SWEEP) => {}
+                () = stop.cancelled() => return,
+            }
+            let plugins = self.plugins();
+            plugins.iter().for_each(|plugin| plugin.pool.stop_idle());
+            // Looks through all processes of the machine, which may be many.
+            tokio::task::spawn_blocking(crate::runtime::process::reap_orphans)
+                .await
+                .ok();
+        }
+    }
+
+    /// Takes in what becomes of a plugin for as long as it is in the registry.
+    pub(super) fn follow(self: &Arc<Self>, plugin: &Arc<Plugin>) {
+        let (registry, plugin) = (Arc::clone(self), Arc::clone(plugin));
+        let name = format!("{} surface", plugin.id());
+        self.supervisor.spawn(name, |stop| async move {
+            let mut offered = plugin.pool.changes();
+            let mut life = plugin.life.changes();
+            loop {
+                tokio::select! {
+                    // Both senders live as long as the plugin, which is held here.
+                    _ = offered.changed() => {}
+                    _ = life.changed() => registry.free_dependents(&plugin),
+                    () = plugin.removed.cancelled() => return,
+                    () = stop.cancelled() => return,
+                }
+                registry.changed();
+            }
+        });
+    }
+
+    /// Starts those of `plugins` that start by themselves, each after those it depends on, for `who` if there is but one
+    /// client. One that fails keeps its dependents from starting, and nobody else.
+    pub(super) async fn bring_up(self: &Arc<Self>, plugins: &[Arc<Plugin>], who: Option<&Who>) {
+        let done: HashMap<(Kind, &PluginId), watch::Sender<bool>> = plugins
+            .iter()
+            .map(|plugin| (plugin.key(), watch::Sender::new(false)))
+            .collect();
+        let places = Semaphore::new(STARTS_AT_ONCE);
+        let starts = plugins.iter().map(|plugin| async {
+            // One that is blocked waits for nobody: two that need each other would wait for ever.
+            if plugin.manifest.load == Load::Eager && plugin.blocked().is_none() {
+                for dependency in self.dependencies(plugin) {
+                    if let Some(done) = done.get(&dependency.key()) {
+                        // The sender lives as long as this loop.
+                        done.subscribe().wait_for(|done| *done).await.ok();
+                    }
+                }
+                self.look_for_dependencies(plugin).await;
+                if plugin.blocked().is_none() {
+                    let _place = places.acquire().await;
+                    // A failure is logged where it happens, and told to whoever calls.
+                    match who {
+                        None => plugin.warm().await.ok(),
+                        Some(who) => plugin.pool.warm_for(who).await.ok(),
+                    };
+                }
+            }
+            if let Some(done) = done.get(&plugin.key()) {
+                done.send_replace(true);
+            }
+        });
+        futures::future::join_all(starts).await;
+    }
+
+    /// The plugins that `plugin` depends on, as far as they are there.
+    pub(super) fn dependencies(&self, plugin: &Plugin) -> Vec<Arc<Plugin>> {
+        let wanted = &plugin.manifest.depends_on;
+        let plugins = self.plugins();
+        let needed = plugins.iter().filter(|other| wanted.contains(other.id()));
+        needed.cloned().collect()
+    }
+
+    /// Finds out whether all is there that `plugin` needs.
+    pub(super) async fn look_for_dependencies(&self, plugin: &Plugin) {
+        let dependencies = self.dependencies(plugin);
+        let complete = plugin
+            .manifest
+            .depends_on
+            .iter()
+            .all(|id| dependencies.iter().any(|dependency| dependency.id() == id));
+        // What is not there at all was said when the set of plugins was put in order.
+        if complete {
+            for dependency in &dependencies {
+                self.wake_dependency(dependency).await;
+            }
+            plugin.block(self.missing(plugin));
+        }
+    }
+
+    /// Starts what starts at its first use and is used now.
+    async fn wake_dependency(&self, dependency: &Plugin) {
+        let sleeps = dependency.life.state() == State::Loaded;
+        if sleeps && dependency.manifest.load == Load::Lazy {
+            dependency.warm().await.ok();
+        }
+    }
+
+    /// What `plugin` needs and is not there at this moment.
+    fn missing(&self, plugin: &Plugin) -> Option<String> {
+        let dependencies = self.dependencies(plugin);
+        let down = dependencies
+            .iter()
+            .find(|dependency| dependency.life.state() != State::Active)?;
+        Some(format!(
+            "it needs `{}`, which is {}",
+            down.id(),
+            down.life.state()
+        ))
+    }
+
+    /// A plugin has come to another state: those that only waited for it are started.
+    fn free_dependents(self: &Arc<Self>, plugin: &Plugin) {
+        if plugin.life.state() != State::Active {
+            return;
+        }
+        let waiting: Vec<_> = self
+            .plugins()
+            .iter()
+            .filter(|other| {
+                other.manifest.depends_on.contains(plugin.id())
+                    && other.blocked().is_some()
+                    && self.dependencies(other).len() == other.manifest.depends_on.len()
+                    && self.missing(other).is_none()
+            })
+            .cloned()
+            .collect();
+        if waiting.is_empty() {
+            return;
+        }
+        waiting.iter().for_each(|plugin| plugin.block(None));
+        let registry = Arc::clone(self);
+        self.supervisor
+            .spawn("start of dependents", |stop| async move {
+                tokio::select! {
+                    () = registry.bring_up(&waiting, None) => {}
+                    () = stop.cancelled() => {}
+                }
+            });
+    }
+}
+
+async fn the_client(client: Option<watch::Receiver<Option<Who>>>) -> Option<Who> {
+    // The sender lives as long as the registry, which waits here.
+    let mut client = client?;
+    let who = client.wait_for(Option::is_some).await.ok();
+    who.and_then(|who| who.clone())
+}
