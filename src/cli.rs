@@ -167,17 +167,21 @@ impl Context<'_> {
     /// A gateway of this configuration, with nothing started.
     fn app(&self, loaded: &Loaded, log: &Log) -> Result<App, Problems> {
         let resolution = resolve(loaded, &self.manifests())?;
-        let helper = cfg!(target_os = "linux")
-            .then(std::env::current_exe)
-            .and_then(Result::ok);
         let manifests = self.manifests().into_iter();
         let origin = Origin {
             config: self.config.clone(),
             env: self.env.clone(),
             builtins: manifests.map(|(id, text)| (id, text.to_owned())).collect(),
-            runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, helper)),
+            runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, self.helper())),
         };
         Ok(App::new(loaded, resolution, origin, log.audit()))
+    }
+
+    /// This program, where it can serve as the helper of child processes.
+    fn helper(&self) -> Option<PathBuf> {
+        cfg!(target_os = "linux")
+            .then(std::env::current_exe)
+            .and_then(Result::ok)
     }
 
     /// Begins to log, reads the configuration, and makes the runtime that the command runs on.

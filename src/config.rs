@@ -11,6 +11,7 @@ pub mod check;
 pub mod env;
 pub mod expand;
 pub mod file;
+pub mod folder;
 pub mod from_env;
 pub mod load;
 pub mod plugin_entry;

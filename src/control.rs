@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::control::error::ControlError;
 use crate::control::info::{Listing, PluginInfo, Report};
 use crate::control::reload::Reloads;
-use crate::control::source::{Candidate, Found, Source};
+use crate::control::source::{Build, Candidate, Found, Source};
 use crate::manifest::Kind;
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
@@ -105,7 +105,11 @@ impl Control {
     pub async fn list(&self) -> Result<Listing, ControlError> {
         let found = self.found().await?;
         let plugins = self.registry.plugins();
-        let registered = plugins.iter().map(|plugin| PluginInfo::of(plugin));
+        let registered = plugins.iter().map(|plugin| {
+            let mut candidates = found.candidates.iter();
+            let found = candidates.find(|candidate| candidate.key() == plugin.key());
+            PluginInfo::of(plugin).lacking(found)
+        });
         let known = |candidate: &&Candidate| {
             let (kind, id) = candidate.key();
             plugins.iter().any(|plugin| plugin.key() == (kind, id))
@@ -124,11 +128,8 @@ impl Control {
 
     /// One plugin, in the registry or not.
     pub async fn get(&self, id: &str) -> Result<PluginInfo, ControlError> {
-        if let Some(plugin) = self.registry.named(id).first() {
-            return Ok(PluginInfo::of(plugin));
-        }
         let listing = self.list().await?;
-        let mut others = listing.unregistered.into_iter();
+        let mut others = listing.registered.into_iter().chain(listing.unregistered);
         let found = others.find(|info| info.id == id);
         found.ok_or_else(|| ControlError::not_found(id))
     }
@@ -138,8 +139,9 @@ impl Control {
         Report::of(&self.registry.plugins(), &self.reloads())
     }
 
-    /// Takes a plugin into the registry and starts it, if it starts by itself.
-    pub async fn register(&self, id: &str) -> Result<PluginInfo, ControlError> {
+    /// Takes a plugin into the registry and starts it, if it starts by itself. One that has to be built is built first;
+    /// `rebuild` builds it in any case.
+    pub async fn register(&self, id: &str, rebuild: bool) -> Result<PluginInfo, ControlError> {
         let _alone = self.alone().await?;
         if !self.registry.named(id).is_empty() {
             return Err(ControlError::conflict(format!(
@@ -150,6 +152,10 @@ impl Control {
         let candidate = self.candidate(&found, id)?;
         if self.registry.plugins().len() >= self.max_plugins {
             return Err(self.full());
+        }
+        if rebuild || candidate.state == State::SourceOnly {
+            let built = self.source.build(candidate, rebuild).await;
+            built.map_err(|fault| ControlError::of_build(&fault))?;
         }
         let plugin = self.source.make(candidate);
         let (kind, id) = plugin.key();
@@ -164,7 +170,7 @@ impl Control {
         let mut named = found.candidates.iter();
         if let Some(candidate) = named.find(|candidate| candidate.manifest.id.as_str() == id) {
             return match candidate.state {
-                State::Available => Ok(candidate),
+                State::Available | State::SourceOnly => Ok(candidate),
                 state => Err(ControlError::conflict(format!(
                     "plugin `{id}` is {state}{}",
                     candidate.why()
@@ -177,6 +183,16 @@ impl Control {
             || ControlError::not_found(id),
             |broken| ControlError::bad_manifest(&broken.problems),
         ))
+    }
+
+    /// Builds a plugin from source, in the registry or not. What runs of it goes on as it was.
+    pub async fn build(&self, id: &str, rebuild: bool) -> Result<Build, ControlError> {
+        let found = self.found().await?;
+        let mut candidates = found.candidates.iter();
+        let candidate = candidates.find(|candidate| candidate.manifest.id.as_str() == id);
+        let candidate = candidate.ok_or_else(|| ControlError::not_found(id))?;
+        let built = self.source.build(candidate, rebuild).await;
+        built.map_err(|fault| ControlError::of_build(&fault))
     }
 
     fn full(&self) -> ControlError {

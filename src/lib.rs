@@ -6,7 +6,7 @@
 //!
 //! | floor | modules | |
 //! |---|---|---|
-//! | 7 | [`cli`], [`app`], [`config`], [`telemetry`] | put everything together |
+//! | 7 | [`cli`], [`testing`], [`app`], [`config`], [`telemetry`] | put everything together |
 //! | 6 | [`front`] | the faces: MCP over stdio and HTTP, plain HTTP |
 //! | 5 | [`dispatch`] | the one way through |
 //! | 4 | [`registry`], [`builtin`] | which plugins there are, what they offer, which instances run |
@@ -31,7 +31,8 @@
 //! # Writing a plugin
 //!
 //! Implement [`plugin::Plugin`], which offers tools, prompts and resources, and run a gateway that has it compiled in
-//! with [`cli::main_with`]. Any server written with rmcp can be hosted by [`runtime::rmcp_host::host`].
+//! with [`cli::main_with`]; `toolgate plugins new` makes such a crate, and skeletons for other runtimes and languages.
+//! [`testing`] has what its tests need. Any server written with rmcp can be hosted by [`runtime::rmcp_host::host`].
 
 pub mod wire;
 
@@ -58,3 +59,4 @@ pub mod config;
 pub mod app;
 pub mod cli;
 pub mod telemetry;
+pub mod testing;

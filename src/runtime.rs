@@ -9,6 +9,8 @@ pub mod rmcp_host;
 
 mod own_thread;
 
+pub mod build;
+
 pub mod link;
 
 pub mod mcp_http;

@@ -4,19 +4,23 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use crate::app::runtimes::Runtimes;
 use crate::background::Supervisor;
 use crate::config::Config;
 use crate::config::env::Env;
 use crate::config::load::load;
 use crate::config::resolve::{LeftOut, Resolution, ResolvedPlugin, resolve};
-use crate::control::source::{Broken, Candidate, Found, Source};
+use crate::control::source::{Broken, Build, Candidate, Found, Source};
 use crate::manifest::Grant;
 use crate::manifest::problem::Problems;
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::registry::discover::walked;
 use crate::registry::life::State;
 use crate::registry::plugin::{Plugin, Setup};
+use crate::runtime::build::{Built, SourceState};
 
 /// Where configuration and plugins come from.
 pub struct Origin {
@@ -56,11 +60,41 @@ impl Files {
         for note in &resolution.notes.0 {
             tracing::warn!("{note}");
         }
-        let candidates = resolution.plugins.into_iter().map(candidate);
+        let candidates = resolution
+            .plugins
+            .into_iter()
+            .map(|plugin| self.candidate(plugin));
         candidates
             .filter(Candidate::is_wanted)
             .map(|candidate| self.make(&candidate))
             .collect()
+    }
+
+    /// A plugin as it was found, with what is missing of it.
+    fn candidate(&self, plugin: ResolvedPlugin) -> Candidate {
+        let builder = &self.origin.runtimes.builder;
+        let there = builder.state(&plugin.manifest, plugin.source.folder());
+        let (state, lacks) = match there {
+            _ if !plugin.enabled => (State::Disabled, None),
+            // The program may come to be installed; a start says what is wrong.
+            SourceState::Available | SourceState::Unavailable { .. } => (State::Available, None),
+            SourceState::SourceOnly { missing } => {
+                (State::SourceOnly, Some(format!("`{missing}` is not built")))
+            }
+            SourceState::Incomplete { missing } => (
+                State::Incomplete,
+                Some(format!(
+                    "`{missing}` is not there, and nothing to build it with"
+                )),
+            ),
+        };
+        Candidate {
+            manifest: Arc::new(plugin.manifest),
+            source: plugin.source,
+            grants: plugin.grants,
+            state,
+            lacks,
+        }
     }
 
     /// The sections that are others than at the start, of those that are read at the start only.
@@ -89,7 +123,11 @@ impl Source for Files {
             .collect();
         let resolution = resolve(&loaded, &builtins)?;
         Ok(Found {
-            candidates: resolution.plugins.into_iter().map(candidate).collect(),
+            candidates: resolution
+                .plugins
+                .into_iter()
+                .map(|plugin| self.candidate(plugin))
+                .collect(),
             broken: resolution.left_out.into_iter().map(broken).collect(),
             needs_restart: self.needs_restart(&loaded.config),
         })
@@ -113,11 +151,43 @@ impl Source for Files {
         places
     }
 
+    fn build<'a>(
+        &'a self,
+        candidate: &'a Candidate,
+        rebuild: bool,
+    ) -> BoxFuture<'a, Result<Build, Fault>> {
+        let builder = &self.origin.runtimes.builder;
+        Box::pin(async move {
+            let Some(folder) = candidate.source.folder() else {
+                let message = format!(
+                    "plugin `{}` has no folder that it could be built in",
+                    candidate.manifest.id
+                );
+                return Err(Fault::new(FaultKind::Unavailable, message).because("no_build"));
+            };
+            let built = builder
+                .build(&candidate.manifest, folder, rebuild, &self.supervisor)
+                .await?;
+            Ok(match built {
+                Built::NotNeeded => Build::default(),
+                Built::Ran { took, output } => Build {
+                    ran: true,
+                    took_ms: took.as_secs_f64() * 1000.0,
+                    output,
+                },
+            })
+        })
+    }
+
     fn make(&self, candidate: &Candidate) -> Arc<Plugin> {
         let (manifest, runtimes) = (&candidate.manifest, &self.origin.runtimes);
-        let (kind, mut unfit) = match runtimes.choose(manifest) {
-            Ok(kind) => (kind, None),
-            Err(why) => (manifest.runtimes()[0], Some(why)),
+        let folder = candidate.source.folder();
+        let (runtime, mut unfit) = match runtimes.choose(manifest, folder) {
+            Ok(chosen) => (chosen, None),
+            Err(why) => {
+                let first = manifest.runtimes()[0];
+                ((first, runtimes.get(first)), Some(why))
+            }
         };
         if !candidate.grants.contains(&Grant::Tools) {
             unfit.get_or_insert_with(|| "it is not granted TOOLS".to_owned());
@@ -126,23 +196,10 @@ impl Source for Files {
             manifest: Arc::clone(manifest),
             source: candidate.source.clone(),
             grants: candidate.grants.clone(),
-            runtime: (kind, runtimes.get(kind)),
+            runtime,
             supervisor: self.supervisor.clone(),
             unfit,
         })
-    }
-}
-
-fn candidate(plugin: ResolvedPlugin) -> Candidate {
-    Candidate {
-        manifest: Arc::new(plugin.manifest),
-        source: plugin.source,
-        grants: plugin.grants,
-        state: match plugin.enabled {
-            true => State::Available,
-            false => State::Disabled,
-        },
-        lacks: None,
     }
 }
 

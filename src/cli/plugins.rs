@@ -1,6 +1,12 @@
 //! `toolgate plugins`: which plugins there are, and their life in a gateway that runs.
 
+mod build;
+
 mod local;
+
+mod new;
+
+mod test;
 
 use std::process::ExitCode;
 
@@ -37,6 +43,12 @@ pub(super) enum Command {
     Start(Target),
     /// Stops a plugin. Its calls may come to their end.
     Stop(Target),
+    /// Builds a plugin from source, if something of it is missing.
+    Build(build::Arguments),
+    /// Writes the skeleton of a new plugin.
+    New(new::Arguments),
+    /// Tries a plugin: builds, starts, calls, crashes and stops it. Exit code 1 when something fails.
+    Test(test::Arguments),
 }
 
 /// One plugin of a gateway that runs.
@@ -57,6 +69,9 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
         Command::Unregister(target) => act(context, "unregister", target),
         Command::Start(target) => act(context, "start", target),
         Command::Stop(target) => act(context, "stop", target),
+        Command::Build(arguments) => build::run(context, arguments),
+        Command::New(arguments) => new::run(context, arguments),
+        Command::Test(arguments) => test::run(context, arguments),
     }
 }
 

@@ -65,6 +65,22 @@ pub struct Loaded {
     pub(crate) document: Option<Node>,
 }
 
+impl Loaded {
+    /// What there is without a file.
+    pub fn nothing(env: &Env) -> Self {
+        Self {
+            config: Config::default(),
+            file: None,
+            assistant: false,
+            left_out: Vec::new(),
+            notes: Problems::default(),
+            env: env.clone(),
+            from_env: FromEnv::default(),
+            document: None,
+        }
+    }
+}
+
 /// Reads `explicit`, else `toolgate.toml` here, else the one in the user's settings, else nothing.
 ///
 /// `Err` holds every problem of the file. `explicit` must exist.
@@ -98,14 +114,8 @@ pub fn prepare(
 fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) {
     let (from_env, mut problems) = FromEnv::read(env);
     let loaded = Loaded {
-        config: Config::default(),
-        file: None,
-        assistant: false,
-        left_out: Vec::new(),
-        notes: Problems::default(),
-        env: env.clone(),
         from_env,
-        document: None,
+        ..Loaded::nothing(env)
     };
     let (mut loaded, more) = load_file(loaded, find(explicit, env));
     let dirs = loaded.from_env.plugin_dirs.iter().cloned();

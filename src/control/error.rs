@@ -64,6 +64,11 @@ impl ControlError {
         Self::new(ErrorKind::Failed, "failed", message.to_owned())
     }
 
+    /// A build failed: what stands in the plugin's folder is wrong.
+    pub(super) fn of_build(fault: &Fault) -> Self {
+        Self::new(ErrorKind::Invalid, fault.reason, fault.to_string())
+    }
+
     pub(super) fn of_fault(fault: &Fault) -> Self {
         Self {
             retry_after: fault.retry_after,

@@ -115,6 +115,16 @@ impl PluginInfo {
         }
     }
 
+    /// The same, where it may be that it failed because something of it, as it was found, has still to be built.
+    pub(super) fn lacking(mut self, found: Option<&Candidate>) -> Self {
+        let lacks = found.is_some_and(|found| found.state == State::SourceOnly);
+        if lacks && self.state == State::Error {
+            self.state = State::SourceOnly;
+            self.status = self.state.as_str();
+        }
+        self
+    }
+
     /// One that could be registered.
     pub(super) fn of_candidate(candidate: &Candidate) -> Self {
         let manifest = &candidate.manifest;

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+use serde::Serialize;
+
 use crate::manifest::problem::Problems;
 use crate::manifest::{Grant, Kind, Manifest};
+use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::registry::life::State;
 use crate::registry::plugin::{self, Plugin};
@@ -19,8 +23,26 @@ pub trait Source: Send + Sync {
     /// The directories in which something may come, go or change that makes a difference.
     fn places(&self) -> BTreeSet<PathBuf>;
 
+    /// Builds a plugin from source, unless nothing is missing and `rebuild` is not wanted.
+    fn build<'a>(
+        &'a self,
+        candidate: &'a Candidate,
+        rebuild: bool,
+    ) -> BoxFuture<'a, Result<Build, Fault>>;
+
     /// Makes a plugin; nothing of it runs.
     fn make(&self, candidate: &Candidate) -> Arc<Plugin>;
+}
+
+/// What came of a build that did not fail.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Build {
+    /// Whether anything was done: nothing was missing otherwise.
+    pub ran: bool,
+    /// How long it took.
+    pub took_ms: f64,
+    /// The end of what it wrote.
+    pub output: String,
 }
 
 /// What was found.

@@ -142,7 +142,20 @@ pub(super) async fn register(
     body: axum::body::Body,
 ) -> Response<Body> {
     act(door, caller, headers, body, |control, target| async move {
-        control.register(&target.id).await
+        control.register(&target.id, target.rebuild).await
+    })
+    .await
+}
+
+/// `POST /api/v1/plugin/build`: builds a plugin from source; `rebuild` also where nothing is missing.
+pub(super) async fn build(
+    door: Door,
+    caller: Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response<Body> {
+    act(door, caller, headers, body, |control, target| async move {
+        control.build(&target.id, target.rebuild).await
     })
     .await
 }

@@ -421,6 +421,18 @@ fn check_upkeep(manifest: &Manifest, report: &mut Report<'_>) {
             1,
             MAX_MS,
         );
+        for (index, output) in build.outputs.iter().enumerate() {
+            if output.as_os_str().is_empty() || !stays_inside(output) {
+                let at = ["build".into(), "outputs".into(), index.to_string()];
+                report.add(&at, "a path inside the plugin's folder is expected");
+            }
+        }
+        for (index, name) in build.env_passthrough.iter().enumerate() {
+            if !is_variable_name(name) {
+                let at = ["build".into(), "env_passthrough".into(), index.to_string()];
+                report.add(&at, "a variable's name cannot be empty or hold `=`");
+            }
+        }
     }
 }
 

@@ -79,6 +79,23 @@ pub struct ToolEntry {
     /// MCP annotations, laid over those the server gives.
     #[serde(default)]
     pub annotations: Option<Map<String, Value>>,
+    /// Calls that show what it does. `toolgate plugins test` makes them and compares.
+    #[serde(default)]
+    pub examples: Vec<ToolExample>,
+}
+
+/// A call of a tool and what must come of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ToolExample {
+    /// The arguments.
+    pub arguments: Map<String, Value>,
+    /// What must come back: a text is all the text of the result; anything else must be in the result (`content`,
+    /// `structuredContent`): of an object each member that is named, of an array all items in order. Left out, any result
+    /// will do.
+    pub result: Option<Value>,
+    /// Whether the call must fail.
+    pub is_error: bool,
 }
 
 /// What calling a tool does to the world.

@@ -1,7 +1,12 @@
 //! How a plugin is built and how its health is asked for.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The script that builds a plugin whose manifest names no command, in the plugin's folder.
+pub const BUILD_SCRIPT: &str = "scripts/build.sh";
 
 /// The health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,20 +32,38 @@ impl Default for HealthCheck {
     }
 }
 
-/// How a plugin is built from source.
+/// How a plugin is built from source. A folder that has `scripts/build.sh` and no `[build]` is built as if it had an
+/// empty one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Build {
-    /// The program and its arguments, run in the plugin's folder.
+    /// The program and its arguments, run in the plugin's folder; no shell reads them. A program with a relative path is
+    /// looked for in the plugin's folder.
     #[schemars(length(min = 1))]
     pub command: Vec<String>,
     /// When it is built.
-    #[serde(default)]
     pub when: BuildWhen,
     /// Milliseconds a build may take.
-    #[serde(default = "build_timeout_ms")]
     #[schemars(range(min = 1, max = 2_592_000_000_u64))]
     pub timeout_ms: u64,
+    /// Files or folders in the plugin's folder that the build makes. When one of them is missing, or the program of
+    /// `mcp_stdio.command`, the plugin has to be built.
+    pub outputs: Vec<PathBuf>,
+    /// Names of variables handed down from the gateway's own environment, where they are set. `PATH`, `HOME`, `LANG`,
+    /// `LC_ALL`, `TZ` and `TMPDIR` always are.
+    pub env_passthrough: Vec<String>,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            command: vec!["sh".to_owned(), BUILD_SCRIPT.to_owned()],
+            when: BuildWhen::Missing,
+            timeout_ms: 600_000,
+            outputs: Vec::new(),
+            env_passthrough: Vec::new(),
+        }
+    }
 }
 
 /// When a plugin is built.
@@ -50,12 +73,8 @@ pub enum BuildWhen {
     /// When what it should run is not there.
     #[default]
     Missing,
-    /// Before every start.
+    /// Once after each time the plugin is registered: with the gateway, or by a reload.
     Always,
     /// By hand.
     Never,
-}
-
-fn build_timeout_ms() -> u64 {
-    600_000
 }

@@ -61,6 +61,16 @@ pub enum Source {
     Config(PathBuf),
 }
 
+impl Source {
+    /// The plugin's own folder, if it has one.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Builtin | Self::Config(_) => None,
+        }
+    }
+}
+
 /// What a plugin is made of.
 pub struct Setup {
     /// What it says of itself, with what the operator changed.

@@ -12,6 +12,8 @@ mod descendants;
 
 mod directory;
 
+mod family;
+
 mod guard;
 
 mod helper;
@@ -41,6 +43,7 @@ use crate::background::Supervisor;
 
 pub(crate) use bounds::Bounds;
 pub(crate) use directory::private_directory;
+pub(crate) use family::{crash, family, running};
 
 use bounds::Terms;
 use keeper::Keeper;
@@ -53,10 +56,10 @@ pub use limits::raise_file_limit;
 pub(crate) use search::is_program;
 
 /// How long a child may take to end after its input was closed.
-const AFTER_EOF: Duration = Duration::from_secs(3);
+pub(crate) const AFTER_EOF: Duration = Duration::from_secs(3);
 
 /// How long it may take after SIGTERM.
-const AFTER_TERM: Duration = Duration::from_secs(2);
+pub(crate) const AFTER_TERM: Duration = Duration::from_secs(2);
 
 /// How long it may take after SIGKILL.
 const AFTER_KILL: Duration = Duration::from_millis(500);
@@ -326,6 +329,11 @@ impl Process {
 }
 
 impl Exit {
+    /// Whether it said that all went well.
+    pub(crate) fn is_success(self) -> bool {
+        self.0.is_some_and(|status| status.success())
+    }
+
     /// The exit code, and the signal that ended it.
     fn code_and_signal(self) -> (Option<i32>, Option<i32>) {
         let code = self.0.and_then(|status| status.code());

@@ -4,7 +4,9 @@ mod support;
 
 mod batches;
 mod binary;
+mod building;
 mod cancellation;
+mod contract;
 mod control;
 mod envelope;
 mod eras;

@@ -48,6 +48,8 @@ pub(super) struct Page {
 /// The plugin that something is to be done with.
 pub(super) struct Target {
     pub(super) id: String,
+    /// Whether it is to be built anew.
+    pub(super) rebuild: bool,
 }
 
 /// A call of a plugin.
@@ -108,9 +110,14 @@ impl Page {
 impl Target {
     /// The plugin that a body names. Other members are looked at by who knows them.
     pub(super) fn of(body: &Json) -> Result<Self, Response<Body>> {
-        let id = Members::of(body).and_then(|members| Some(members.string("id")?.into_owned()));
-        match id {
-            Some(id) if !id.is_empty() => Ok(Self { id }),
+        let members = Members::of(body).unwrap_or_default();
+        let rebuild = match members.get("rebuild").map(Json::as_str) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(bad_request("`/rebuild` must be `true` or `false`")),
+        };
+        match members.string("id").map(|id| id.into_owned()) {
+            Some(id) if !id.is_empty() => Ok(Self { id, rebuild }),
             _ => Err(bad_request("`/id` must be a string, the plugin's id")),
         }
     }
@@ -118,7 +125,7 @@ impl Target {
 
 impl Wanted {
     pub(super) fn of(body: Json) -> Result<Self, Response<Body>> {
-        let Target { id } = Target::of(&body)?;
+        let Target { id, .. } = Target::of(&body)?;
         let members = Members::of(&body).unwrap_or_default();
         let Some(method) = members.string("method") else {
             return Err(bad_request(

@@ -30,6 +30,7 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/execute", post(admin::execute)),
         ("/api/v1/plugin/register", post(admin::register)),
         ("/api/v1/plugin/unregister", post(admin::unregister)),
+        ("/api/v1/plugin/build", post(admin::build)),
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),

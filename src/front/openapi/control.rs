@@ -23,6 +23,10 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
             act("unregister", "Takes a plugin out"),
         ),
         (
+            "/api/v1/plugin/build",
+            act("build", "Builds a plugin from source"),
+        ),
+        (
             "/api/v1/plugin/start",
             act("start", "Starts a plugin that does not run"),
         ),
@@ -55,7 +59,11 @@ fn with_body(mut operation: Value, schema: &Value) -> Value {
 }
 
 fn act(id: &str, summary: &str) -> Value {
-    let body = object(&json!({ "id": { "type": "string" } }), &["id"]);
+    let properties = json!({
+        "id": { "type": "string", "description": "The plugin." },
+        "rebuild": { "type": "boolean", "description": "Whether it is built anew, where that is meant." },
+    });
+    let body = object(&properties, &["id"]);
     json!({ "post": with_body(plain(id, summary), &body) })
 }
 

@@ -38,6 +38,11 @@ pub(super) struct Terms {
 const END: &str = "--";
 
 impl Bounds {
+    /// No bounds, and no standing back.
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+
     /// The bounds that a manifest sets; there 0 is without bound.
     pub(crate) fn of(limits: &Limits) -> Self {
         let some = |bound: u64| (bound > 0).then_some(bound);

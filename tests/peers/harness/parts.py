@@ -9,6 +9,7 @@ from harness.part_bridge import bridge_part
 from harness.part_conformance import conformance_part
 from harness.part_conformance_client import conformance_client
 from harness.part_servers import server_part, tasks_part
+from harness.part_skeletons import skeletons
 from harness.part_two_clients import two_clients
 from harness.report import Options, Part, Report, caught
 
@@ -24,6 +25,7 @@ PARTS: dict[str, Part] = {
     "bridge-modern-server": bridge_part("bridge-modern-server", "modern"),
     "behaviour": behaviour,
     "two-clients": two_clients,
+    "skeletons": skeletons,
     "conformance-client": conformance_client,
     "conformance-stdio": conformance_part("conformance-stdio", "stdio"),
     "conformance-http": conformance_part("conformance-http", "http"),

@@ -20,6 +20,8 @@ PROGRAMS = {
         "toolgate-with-fixture",
         "cargo build -p conformance-fixture --features gateway --bin toolgate-with-fixture",
     ),
+    "SKELETON_RUST_STDIO_BIN": ("greeter", "cargo build -p greeter"),
+    "SKELETON_RUST_IN_PROCESS_BIN": ("greeter-in-process", "cargo build -p greeter-in-process"),
     "CONFORMANCE_FIXTURE_BIN": ("conformance-fixture", "cargo build -p conformance-fixture"),
 }
 
