@@ -43,6 +43,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
@@ -154,6 +155,11 @@ pub trait Instance: Send + Sync {
     /// Whether it may still be at work for a caller that has gone, and say something about that.
     fn is_at_work(&self) -> bool {
         false
+    }
+
+    /// When something useful last came from it; `None` where that is not known.
+    fn last_heard(&self) -> Option<Instant> {
+        None
     }
 
     /// Cancelled when it has come to an end by itself: the process died, the session is lost.

@@ -14,7 +14,9 @@ use crate::manifest::runtime::RuntimeKind;
 use crate::manifest::{Grant, Kind, Manifest};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
+use crate::registry::breaker::guard::Breaker;
 use crate::registry::gate::Gate;
+use crate::registry::health::Vitals;
 use crate::registry::life::record::Life;
 use crate::registry::life::{InvalidState, Signal, State};
 use crate::registry::pool::Pool;
@@ -35,10 +37,14 @@ pub struct Plugin {
     pub runtime: RuntimeKind,
     /// How many calls it takes.
     pub gate: Gate,
+    /// What keeps calls from a remote server that fails. Others have none.
+    pub breaker: Option<Arc<Breaker>>,
     /// Its instances.
     pub pool: Arc<Pool>,
     /// Where it stands.
     pub life: Arc<Life>,
+    /// How it is.
+    pub vitals: Vitals,
     /// What it did so far.
     pub counts: Counts,
     declared: Arc<Surface>,
@@ -110,6 +116,8 @@ impl Plugin {
         if let Some(why) = &unfit {
             life.misses(why.clone());
         }
+        let is_remote = kind == RuntimeKind::McpHttp;
+        let breaker = is_remote.then(|| Breaker::new(&manifest));
         let declared = Arc::new(declared(&manifest));
         let pool = Pool::new(
             (Arc::clone(&manifest), Arc::clone(&declared)),
@@ -119,11 +127,13 @@ impl Plugin {
             env!("CARGO_PKG_VERSION"),
         );
         Arc::new(Self {
+            vitals: Vitals::new(&manifest.health),
             manifest,
             source,
             grants,
             runtime: kind,
             gate,
+            breaker,
             pool,
             life,
             counts: Counts::default(),

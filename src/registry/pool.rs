@@ -5,6 +5,8 @@
 
 mod budget;
 
+mod check;
+
 mod lease;
 
 mod offered;
@@ -29,6 +31,7 @@ use crate::manifest::{Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
+pub use crate::registry::pool::check::UNHEALTHY;
 pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
@@ -404,11 +407,6 @@ impl Pool {
         faults.into_iter().flatten().collect()
     }
 
-    /// Notes that an instance is about to leave its slot, so that [`Pool::stop`] waits for its end.
-    fn leaves(&self, instance: &Arc<dyn Instance>) {
-        self.state().leaving.push(Arc::clone(instance));
-    }
-
     /// Stops an instance that leaves.
     async fn end(&self, instance: &Arc<dyn Instance>) {
         instance.stop().await;
@@ -429,11 +427,6 @@ impl Pool {
             .spawn(format!("{} stop", self.manifest.id), |_| async move {
                 pool.end(&instance).await;
             });
-    }
-
-    /// Takes a slot out.
-    fn forget(&self, slot: &Arc<Slot>) {
-        self.state().slots.retain(|known| !Arc::ptr_eq(known, slot));
     }
 
     fn release(&self, slot: &Arc<Slot>) {

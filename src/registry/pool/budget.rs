@@ -18,7 +18,13 @@ impl Pool {
             let words = format!("it failed {recent} times within {} s", within.as_secs());
             (within.saturating_sub(first.at.elapsed()), words)
         } else {
-            let wait = state.backoff.saturating_sub(last.at.elapsed());
+            // What a remote server itself asked for counts as well.
+            let told = state
+                .last_failure
+                .as_ref()
+                .and_then(|fault| fault.retry_after);
+            let wait = state.backoff.max(told.unwrap_or_default());
+            let wait = wait.saturating_sub(last.at.elapsed());
             (wait, "it failed just now".to_owned())
         };
         if wait.is_zero() {
