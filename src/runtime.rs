@@ -77,6 +77,11 @@ pub trait Runtime: Send + Sync {
         Ok(())
     }
 
+    /// Whether what answers is started here, as opposed to a server that only the way to it is.
+    fn is_ours(&self) -> bool {
+        true
+    }
+
     /// How instances of `plugin` belong to client sessions where its manifest does not say.
     fn isolation(&self, plugin: &Manifest) -> Isolation {
         let _ = plugin;

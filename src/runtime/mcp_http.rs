@@ -183,6 +183,10 @@ impl Runtime for McpHttp {
         })?;
         Ok(remote)
     }
+
+    fn is_ours(&self) -> bool {
+        false
+    }
 }
 
 /// Leaves nothing behind of a start that does not come to its end: no task, and no session on the server.

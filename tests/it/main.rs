@@ -4,6 +4,7 @@ mod support;
 
 mod batches;
 mod binary;
+mod breaker;
 mod cancellation;
 mod envelope;
 mod eras;
@@ -21,6 +22,7 @@ mod offers;
 mod openapi;
 mod overload;
 mod pipe;
+mod plugin_health;
 mod questions;
 mod rest;
 mod resumption;

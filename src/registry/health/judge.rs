@@ -66,6 +66,14 @@ impl Judge {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Unknown,
+        Self::Healthy,
+        Self::Degraded,
+        Self::Unhealthy,
+    ];
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

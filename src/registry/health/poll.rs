@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::manifest::runtime::RuntimeKind;
 use crate::registry::Registry;
 use crate::registry::breaker::Circuit;
 use crate::registry::health::judge::Status;
 use crate::registry::health::{Health, HealthReport};
 use crate::registry::life::State;
 use crate::registry::plugin::Plugin;
+use crate::registry::pool::budget::jittered;
 
 impl Registry {
-    /// Asks a plugin at its intervals how it is, for as long as it is in the registry. The first time comes at any moment
-    /// of the first interval, so that plugins that came together are not asked together.
+    /// Asks a plugin at its intervals how it is, for as long as it is in the registry. The first time comes anywhere in the
+    /// second half of the first interval, so that plugins that came together are not asked together.
     pub(in crate::registry) fn poll_health(&self, plugin: &Arc<Plugin>) {
         let plugin = Arc::clone(plugin);
         let name = format!("{} health", plugin.id());
         self.supervisor.spawn(name, |stop| async move {
             let interval = Duration::from_millis(plugin.manifest.health.interval_ms);
-            let mut ticks = tokio::time::interval_at(Instant::now() + share_of(interval), interval);
+            let mut ticks = tokio::time::interval_at(Instant::now() + jittered(interval), interval);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let polling = async {
                 loop {
@@ -63,9 +63,7 @@ impl Plugin {
             },
             None => None,
         };
-        // What is remote is not ours to start again; the breaker keeps calls from it.
-        let ours = self.runtime != RuntimeKind::McpHttp;
-        if let Some(checked) = self.pool.check(ours).await {
+        if let Some(checked) = self.pool.check().await {
             if let Some(pass) = pass {
                 pass.ended(&checked, self.pool.last_heard());
             }
@@ -96,12 +94,4 @@ impl Plugin {
     pub fn health_report(&self) -> HealthReport {
         self.health().report(&self.life.snapshot())
     }
-}
-
-/// Any part of `interval`.
-fn share_of(interval: Duration) -> Duration {
-    let mut bits = [0; 2];
-    // Without random bits the whole is waited.
-    let share = getrandom::fill(&mut bits).map_or(u16::MAX, |()| u16::from_le_bytes(bits));
-    interval * u32::from(share) / u32::from(u16::MAX)
 }

@@ -86,7 +86,7 @@ impl Pool {
 }
 
 /// Between the half and the whole of `wait`.
-fn jittered(wait: Duration) -> Duration {
+pub(in crate::registry) fn jittered(wait: Duration) -> Duration {
     let mut bits = [0];
     // Without random bits the whole is waited.
     let share = getrandom::fill(&mut bits).map_or(255, |()| bits[0]);

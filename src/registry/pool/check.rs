@@ -17,13 +17,13 @@ pub const UNHEALTHY: &str = "unhealthy";
 
 impl Pool {
     /// Asks all instances that run at once how they are. Good where all are that said something; `None` where none did
-    /// that counts. Where they are `ours`, one that belongs to no session and was bad `health.unhealthy_after` times in a
-    /// row is ended, as if it had crashed.
-    pub async fn check(self: &Arc<Self>, ours: bool) -> Option<Result<(), Fault>> {
+    /// that counts. One that belongs to no session and was bad `health.unhealthy_after` times in a row is ended, as if it
+    /// had crashed; not so the way to a remote server, which is not ours to start again.
+    pub async fn check(self: &Arc<Self>) -> Option<Result<(), Fault>> {
         let slots = self.state().slots.clone();
         let checks = slots.iter().filter_map(|slot| {
             let instance = slot.instance()?;
-            Some(self.check_one(slot, instance, ours))
+            Some(self.check_one(slot, instance))
         });
         let checked = futures::future::join_all(checks).await;
         let mut counted = checked.into_iter().flatten();
@@ -41,7 +41,6 @@ impl Pool {
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         instance: Arc<dyn Instance>,
-        ours: bool,
     ) -> Option<Result<(), Fault>> {
         let (began, was_busy) = (Instant::now(), slot.uses() > 0);
         let checked = self.ask(slot, &*instance).await;
@@ -58,7 +57,8 @@ impl Pool {
             return None;
         }
         let n_bad = slot.bad_checks.fetch_add(1, Ordering::Relaxed) + 1;
-        if ours && n_bad >= self.manifest.health.unhealthy_after && !slot.is_owned() {
+        let is_ill = n_bad >= self.manifest.health.unhealthy_after;
+        if is_ill && self.runtime.is_ours() && !slot.is_owned() {
             let id = &self.manifest.id;
             let message = format!(
                 "plugin `{id}` was ended: it was not well at {n_bad} checks in a row: {fault}"
@@ -94,8 +94,8 @@ impl Pool {
         asked
     }
 
-    /// Ends an instance that is of no use any more, unless it has left already. It counts as a crash, and calls that run on
-    /// it are told `why`.
+    /// Ends an instance that is of no use any more, unless it has left already. Calls that run on it are told `why`. It counts
+    /// as a crash; for a remote server its breaker counts.
     pub(super) fn put_down(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
@@ -110,7 +110,9 @@ impl Pool {
         // Nobody else sets it: it is taken out once.
         drop(slot.why_ended.set(why.again()));
         slot.retired.cancel();
-        self.crashed(instance, why);
+        if self.runtime.is_ours() {
+            self.crashed(instance, why);
+        }
         let (pool, instance) = (Arc::clone(self), Arc::clone(instance));
         self.supervisor.spawn(format!("{id} stop"), |_| async move {
             pool.end(&instance).await;
