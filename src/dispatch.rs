@@ -289,9 +289,7 @@ impl Dispatcher {
                 .await
                 .map_err(|_| full(plugin))?,
         };
-        if let Some(breaker) = &plugin.breaker {
-            *pass = Some(breaker.enter()?);
-        }
+        *pass = plugin.enter()?;
         let lease = lease.insert(match plugin.pool.try_lease(context) {
             Some(lease) => lease,
             None => Box::pin(plugin.pool.lease(context)).await?,

@@ -137,6 +137,11 @@ impl Machine {
         }
     }
 
+    /// Closes it, whatever was before.
+    pub fn close(&mut self) {
+        self.turn(State::Closed { failures: 0 });
+    }
+
     /// Where it stands at `now`.
     pub fn circuit(&self, now: Instant) -> Circuit {
         match (self.state, self.refuses(now)) {

@@ -171,7 +171,7 @@ mod tests {
             told(Circuit::Closed).expect("JSON"),
             json!({ "status": "unknown", "details": {}, "uptime_seconds": 1.5, "error_count": 7 })
         );
-        drop(vitals.take(&Ok(())));
+        assert_eq!(vitals.take(&Ok(())).1, Status::Healthy);
         let wrong = Fault::new(FaultKind::Timeout, "it is silent");
         assert_eq!(
             vitals.take(&Err(wrong)),
@@ -182,7 +182,8 @@ mod tests {
             told(Circuit::Closed).expect("JSON")["details"],
             json!({ "error": "it is silent", "checked_ms_ago": 250, "bad_in_a_row": 1, "good_in_a_row": 0 })
         );
-        drop((vitals.take(&Ok(())), vitals.take(&Ok(()))));
+        assert_eq!(vitals.take(&Ok(())).1, Status::Degraded);
+        assert_eq!(vitals.take(&Ok(())).1, Status::Healthy);
         let told = told(Circuit::Open(Duration::from_secs(2))).expect("JSON");
         assert_eq!(
             (&told["status"], &told["details"]),

@@ -14,7 +14,7 @@ use crate::manifest::runtime::RuntimeKind;
 use crate::manifest::{Grant, Kind, Manifest};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::registry::breaker::guard::Breaker;
+use crate::registry::breaker::guard::{Breaker, Pass};
 use crate::registry::gate::Gate;
 use crate::registry::health::Vitals;
 use crate::registry::life::record::Life;
@@ -215,6 +215,12 @@ impl Plugin {
         Err(Fault::new(FaultKind::Unavailable, message))
     }
 
+    /// Lets a call through the breaker, where it has one.
+    pub fn enter(&self) -> Result<Option<Pass>, Fault> {
+        let entered = self.breaker.as_ref().map(|breaker| breaker.enter());
+        entered.transpose()
+    }
+
     /// Starts it anew: whatever failed before is forgotten.
     pub async fn start(&self) -> Result<(), StartError> {
         match self.life.state() {
@@ -226,6 +232,9 @@ impl Plugin {
             _ => {}
         }
         self.pool.open();
+        if let Some(breaker) = &self.breaker {
+            breaker.close();
+        }
         self.warm().await.map_err(StartError::Failed)?;
         self.life.started();
         Ok(())

@@ -122,16 +122,16 @@ async fn one_call_tries_for_all() {
 /// F24: who is told to come later is told for how long, and nobody asks the server before.
 #[tokio::test]
 async fn a_server_that_wants_to_be_left_alone_is() {
-    let upstream = Upstream::start(Mood::Limited).await;
+    let upstream = Upstream::start(Mood::Well).await;
     let gateway = gateway(&upstream, "breaker.failures = 1").await;
-    let request =
+    upstream.be(Mood::Limited);
+    let mut request =
         Request::new("POST", "/api/tools/up__echo").header("content-type", "application/json");
     let refused = |answer: &crate::support::Answer| {
         let error = answer.json()["error"].clone();
         assert_eq!(error["reason"], "upstream_busy", "{error}");
         error["retry_after_ms"].as_u64().expect("a number")
     };
-    let mut request = request;
     request.body = b"{}".to_vec();
     assert_eq!(refused(&gateway.send(&request).await), 1_000);
     upstream.be(Mood::Well);
@@ -159,6 +159,29 @@ async fn a_server_that_wants_to_be_left_alone_is() {
     gateway.finish().await;
 }
 
+/// F24: so is one that says so at the start.
+#[tokio::test]
+async fn a_start_that_comes_too_early_is_not_made() {
+    let upstream = Upstream::start(Mood::Limited).await;
+    let gateway = gateway(&upstream, "restart = { max = 1, backoff_initial_ms = 1 }").await;
+    assert_eq!(upstream.came().len(), 1);
+    upstream.be(Mood::Well);
+    assert_eq!(fails(&gateway).await, "upstream_busy");
+    within("it is started by itself", async {
+        while call(gateway.address, "up__echo", json!({}))
+            .await
+            .text()
+            .contains("isError")
+        {}
+    })
+    .await;
+    let came = upstream.came();
+    let wait = came[1].duration_since(came[0]);
+    assert!(wait >= Duration::from_millis(990), "{wait:?}");
+    assert_eq!(gateway.plugin("up").pool.starts(), 2);
+    gateway.finish().await;
+}
+
 /// F28: one attempt for each start, and no more starts than the budget has.
 #[tokio::test]
 async fn a_server_without_the_right_tls_is_not_stormed() {
@@ -169,7 +192,7 @@ async fn a_server_without_the_right_tls_is_not_stormed() {
         while let Ok((mut socket, _)) = listener.accept().await {
             let text = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
             drop(tokio::io::AsyncWriteExt::write_all(&mut socket, text).await);
-            drop(told.try_send(()));
+            told.try_send(()).ok();
         }
     });
     let config = format!(

@@ -80,6 +80,11 @@ impl Breaker {
         })
     }
 
+    /// Lets calls through again, as if nothing had ever failed.
+    pub fn close(&self) {
+        self.inner().machine.close();
+    }
+
     fn refusal(&self, inner: &Inner, wait: Duration) -> Fault {
         let (id, last) = (&self.id, &inner.last);
         let message =

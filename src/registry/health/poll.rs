@@ -56,12 +56,8 @@ impl Plugin {
         if self.life.state() != State::Active || self.pool.any_instance().is_none() {
             return self.health();
         }
-        let pass = match &self.breaker {
-            Some(breaker) => match breaker.enter() {
-                Ok(pass) => Some(pass),
-                Err(_) => return self.health(),
-            },
-            None => None,
+        let Ok(pass) = self.enter() else {
+            return self.health();
         };
         if let Some(checked) = self.pool.check().await {
             if let Some(pass) = pass {

@@ -16,7 +16,7 @@ pub(crate) enum Mood {
     Well,
     /// With this status and nothing else.
     Status(&'static str),
-    /// With 429, and the wish to be left alone for a second.
+    /// Like everything else, with 429 and the wish to be left alone for a second.
     Limited,
     /// Not at all: the connection is closed.
     Broken,
@@ -103,11 +103,13 @@ async fn serve(mut socket: TcpStream, moods: watch::Receiver<Mood>, state: Arc<S
                 &text.to_string(),
             )
         };
-        if *moods.borrow() == Mood::Silent {
+        let mood = *moods.borrow();
+        if mood == Mood::Silent {
             state.calls.fetch_add(1, Ordering::SeqCst);
             return std::future::pending().await;
         }
         let text = match message["method"].as_str().unwrap_or_default() {
+            _ if mood == Mood::Limited => answer("429 Too Many Requests", "retry-after: 1\r\n", ""),
             "server/discover" => result(&json!({
                 "resultType": "complete", "supportedVersions": ["2026-07-28"],
                 "capabilities": { "tools": {} }, "ttlMs": 0, "cacheScope": "private",
@@ -118,7 +120,6 @@ async fn serve(mut socket: TcpStream, moods: watch::Receiver<Mood>, state: Arc<S
             })),
             "tools/call" => {
                 state.calls.fetch_add(1, Ordering::SeqCst);
-                let mood = *moods.borrow();
                 if mood == Mood::Held {
                     state.go.notified().await;
                 }
@@ -127,8 +128,7 @@ async fn serve(mut socket: TcpStream, moods: watch::Receiver<Mood>, state: Arc<S
                         result(&json!({ "resultType": "complete", "content": [] }))
                     }
                     Mood::Status(status) => answer(status, "", ""),
-                    Mood::Limited => answer("429 Too Many Requests", "retry-after: 1\r\n", ""),
-                    Mood::Broken | Mood::Silent => return,
+                    Mood::Broken | Mood::Silent | Mood::Limited => return,
                 }
             }
             _ => answer("404 Not Found", "", ""),
