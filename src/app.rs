@@ -1,6 +1,12 @@
 //! Puts the gateway together and takes it apart again. Knows every room.
 
-use std::collections::{BTreeMap, HashMap};
+pub mod files;
+
+pub mod runtimes;
+
+mod watch;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,28 +15,23 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::files::{Files, Origin};
+pub use crate::app::runtimes::{Runtimes, compiled_in};
 use crate::background::Supervisor;
-use crate::builtin::Builtin;
 use crate::config::env::Env;
 use crate::config::load::Loaded;
-use crate::config::resolve::{Resolution, ResolvedPlugin};
+use crate::config::resolve::Resolution;
 use crate::config::{Config, ToolNames};
+use crate::control::Control;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::audit::Sink;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
-use crate::manifest::runtime::RuntimeKind;
-use crate::manifest::{Grant, Manifest};
 use crate::registry::naming::Alphabet;
-use crate::registry::plugin::{Plugin, Setup};
 use crate::registry::rules::Rules;
 use crate::registry::{Registry, Settings};
-use crate::runtime::Runtime;
-use crate::runtime::in_process::InProcess;
-use crate::runtime::mcp_http::McpHttp;
-use crate::runtime::mcp_stdio::McpStdio;
 use crate::runtime::process::Launcher;
 
 /// How long tasks may take to end after everything was stopped.
@@ -49,65 +50,6 @@ pub struct App {
     supervisor: Supervisor,
 }
 
-/// The runtimes that plugins can use.
-pub struct Runtimes(HashMap<RuntimeKind, Arc<dyn Runtime>>);
-
-impl Runtimes {
-    /// A plugin on the first of its runtimes that is there.
-    fn register(&self, plugin: ResolvedPlugin, supervisor: &Supervisor) -> Arc<Plugin> {
-        let (kind, mut unfit) = match self.choose(&plugin.manifest) {
-            Ok(kind) => (kind, None),
-            Err(why) => (plugin.manifest.runtimes()[0], Some(why)),
-        };
-        if !plugin.grants.contains(&Grant::Tools) {
-            unfit.get_or_insert_with(|| "it is not granted TOOLS".to_owned());
-        }
-        Plugin::new(Setup {
-            manifest: Arc::new(plugin.manifest),
-            source: plugin.source,
-            grants: plugin.grants,
-            runtime: (kind, Arc::clone(&self.0[&kind])),
-            supervisor: supervisor.clone(),
-            unfit,
-        })
-    }
-
-    /// The first runtime of a plugin that is there. Where there is but one, its start says best what is wrong with it.
-    fn choose(&self, manifest: &Manifest) -> Result<RuntimeKind, String> {
-        let mut reasons = Vec::new();
-        for kind in manifest.runtimes() {
-            match self.0[kind].available(manifest) {
-                Ok(()) => return Ok(*kind),
-                Err(why) => reasons.push(format!("`{kind}`: {why}")),
-            }
-        }
-        match manifest.runtimes() {
-            [only] => Ok(*only),
-            _ => Err(format!(
-                "none of its runtimes is there: {}",
-                reasons.join("; ")
-            )),
-        }
-    }
-
-    /// All runtimes. `in_process` knows the code that is compiled in.
-    pub fn new(in_process: InProcess, launcher: Launcher) -> Self {
-        let table: [(RuntimeKind, Arc<dyn Runtime>); 3] = [
-            (RuntimeKind::InProcess, Arc::new(in_process)),
-            (RuntimeKind::McpStdio, Arc::new(McpStdio::new(launcher))),
-            (RuntimeKind::McpHttp, Arc::new(McpHttp::new())),
-        ];
-        Self(table.into_iter().collect())
-    }
-}
-
-/// The `in_process` runtime with the plugins that come with the gateway.
-pub fn compiled_in(builtins: &[Builtin]) -> InProcess {
-    builtins.iter().fold(InProcess::new(), |runtime, builtin| {
-        runtime.with(builtin.entry(), Arc::clone(&builtin.factory))
-    })
-}
-
 /// How children are started: `helper` is this program, when it can serve as the helper.
 pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
     let environment: BTreeMap<String, String> = env
@@ -121,25 +63,27 @@ pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
         .get("USER")
         .or_else(|| env.get("LOGNAME"))
         .unwrap_or("user");
-    Launcher {
-        helper,
-        base: base.collect(),
-        environment,
-        homes: env.temp_dir().join(format!("toolgate-{user}")),
-    }
+    let homes = env.temp_dir().join(format!("toolgate-{user}"));
+    let mut launcher = Launcher::new(helper, homes);
+    launcher.base = base.collect();
+    launcher.environment = environment;
+    launcher.cgroups = env.get("TOOLGATE_CGROUPS") != Some("off");
+    launcher
 }
 
 impl App {
-    /// Registers the plugins; records of calls go to `audit`. Nothing is started yet.
+    /// Registers the plugins; records of calls go to `audit`. Nothing is started yet. `origin` is where `loaded` and
+    /// `resolution` come from, and where they are read again.
     pub fn new(
         loaded: &Loaded,
         resolution: Resolution,
-        runtimes: &Runtimes,
+        origin: Origin,
         audit: Arc<dyn Sink>,
     ) -> Self {
         let config = loaded.config.clone();
         let supervisor = Supervisor::new();
-        let plugins = register(resolution, runtimes, &supervisor);
+        let files = Files::new(origin, config.clone(), supervisor.clone());
+        let plugins = files.register(resolution);
         let alphabet = match config.tool_names {
             ToolNames::Default => Alphabet::Full,
             ToolNames::Strict => Alphabet::Strict,
@@ -171,8 +115,15 @@ impl App {
                 .bounds(!config.auth.tokens.is_empty()),
         ));
         let callers = Callers::new(&config.auth);
+        let control = Control::new(
+            Arc::clone(dispatcher.registry()),
+            Arc::new(files),
+            Duration::from_millis(config.server.drain_ms),
+            config.max_plugins,
+        );
         let desk = Desk {
             dispatcher,
+            control,
             supervisor: supervisor.clone(),
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
@@ -194,6 +145,27 @@ impl App {
     /// Starts the plugins as soon as it is known who the only client is.
     pub fn start_for_client(&self) {
         self.desk.registry().start_for_client();
+    }
+
+    /// Reads configuration and plugins again, in a task of its own.
+    pub fn reload(&self) {
+        let control = Arc::clone(&self.desk.control);
+        self.supervisor.spawn("reload", |stop| async move {
+            tokio::select! {
+                // What came of it is logged, and kept for the report.
+                _ = control.reload() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// Reads configuration and plugins again whenever they change, if that is wanted.
+    pub fn watch(&self) {
+        if self.config.server.watch {
+            let control = Arc::clone(&self.desk.control);
+            self.supervisor
+                .spawn("configuration", |stop| watch::watch(control, stop));
+        }
     }
 
     /// Opens the HTTP front. Says on which address it listens.
@@ -226,35 +198,11 @@ impl App {
 
     /// Stops the plugins and all tasks. Says which tasks did not end.
     pub async fn stop(&self) -> Vec<String> {
+        self.desk.control.close();
         self.desk.rounds.close();
         self.desk.tasks.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.supervisor.stop(LAST_TASKS).await
     }
-}
-
-/// The plugins of a resolution, each on the first of its runtimes that is there.
-fn register(
-    resolution: Resolution,
-    runtimes: &Runtimes,
-    supervisor: &Supervisor,
-) -> Vec<Arc<Plugin>> {
-    for left_out in resolution
-        .left_out
-        .iter()
-        .filter(|left_out| left_out.enabled)
-    {
-        tracing::error!("A plugin is left out:\n{}", left_out.problems);
-    }
-    for note in &resolution.notes.0 {
-        tracing::warn!("{note}");
-    }
-    let enabled = resolution
-        .plugins
-        .into_iter()
-        .filter(|plugin| plugin.enabled);
-    enabled
-        .map(|plugin| runtimes.register(plugin, supervisor))
-        .collect()
 }

@@ -2,13 +2,21 @@
 
 mod check;
 
+mod gateway;
+
+mod manifest;
+
 mod output;
 
 mod plugins;
 
 mod schema;
 
+mod reload;
+
 mod serve;
+
+mod signals;
 
 mod stdio;
 
@@ -21,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::files::Origin;
 use crate::app::{App, Runtimes, compiled_in, launcher};
 use crate::builtin::{self, Builtin};
 use crate::config::env::Env;
@@ -29,7 +38,7 @@ use crate::config::resolve::resolve;
 use crate::manifest::problem::Problems;
 use crate::model::plugin_id::PluginId;
 use crate::runtime::in_process::InProcess;
-use crate::runtime::process::{HELPER_ARGUMENT, run_helper};
+use crate::runtime::process::{GUARD_ARGUMENT, HELPER_ARGUMENT, run_guard, run_helper};
 use crate::telemetry::{Format, Log};
 
 /// An MCP gateway: plugins become one MCP server.
@@ -63,9 +72,14 @@ enum Command {
     /// The plugins.
     #[command(subcommand)]
     Plugins(plugins::Command),
+    /// Has the gateway that runs read its configuration and its plugins again.
+    Reload(reload::Arguments),
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Manifests: checked, and made from those of other plugin systems.
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     /// Prints a JSON schema.
     Schema {
         /// What of.
@@ -86,12 +100,16 @@ pub fn main() -> ExitCode {
 /// Does what the command line says, with these compiled-in plugins: for gateways that bring their own.
 pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|first| first == HELPER_ARGUMENT)
-    {
-        output::complain(&run_helper(arguments));
-        return ExitCode::from(127);
+    match arguments.next() {
+        Some(first) if first == HELPER_ARGUMENT => {
+            output::complain(&run_helper(arguments));
+            return ExitCode::from(127);
+        }
+        Some(first) if first == GUARD_ARGUMENT => {
+            run_guard(arguments, std::io::stdin());
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let arguments = Arguments::parse();
     let context = Context {
@@ -107,7 +125,9 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Stdio => stdio::run(&context),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
+        Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),
     }
@@ -150,8 +170,14 @@ impl Context<'_> {
         let helper = cfg!(target_os = "linux")
             .then(std::env::current_exe)
             .and_then(Result::ok);
-        let runtimes = Runtimes::new(self.in_process.clone(), launcher(&self.env, helper));
-        Ok(App::new(loaded, resolution, &runtimes, log.audit()))
+        let manifests = self.manifests().into_iter();
+        let origin = Origin {
+            config: self.config.clone(),
+            env: self.env.clone(),
+            builtins: manifests.map(|(id, text)| (id, text.to_owned())).collect(),
+            runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, helper)),
+        };
+        Ok(App::new(loaded, resolution, origin, log.audit()))
     }
 
     /// Begins to log, reads the configuration, and makes the runtime that the command runs on.

@@ -11,6 +11,7 @@ pub mod check;
 pub mod env;
 pub mod expand;
 pub mod file;
+pub mod from_env;
 pub mod load;
 pub mod plugin_entry;
 pub mod resolve;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::plugin_entry::PluginEntry;
 use crate::dispatch::config::PolicyConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
+use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
 
 pub use crate::config::env::Env;
@@ -43,6 +45,8 @@ pub struct Config {
     pub ledger: file::LedgerConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
+    /// Folders in them that are passed over, by name.
+    pub plugin_ignore: Vec<Pattern>,
     /// The entries of `[plugins]` and `[mcpServers]`, in the order of the file.
     pub plugins: IndexMap<PluginId, PluginEntry>,
     /// Enabled plugins the gateway takes; those above are left out.
@@ -70,6 +74,7 @@ impl Default for Config {
             events: file::EventsConfig::default(),
             ledger: file::LedgerConfig::default(),
             plugin_dirs: Vec::new(),
+            plugin_ignore: file::plugin_ignore(),
             plugins: IndexMap::new(),
             max_plugins: file::max_plugins(),
             tool_names: ToolNames::Default,

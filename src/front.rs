@@ -1,5 +1,7 @@
 //! The faces of the gateway: each turns its input into calls and tells its callers what came of them.
 
+mod admin;
+
 pub mod auth;
 
 pub mod config;

@@ -48,6 +48,7 @@ pub mod runtime;
 pub mod builtin;
 pub mod registry;
 
+pub mod control;
 pub mod dispatch;
 
 pub mod front;

@@ -10,12 +10,14 @@ pub mod document;
 pub mod expose;
 pub mod glob;
 pub mod host;
+pub mod import;
 pub mod json_text;
 pub mod limits;
 pub mod problem;
 pub mod read_node;
 pub mod runtime;
 pub mod secret;
+pub mod toml_print;
 pub mod toml_text;
 pub mod upkeep;
 pub mod url;
@@ -142,6 +144,10 @@ pub struct Manifest {
     /// A JSON schema for `config`.
     #[serde(default)]
     pub config_schema: Option<Map<String, Value>>,
+    /// Whatever else is worth keeping: owner, licence, links. The gateway keeps it and makes no use of it; variables are
+    /// not filled in. Of a manifest that was imported the original stands here, as `imported`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
 }
 
 /// What a plugin is for.

@@ -34,6 +34,7 @@ pub mod rules;
 
 pub mod viewer;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub struct Registry {
     catalog: ArcSwap<Catalog>,
     /// Catalogs of clients to whom plugins offer something else than in general, the latest last.
     views: Mutex<Vec<Arc<Catalog>>>,
+    /// How many changes are going on of which clients are told when they are over.
+    holds: AtomicUsize,
     /// Held while a catalog is made and stored, so that an older one never takes the place of a newer one.
     rebuilding: Mutex<()>,
     /// Counts the changes of what anyone is offered.
@@ -79,6 +82,17 @@ pub struct Registry {
     /// The client that plugins are started for, where there is but one.
     client: watch::Sender<Option<Who>>,
     supervisor: Supervisor,
+}
+
+/// Keeps clients from being told of changes.
+pub struct Hold(Arc<Registry>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.0.holds.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.changed();
+        }
+    }
 }
 
 /// How lists are made.
@@ -105,6 +119,7 @@ impl Registry {
             changing: tokio::sync::Mutex::new(()),
             settings,
             views: Mutex::default(),
+            holds: AtomicUsize::new(0),
             rebuilding: Mutex::new(()),
             changes: watch::Sender::new(0),
             settled: watch::Sender::new(false),
@@ -297,7 +312,19 @@ impl Registry {
     /// Notes that what anyone is offered may be something else now.
     fn changed(&self) {
         self.rebuild();
-        self.changes.send_modify(|count| *count += 1);
+        if !self.is_held() {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.holds.load(Ordering::SeqCst) != 0
+    }
+
+    /// While this is held, clients are not told of changes; of those that came meanwhile they are told then.
+    pub fn hold(self: &Arc<Self>) -> Hold {
+        self.holds.fetch_add(1, Ordering::SeqCst);
+        Hold(Arc::clone(self))
     }
 
     /// Takes in what plugins have said since the catalog was made; whether there was anything.

@@ -53,6 +53,7 @@ use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
+use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
 use crate::wire::cache::CacheHints;
@@ -187,6 +188,11 @@ pub trait Instance: Send + Sync {
 
     /// The process it runs in, if it has one of its own.
     fn pid(&self) -> Option<u32> {
+        None
+    }
+
+    /// What its processes use, if it has some of its own. Does not look: says what was seen last.
+    fn usage(&self) -> Option<Usage> {
         None
     }
 }

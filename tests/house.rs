@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 7] = [
     &["manifest", "plugin", "session", "background", "schema"],
     &["runtime"],
     &["registry", "builtin"],
-    &["dispatch"],
+    &["dispatch", "control"],
     &["front"],
 ];
 

@@ -37,6 +37,21 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
     }
 }
 
+/// Prints a value as JSON.
+pub(super) fn say_json(value: &serde_json::Value) {
+    say(&serde_json::to_string_pretty(value).expect("values have string keys"));
+}
+
+/// A span of time for people: `12 s`, `3 min`, `5 h`, `2 d`.
+pub(super) fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 100.0 => format!("{s:.0} s"),
+        s if s < 6_000.0 => format!("{:.0} min", s / 60.0),
+        s if s < 360_000.0 => format!("{:.0} h", s / 3_600.0),
+        s => format!("{:.0} d", s / 86_400.0),
+    }
+}
+
 /// A text on one line without control characters, cut after `max` characters.
 pub(super) fn one_line(text: &str, max: usize) -> String {
     let clean: String = text

@@ -1,108 +1,186 @@
-//! `toolgate plugins`: which plugins there are.
+//! `toolgate plugins`: which plugins there are, and their life in a gateway that runs.
+
+mod local;
 
 use std::process::ExitCode;
 
-use crate::cli::{Begun, Context, failure, output};
-use crate::wire::list::ListKind;
+use serde_json::{Value, json};
+
+use crate::cli::gateway::{At, Gateway, Unanswered};
+use crate::cli::{Context, check, failure, output, tokio_runtime};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Starts the plugins and lists them with what became of them.
+    /// Lists the plugins of the gateway that runs. Where none does, starts them to see what becomes of them.
     List {
         /// As JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        at: At,
     },
+    /// Says how each plugin of the gateway does: times, failures, what is wrong.
+    Report {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Finds every problem of the configuration and the plugins, each with its place and mend.
+    Check,
+    /// Takes a plugin that was found into the gateway, and starts it.
+    Register(Target),
+    /// Takes a plugin out of the gateway.
+    Unregister(Target),
+    /// Starts a plugin that does not run; what failed before is forgotten.
+    Start(Target),
+    /// Stops a plugin. Its calls may come to their end.
+    Stop(Target),
+}
+
+/// One plugin of a gateway that runs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    /// The plugin's id.
+    id: String,
+    #[command(flatten)]
+    at: At,
 }
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
-    let Command::List { json } = command;
-    let Begun {
-        log,
-        loaded,
-        runtime,
-    } = match context.begin("error") {
-        Ok(begun) => begun,
-        Err(code) => return code,
-    };
+    match command {
+        Command::List { json, at } => list(context, *json, at),
+        Command::Report { json, at } => report(context, *json, at),
+        Command::Check => check::run(context),
+        Command::Register(target) => act(context, "register", target),
+        Command::Unregister(target) => act(context, "unregister", target),
+        Command::Start(target) => act(context, "start", target),
+        Command::Stop(target) => act(context, "stop", target),
+    }
+}
+
+/// Has something done by the gateway that runs, and prints what it says.
+pub(super) fn ask(
+    context: &Context<'_>,
+    at: &At,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value, Unanswered> {
+    let gateway = Gateway::find(context, at).map_err(Unanswered::Refused)?;
+    let runtime = tokio_runtime(Some(1))
+        .map_err(|_| Unanswered::Refused("the program cannot start".to_owned()))?;
     runtime.block_on(async {
-        let app = match context.app(&loaded, &log) {
-            Ok(app) => app,
-            Err(problems) => return failure(&problems.to_string()),
-        };
-        let registry = app.desk.registry();
-        futures::future::join_all(registry.plugins().iter().map(|plugin| plugin.warm())).await;
-        let plugins: Vec<_> = registry
-            .plugins()
-            .iter()
-            .map(|plugin| Row::of(plugin))
-            .collect();
-        if *json {
-            let rows: Vec<_> = plugins.iter().map(Row::json).collect();
-            output::say(&serde_json::to_string_pretty(&rows).expect("rows have string keys"));
-        } else {
-            let rows: Vec<_> = plugins.iter().map(Row::cells).collect();
-            output::table(
-                &["PLUGIN", "VERSION", "RUNTIME", "STATE", "TOOLS", "SOURCE"],
-                &rows,
-            );
-            for row in plugins.iter().filter(|row| row.trouble.is_some()) {
-                output::complain(&format!(
-                    "{}: {}",
-                    row.id,
-                    row.trouble.as_deref().unwrap_or_default()
-                ));
-            }
+        match body {
+            None => gateway.get(path).await,
+            Some(body) => gateway.post(path, body).await,
         }
-        app.stop().await;
-        ExitCode::SUCCESS
     })
 }
 
-struct Row {
-    id: String,
-    version: String,
-    runtime: &'static str,
-    state: &'static str,
-    tools: usize,
-    source: String,
-    trouble: Option<String>,
+fn act(context: &Context<'_>, verb: &str, Target { id, at }: &Target) -> ExitCode {
+    match ask(context, at, verb, Some(&json!({ "id": id }))) {
+        Ok(info) => {
+            let state = info["state"].as_str().unwrap_or("unregistered");
+            output::say(&format!("{id}: {state}"));
+            ExitCode::SUCCESS
+        }
+        Err(unanswered) => failure(&unanswered.message()),
+    }
 }
 
-impl Row {
-    fn of(plugin: &crate::registry::plugin::Plugin) -> Self {
-        let life = plugin.life.snapshot();
-        Self {
-            id: plugin.manifest.id.to_string(),
-            version: plugin.manifest.version.clone(),
-            runtime: plugin.runtime.as_str(),
-            state: life.state.as_str(),
-            tools: plugin.surface().list(ListKind::Tools).definitions.len(),
-            source: plugin.source.to_string(),
-            trouble: life.error,
-        }
+fn list(context: &Context<'_>, json: bool, at: &At) -> ExitCode {
+    let listing = match ask(context, at, "list", None) {
+        Ok(listing) => listing,
+        Err(Unanswered::Nobody(_)) => return local::list(context, json),
+        Err(Unanswered::Refused(message)) => return failure(&message),
+    };
+    if json {
+        output::say_json(&listing);
+        return ExitCode::SUCCESS;
     }
+    let both = ["registered", "unregistered"];
+    let plugins = both.iter().filter_map(|key| listing[key].as_array());
+    let plugins: Vec<&Value> = plugins.flatten().collect();
+    let rows: Vec<_> = plugins.iter().map(|plugin| cells(plugin)).collect();
+    output::table(&HEADINGS, &rows);
+    for plugin in plugins.iter().filter(|plugin| plugin["error"].is_string()) {
+        let (id, error) = (text(plugin, "id"), text(plugin, "error"));
+        output::complain(&format!("{id}: {error}"));
+    }
+    ExitCode::SUCCESS
+}
 
-    fn cells(&self) -> Vec<String> {
+const HEADINGS: [&str; 7] = [
+    "PLUGIN", "VERSION", "KIND", "RUNTIME", "STATE", "TOOLS", "SOURCE",
+];
+
+fn cells(plugin: &Value) -> Vec<String> {
+    [
+        "id", "version", "type", "runtime", "state", "tools", "source",
+    ]
+    .iter()
+    .map(|key| text(plugin, key))
+    .collect()
+}
+
+fn report(context: &Context<'_>, json: bool, at: &At) -> ExitCode {
+    let report = match ask(context, at, "report", None) {
+        Ok(report) => report,
+        Err(unanswered) => return failure(&unanswered.message()),
+    };
+    if json {
+        output::say_json(&report);
+        return ExitCode::SUCCESS;
+    }
+    let plugins = report["plugins"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let row = |plugin: &Value| {
+        let milliseconds = |key: &str| {
+            plugin[key]
+                .as_f64()
+                .map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"))
+        };
+        let uptime = plugin["uptime_seconds"].as_f64().unwrap_or_default();
         vec![
-            self.id.clone(),
-            self.version.clone(),
-            self.runtime.to_owned(),
-            self.state.to_owned(),
-            self.tools.to_string(),
-            self.source.clone(),
+            text(plugin, "id"),
+            text(plugin, "status"),
+            milliseconds("load_time_ms"),
+            milliseconds("init_time_ms"),
+            output::span(uptime),
+            text(plugin, "error_count"),
+            text(plugin, "restarts"),
+            text(plugin, "calls_in_flight"),
+            output::one_line(&text(plugin, "error"), ERROR),
         ]
+    };
+    let rows: Vec<_> = plugins.iter().map(row).collect();
+    let headings = [
+        "PLUGIN", "STATE", "LOAD", "INIT", "UPTIME", "ERRORS", "RESTARTS", "CALLS", "ERROR",
+    ];
+    output::table(&headings, &rows);
+    let (done, failed) = (&report["reloads"]["done"], &report["reloads"]["failed"]);
+    output::say("");
+    output::say(&format!(
+        "{} plugins; configuration read again {done} times, {failed} times without success",
+        plugins.len()
+    ));
+    if let Some(error) = report["reloads"]["last_error"].as_str() {
+        output::complain(&format!("the configuration has a problem:\n{error}"));
     }
+    ExitCode::SUCCESS
+}
 
-    fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "id": self.id,
-            "version": self.version,
-            "runtime": self.runtime,
-            "state": self.state,
-            "tools": self.tools,
-            "source": self.source,
-            "error": self.trouble,
-        })
+/// How much of an error is shown on a line.
+const ERROR: usize = 60;
+
+/// A member as a cell of a table.
+fn text(value: &Value, key: &str) -> String {
+    match &value[key] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }

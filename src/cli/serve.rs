@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::cli::signals::{Signalled, Signals};
 use crate::cli::{Begun, Context, failure, output};
 use crate::config::check::exposed;
+use crate::front::config::ServerConfig;
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
 /// How long after a signal the gateway may take in all beyond the drain time.
@@ -21,16 +23,18 @@ pub(super) struct Arguments {
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
     let Begun {
         log,
-        mut loaded,
+        loaded,
         runtime,
     } = match context.begin("info") {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    if let Some(address) = arguments.listen {
-        loaded.config.server.listen = address;
-    }
-    if let Some(problem) = exposed(&loaded.config.server, &loaded.config.auth) {
+    let address = arguments.listen.unwrap_or(loaded.config.server.listen);
+    let as_started = ServerConfig {
+        listen: address,
+        ..loaded.config.server.clone()
+    };
+    if let Some(problem) = exposed(&as_started, &loaded.config.auth) {
         return failure(&problem.to_string());
     }
     raise_file_limit();
@@ -44,15 +48,22 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
             Ok(signals) => signals,
             Err(err) => return failure(&format!("could not catch signals: {err}")),
         };
-        let address = loaded.config.server.listen;
         let (front, address) = match app.open_http(address).await {
             Ok(opened) => opened,
             Err(err) => return failure(&format!("could not listen on {address}: {err}; is another gateway running there?")),
         };
         app.start();
+        app.watch();
         output::complain(&format!("listening on http://{address}"));
-        let signal = signals.next().await;
+        let signal = loop {
+            match signals.next().await {
+                Signalled::Stop(signal) => break signal,
+                // What came of it is logged, and kept for the report.
+                Signalled::Reload => app.reload(),
+            }
+        };
         tracing::info!("Stopping after {signal}");
+        app.desk.control.close();
         let drain = Duration::from_millis(loaded.config.server.drain_ms);
         let stop = async {
             let left = front.drain().await;
@@ -66,57 +77,11 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
         };
         tokio::select! {
             () = stop => {}
-            signal = signals.next() => tracing::warn!("Ending at once after a second {signal}"),
+            signal = signals.stop() => tracing::warn!("Ending at once after a second {signal}"),
             () = tokio::time::sleep(drain + LAST_RESORT) => tracing::error!("Could not stop in time"),
         }
         ExitCode::SUCCESS
     });
     runtime.shutdown_background();
     code
-}
-
-/// The signals that ask the program to stop. They are caught from the moment this is made.
-#[cfg(unix)]
-pub(super) struct Signals([(&'static str, tokio::signal::unix::Signal); 2]);
-
-#[cfg(unix)]
-impl Signals {
-    /// Must be called on the runtime.
-    pub(super) fn catch() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self([
-            ("SIGTERM", signal(SignalKind::terminate())?),
-            ("SIGINT", signal(SignalKind::interrupt())?),
-        ]))
-    }
-
-    /// Waits for the next one.
-    pub(super) async fn next(&mut self) -> &'static str {
-        let [(term, terms), (interrupt, interrupts)] = &mut self.0;
-        tokio::select! {
-            _ = terms.recv() => term,
-            _ = interrupts.recv() => interrupt,
-        }
-    }
-}
-
-/// What asks the program to stop.
-#[cfg(not(unix))]
-pub(super) struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    /// Must be called on the runtime.
-    pub(super) fn catch() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    /// Waits for the next one.
-    pub(super) async fn next(&mut self) -> &'static str {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => "Ctrl-C",
-            Err(_) => std::future::pending().await,
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::serve::Signals;
+use crate::cli::signals::Signals;
 use crate::cli::{Begun, Context, failure};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
@@ -29,13 +29,14 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
             Err(err) => return failure(&format!("could not catch signals: {err}")),
         };
         app.start_for_client();
+        app.watch();
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         let serve = app.serve_stdio((tokio::io::stdin(), tokio::io::stdout()), stop);
         tokio::pin!(serve);
         tokio::select! {
             () = &mut serve => {}
-            signal = signals.next() => {
+            signal = signals.stop() => {
                 tracing::info!("Stopping after {signal}");
                 stopping.cancel();
                 serve.await;
@@ -43,7 +44,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
         }
         tokio::select! {
             _ = app.stop() => {}
-            _ = signals.next() => {}
+            _ = signals.stop() => {}
         }
         ExitCode::SUCCESS
     });

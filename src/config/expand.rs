@@ -71,10 +71,12 @@ pub fn expand(
             }
         }
         Value::Table(table) => {
-            for (key, entry) in table
-                .iter_mut()
-                .filter(|(key, _)| !LEFT_ALONE.contains(&key.as_str()))
-            {
+            let in_manifest = path.is_empty() || (path.len() == 2 && path[0] == "plugins");
+            for (key, entry) in table.iter_mut() {
+                // What is kept as metadata is nobody's setting.
+                if LEFT_ALONE.contains(&key.as_str()) || (in_manifest && key == "metadata") {
+                    continue;
+                }
                 path.push(key.clone());
                 expand(&mut entry.node, path, words, problems);
                 path.pop();
@@ -226,9 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn every_missing_variable_is_reported_with_its_place_and_schemas_are_left_alone() {
-        let text =
-            "a = ['x', '${A}']\n[t]\nb = '${B}'\n[[tools]]\ninput_schema = { pattern = '${C}' }";
+    fn every_missing_variable_is_reported_and_schemas_and_metadata_are_left_alone() {
+        let text = "a = ['x', '${A}']\n[t]\nb = '${B}'\n[[tools]]\ninput_schema = { pattern = '${C}' }\n[metadata]\nc = '${D}'";
         let mut node = Node::parse(Format::Toml, text, None).expect("valid");
         let mut problems = Vec::new();
         expand(

@@ -11,6 +11,7 @@ use crate::config::ToolNames;
 use crate::config::schema;
 use crate::dispatch::config::PolicyConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
+use crate::manifest::glob::Pattern;
 
 /// The settings of toolgate.
 ///
@@ -29,8 +30,13 @@ pub struct ConfigFile {
     pub events: EventsConfig,
     /// Where calls are recorded.
     pub ledger: LedgerConfig,
-    /// Directories that are searched for plugins, relative to this file.
+    /// Directories that are searched for plugins, relative to this file. When left out, `custom_plugins` beside this
+    /// file, if it is there. The variable `TOOLGATE_PLUGIN_PATHS` adds more.
     pub plugin_dirs: Vec<PathBuf>,
+    /// Names of folders that are not searched: patterns such as `*.draft`. Given here they replace the usual ones, which
+    /// are for what builds leave behind. Hidden folders and those of package managers are never searched.
+    #[serde(default = "plugin_ignore")]
+    pub plugin_ignore: Vec<Pattern>,
     /// Plugins by id: settings for one that is found, or a whole plugin with `runtime` and its section. Every key of
     /// a manifest may stand here and replaces what the manifest says.
     #[schemars(schema_with = "schema::plugin_entries")]
@@ -60,4 +66,10 @@ pub struct LedgerConfig {}
 /// How many plugins the gateway takes when the file does not say.
 pub fn max_plugins() -> usize {
     100
+}
+
+/// The folders of plugin directories that are not searched when the file does not say.
+pub fn plugin_ignore() -> Vec<Pattern> {
+    let pattern = |text| Pattern::new(text).expect("these are patterns");
+    ["build", "dist"].map(pattern).to_vec()
 }

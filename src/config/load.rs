@@ -11,7 +11,8 @@ use crate::config::assistant;
 use crate::config::check::check;
 use crate::config::env::Env;
 use crate::config::expand::{Words, expand};
-use crate::config::file::{ConfigFile, max_plugins};
+use crate::config::file::{ConfigFile, max_plugins, plugin_ignore};
+use crate::config::from_env::FromEnv;
 use crate::config::plugin_entry::PluginEntry;
 use crate::config::resolve::{Builtin, LeftOut, Resolution, Source, resolve_leniently};
 use crate::manifest::decode::{Decoded, Report, decode};
@@ -23,17 +24,21 @@ use crate::registry::discover::format_of;
 /// The file's name in the working directory and in `toolgate/` of the user's settings.
 pub const FILE_NAME: &str = "toolgate.toml";
 
+/// Where plugins are looked for when the configuration names no directory.
+pub const DEFAULT_PLUGIN_DIR: &str = "custom_plugins";
+
 /// The most bytes of a config file.
 const MAX_BYTES: u64 = 16_777_216;
 
 /// The keys of our own file, for telling it from an assistant's.
-const OWN_KEYS: [&str; 9] = [
+const OWN_KEYS: [&str; 10] = [
     "server",
     "auth",
     "policy",
     "events",
     "ledger",
     "plugin_dirs",
+    "plugin_ignore",
     "plugins",
     "max_plugins",
     "tool_names",
@@ -54,6 +59,8 @@ pub struct Loaded {
     pub notes: Problems,
     /// What variables are filled in from.
     pub env: Env,
+    /// What variables of our own say about plugins.
+    pub from_env: FromEnv,
     /// The file without its plugins, for the places of late problems.
     pub(crate) document: Option<Node>,
 }
@@ -89,16 +96,27 @@ pub fn prepare(
 }
 
 fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) {
-    let mut loaded = Loaded {
+    let (from_env, mut problems) = FromEnv::read(env);
+    let loaded = Loaded {
         config: Config::default(),
         file: None,
         assistant: false,
         left_out: Vec::new(),
         notes: Problems::default(),
         env: env.clone(),
+        from_env,
         document: None,
     };
-    let Some(file) = find(explicit, env) else {
+    let (mut loaded, more) = load_file(loaded, find(explicit, env));
+    let dirs = loaded.from_env.plugin_dirs.iter().cloned();
+    loaded.config.plugin_dirs.extend(dirs);
+    problems.extend(more);
+    (loaded, problems)
+}
+
+fn load_file(mut loaded: Loaded, file: Option<PathBuf>) -> (Loaded, Vec<Problem>) {
+    let Some(file) = file else {
+        loaded.config.plugin_dirs = default_dirs(loaded.env.cwd());
         return (loaded, Vec::new());
     };
     loaded.file = Some(file.clone());
@@ -114,6 +132,15 @@ fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) 
             .read(root);
             (loaded, problems)
         }
+    }
+}
+
+/// The directory below `base` that is searched where none is named, if it is there.
+fn default_dirs(base: &Path) -> Vec<PathBuf> {
+    let dir = base.join(DEFAULT_PLUGIN_DIR);
+    match dir.is_dir() {
+        true => vec![dir],
+        false => Vec::new(),
     }
 }
 
@@ -183,15 +210,21 @@ impl Reading<'_> {
         }
         let plugins = self.take_table(&mut root, "plugins");
         let servers = self.take_table(&mut root, "mcpServers");
+        let names_dirs = root.get("plugin_dirs").is_some();
         let file = self.settings(&mut root);
         let base = self.file.parent().unwrap_or(Path::new(""));
+        let named = file.plugin_dirs.iter().map(|dir| base.join(dir)).collect();
         self.loaded.config = Config {
             server: file.server,
             auth: file.auth,
             policy: file.policy,
             events: file.events,
             ledger: file.ledger,
-            plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(dir)).collect(),
+            plugin_dirs: match names_dirs {
+                true => named,
+                false => default_dirs(base),
+            },
+            plugin_ignore: file.plugin_ignore,
             plugins: IndexMap::new(),
             max_plugins: file.max_plugins,
             tool_names: file.tool_names,
@@ -224,6 +257,7 @@ impl Reading<'_> {
         let Some(file) = value else {
             return ConfigFile {
                 max_plugins: max_plugins(),
+                plugin_ignore: plugin_ignore(),
                 ..ConfigFile::default()
             };
         };

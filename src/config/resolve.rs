@@ -10,10 +10,11 @@ use crate::config::load::Loaded;
 use crate::config::plugin_entry::PluginEntry;
 use crate::manifest::decode::{in_list, path};
 use crate::manifest::document::{Format, Node, Value};
+use crate::manifest::import::{ForeignFormat, Imported, Refused, import};
 use crate::manifest::problem::{Problem, Problems, nearest};
 use crate::manifest::{Grant, Kind, Load, Manifest, read};
 use crate::model::plugin_id::PluginId;
-use crate::registry::discover::discover;
+use crate::registry::discover::{Found, discover};
 pub use crate::registry::plugin::Source;
 
 /// A plugin that is compiled in: its id and its manifest in TOML.
@@ -101,6 +102,8 @@ struct Resolving<'a> {
 /// A plugin on its way.
 struct Candidate {
     document: Node,
+    /// Where the document comes from, when it was written for another plugin system.
+    imported: Option<Imported>,
     source: Source,
     folder: Option<PathBuf>,
     /// What relative paths start from; `None` leaves them alone.
@@ -118,6 +121,7 @@ impl Resolving<'_> {
                 let manual = document.get("load").and_then(Node::as_str) == Some("manual");
                 self.candidate(Candidate {
                     document,
+                    imported: None,
                     source,
                     folder: None,
                     base: None,
@@ -129,11 +133,25 @@ impl Resolving<'_> {
     }
 
     fn folders(&mut self) {
-        let (found, problems) = discover(&self.loaded.config.plugin_dirs);
+        let config = &self.loaded.config;
+        let (found, problems) = discover(&config.plugin_dirs, &config.plugin_ignore);
         for one in found {
+            let source = Source::Folder(one.folder.clone());
+            let (document, imported) = match one.foreign.map(|format| adopt(format, &one)) {
+                None => (one.document, None),
+                Some(Ok(imported)) => (imported.document.clone(), Some(imported)),
+                Some(Err(refused)) => {
+                    let entry = refused.id.as_ref().and_then(|id| config.plugins.get(id));
+                    let enabled = entry.is_none_or(|entry| entry.enabled);
+                    self.known.extend(refused.id.clone());
+                    self.left_out(refused.id, source, enabled, refused.problems.0);
+                    continue;
+                }
+            };
             self.candidate(Candidate {
-                document: one.document,
-                source: Source::Folder(one.folder.clone()),
+                document,
+                imported,
+                source,
                 base: Some(one.folder.clone()),
                 folder: Some(one.folder),
                 on_by_default: true,
@@ -171,6 +189,7 @@ impl Resolving<'_> {
             document.put("version", Value::String("0.0.0".into()));
             self.candidate(Candidate {
                 document,
+                imported: None,
                 source: Source::Config(file.clone()),
                 folder: None,
                 base: base.clone(),
@@ -196,6 +215,7 @@ impl Resolving<'_> {
     fn candidate(&mut self, candidate: Candidate) {
         let Candidate {
             mut document,
+            imported,
             source,
             folder,
             base,
@@ -214,6 +234,10 @@ impl Resolving<'_> {
         if let Some(entry) = entry {
             document.merge(entry.overrides.clone());
         }
+        let from_env = &self.loaded.from_env;
+        if let Some(load) = id.as_ref().and_then(|id| from_env.load.get(id)) {
+            document.put("load", load.value.clone());
+        }
         if enabled {
             let words = Words::of(&self.loaded.env);
             expand(&mut document, &mut Vec::new(), words, &mut problems);
@@ -222,6 +246,10 @@ impl Resolving<'_> {
             Ok(manifest) if problems.is_empty() => manifest,
             Ok(_) => return self.left_out(id, source, enabled, problems),
             Err(more) => {
+                let more = match &imported {
+                    Some(imported) => imported.explain(&document, more),
+                    None => more,
+                };
                 problems.extend(more.0.into_iter().map(|problem| locate(problem, entry)));
                 return self.left_out(id, source, enabled, problems);
             }
@@ -229,7 +257,12 @@ impl Resolving<'_> {
         if let Some(problem) = self.refusal(&manifest, &document, entry, enabled) {
             return self.left_out(id, source, enabled, vec![problem]);
         }
-        let grants = granted(&manifest, entry, &source);
+        let given = from_env.grants.get(&manifest.id);
+        let given = given.or_else(|| entry.and_then(|entry| entry.grants.as_ref()));
+        let grants = granted(&manifest, given, &source);
+        if let Some(imported) = imported.filter(|_| enabled) {
+            self.result.notes.0.extend(imported.notes);
+        }
         let manifest = with_paths(manifest, base.as_deref(), folder.as_deref());
         self.result.plugins.push(ResolvedPlugin {
             manifest,
@@ -260,10 +293,9 @@ impl Resolving<'_> {
             && let Ok(version) = env!("CARGO_PKG_VERSION").parse::<semver::Version>()
             && !range.fits(&version)
         {
-            return Some(at(
-                "toolgate",
-                format!("it needs toolgate `{range}`, this is {version}"),
-            ));
+            let message = format!("it needs toolgate `{range}`, this is {version}");
+            let mend = "update one of the two, or, when it is known to work, set `toolgate` under `[plugins.ID]` of the configuration";
+            return Some(at("toolgate", message).mend(mend));
         }
         if !self.taken.insert((manifest.kind, manifest.id.clone())) {
             return Some(at(
@@ -351,6 +383,12 @@ impl Resolving<'_> {
                     .push(Problem::at(&place.unwrap_or_default(), &path, message));
             }
         }
+        for (id, place) in self.loaded.from_env.ids() {
+            if unknown(id) {
+                let message = format!("there is no plugin `{id}`{}", hint(id));
+                notes.push(Problem::at(place, &path([id.as_str()]), message));
+            }
+        }
         self.result.notes.0.extend(notes);
     }
 }
@@ -367,11 +405,22 @@ fn locate(mut problem: Problem, entry: Option<&PluginEntry>) -> Problem {
     problem
 }
 
+/// Turns a foreign manifest into a native one.
+fn adopt(format: ForeignFormat, found: &Found) -> Result<Imported, Refused> {
+    import(format, &found.document, &|path| {
+        found.folder.join(path).is_file()
+    })
+}
+
 /// What is requested and granted. Where the operator does not say: a folder may offer its tools; a plugin the
 /// operator wrote into the config, or that is compiled in, gets what it requests.
-fn granted(manifest: &Manifest, entry: Option<&PluginEntry>, source: &Source) -> BTreeSet<Grant> {
+fn granted(
+    manifest: &Manifest,
+    given: Option<&BTreeSet<Grant>>,
+    source: &Source,
+) -> BTreeSet<Grant> {
     let tools = BTreeSet::from([Grant::Tools]);
-    let given = match (entry.and_then(|entry| entry.grants.as_ref()), source) {
+    let given = match (given, source) {
         (Some(grants), _) => grants,
         (None, Source::Folder(_)) => &tools,
         (None, Source::Builtin | Source::Config(_)) => &manifest.requests,

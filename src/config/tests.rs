@@ -1,6 +1,7 @@
 //! Configs as operators and assistants write them, from the file to the plugins.
 
 mod assistant;
+mod foreign;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -55,6 +55,8 @@ pub struct ServerConfig {
     /// Milliseconds that running calls get to end at shutdown.
     #[schemars(range(max = 3_600_000))]
     pub drain_ms: u64,
+    /// Whether the configuration and the plugin directories are watched, and read again when something in them changes.
+    pub watch: bool,
     /// Threads of the async runtime; one per core when left out.
     #[schemars(range(min = 1, max = 1024))]
     pub worker_threads: Option<usize>,
@@ -82,6 +84,7 @@ impl Default for ServerConfig {
             max_connections_per_ip: 4_096,
             max_header_bytes: 32_768,
             drain_ms: 25_000,
+            watch: true,
             worker_threads: None,
             sessions: SessionsConfig::default(),
             rounds: RoundsConfig::default(),

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
+use crate::control::Control;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
@@ -40,6 +41,8 @@ const DISCOVER_TTL_MS: u64 = 60_000;
 pub struct Desk {
     /// Carries calls.
     pub dispatcher: Arc<Dispatcher>,
+    /// The life of the plugins.
+    pub control: Arc<Control>,
     /// Owns the tasks of requests.
     pub supervisor: Supervisor,
     /// The calls that wait for modern clients.

@@ -1,5 +1,7 @@
 //! `/openapi.json`: what can be called over plain HTTP, in the words of OpenAPI 3.1.
 
+mod control;
+
 mod fixed;
 
 mod operation;

@@ -99,6 +99,20 @@ pub(super) async fn call(
         Ok(arguments) => arguments,
         Err(refused) => return refused,
     };
+    match ask(&front, name, arguments, caller).await {
+        Ok(result) => json_response(StatusCode::OK, Body::of(result.bytes().clone())),
+        Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),
+        Err(CallError::Fault(fault)) => Refusal::of_fault(&fault).response(),
+    }
+}
+
+/// Calls the tool listed as `name`. Gives its result to the byte.
+pub(super) async fn ask(
+    front: &HttpFront,
+    name: String,
+    arguments: Json,
+    caller: Arc<Caller>,
+) -> Result<Json, CallError> {
     let mut params = Params::default();
     params.members.set("name", Json::of(name.as_str()));
     params.members.set("arguments", arguments);
@@ -106,11 +120,7 @@ pub(super) async fn call(
     let context = context(dispatcher.next_call(), caller);
     let subject = Subject::Tool(name);
     let called = dispatcher.request(Method::ToolsCall, &subject, params, context);
-    match called.await {
-        Ok(reply) => json_response(StatusCode::OK, Body::of(reply.result.bytes().clone())),
-        Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),
-        Err(CallError::Fault(fault)) => Refusal::of_fault(&fault).response(),
-    }
+    Ok(called.await?.result)
 }
 
 /// Scripts see what the gateway offers in general.

@@ -326,7 +326,7 @@ fn stays_inside(dir: &Path) -> bool {
 }
 
 fn check_limits(limits: &Limits, report: &mut Report<'_>) {
-    let rows: [(&str, u64, u64, u64); 12] = [
+    let rows: [(&str, u64, u64, u64); 17] = [
         ("max_instances", limits.max_instances.into(), 1, 10_000),
         (
             "max_concurrent_calls",
@@ -359,6 +359,11 @@ fn check_limits(limits: &Limits, report: &mut Report<'_>) {
             0,
             1 << 24,
         ),
+        ("memory_bytes", limits.memory_bytes, 0, 1 << 50),
+        ("processes", limits.processes.into(), 0, 1_000_000),
+        ("open_files", limits.open_files.into(), 0, 1_000_000),
+        ("cpu_seconds", limits.cpu_seconds, 0, 1_000_000_000),
+        ("nice", limits.nice.into(), 0, 19),
     ];
     for (key, value, low, high) in rows {
         in_range(report, &path(["limits", key]), value, low, high);

@@ -43,6 +43,22 @@ pub struct Limits {
     /// Bytes of its latest error output that are kept.
     #[schemars(range(max = 16_777_216))]
     pub stderr_buffer_bytes: usize,
+    /// Bytes of memory that the processes of one instance may hold together; 0 without bound. An instance that holds more
+    /// is stopped.
+    #[schemars(range(max = 1_125_899_906_842_624_u64))]
+    pub memory_bytes: u64,
+    /// Processes of one instance, its own children included; 0 without bound. An instance that has more is stopped.
+    #[schemars(range(max = 1_000_000))]
+    pub processes: u32,
+    /// Files that each of its processes may have open; 0 as many as the gateway.
+    #[schemars(range(max = 1_000_000))]
+    pub open_files: u32,
+    /// Seconds of processor time that each of its processes may use from its start on; 0 without bound.
+    #[schemars(range(max = 1_000_000_000))]
+    pub cpu_seconds: u64,
+    /// How far its processes stand back behind the gateway where processors are short, 0 not at all.
+    #[schemars(range(max = 19))]
+    pub nice: u8,
 }
 
 impl Default for Limits {
@@ -60,6 +76,11 @@ impl Default for Limits {
             max_list_pages: 100,
             max_description_bytes: 102_400,
             stderr_buffer_bytes: 65_536,
+            memory_bytes: 2_147_483_648,
+            processes: 256,
+            open_files: 4_096,
+            cpu_seconds: 0,
+            nice: 5,
         }
     }
 }

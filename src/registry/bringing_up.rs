@@ -98,9 +98,8 @@ impl Registry {
                         // The sender lives as long as this loop.
                         done.subscribe().wait_for(|done| *done).await.ok();
                     }
-                    self.wake_dependency(&dependency).await;
                 }
-                plugin.block(self.missing(plugin));
+                self.look_for_dependencies(plugin).await;
                 if plugin.blocked().is_none() {
                     let _place = places.acquire().await;
                     // A failure is logged where it happens, and told to whoever calls.
@@ -123,6 +122,23 @@ impl Registry {
         let plugins = self.plugins();
         let needed = plugins.iter().filter(|other| wanted.contains(other.id()));
         needed.cloned().collect()
+    }
+
+    /// Finds out whether all is there that `plugin` needs.
+    pub(super) async fn look_for_dependencies(&self, plugin: &Plugin) {
+        let dependencies = self.dependencies(plugin);
+        let complete = plugin
+            .manifest
+            .depends_on
+            .iter()
+            .all(|id| dependencies.iter().any(|dependency| dependency.id() == id));
+        // What is not there at all was said when the set of plugins was put in order.
+        if complete {
+            for dependency in &dependencies {
+                self.wake_dependency(dependency).await;
+            }
+            plugin.block(self.missing(plugin));
+        }
     }
 
     /// Starts what starts at its first use and is used now.

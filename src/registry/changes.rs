@@ -107,7 +107,7 @@ impl Changes {
     pub async fn next(&mut self) -> Vec<Topic> {
         loop {
             self.counted.mark_unchanged();
-            if !self.now().1.is_empty() {
+            if !self.registry.is_held() && !self.now().1.is_empty() {
                 if let Some(told) = self.told {
                     tokio::time::sleep_until(told + PAUSE).await;
                 }

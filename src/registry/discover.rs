@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::manifest::FILE_NAMES;
 use crate::manifest::document::{Format, Node};
+use crate::manifest::glob::Pattern;
+use crate::manifest::import::{FILE_NAMES as FOREIGN_FILE_NAMES, ForeignFormat};
 use crate::manifest::problem::{Problem, Problems};
 
 /// How deep below a plugin directory a plugin may lie.
@@ -21,6 +23,9 @@ pub const MAX_FOUND: usize = 1_000;
 /// The most bytes of a manifest.
 pub const MAX_MANIFEST_BYTES: u64 = 1_048_576;
 
+/// Folders that are never looked into, besides hidden ones: what tools put there is nobody's plugin.
+const PASSED_OVER: [&str; 4] = ["*.egg-info", "__pycache__", "node_modules", "target"];
+
 /// A folder with a manifest that could be read as a document. Whether it says something sensible is the reader's
 /// business: the operator may still lay overrides over it.
 #[derive(Clone, Debug)]
@@ -30,6 +35,8 @@ pub struct Found {
     pub file: PathBuf,
     /// Its contents, variables not filled in.
     pub document: Node,
+    /// The plugin system it was written for, when that is not ours.
+    pub foreign: Option<ForeignFormat>,
 }
 
 /// Something in a plugin directory that could not be used. It never stops the others from being found.
@@ -42,21 +49,26 @@ pub struct DiscoverProblem {
 
 /// Walks `dirs` and returns the plugins in them, sorted by path within each directory.
 ///
-/// A folder with `plugin.toml` (or else `plugin.json`) is a plugin, and nothing below it is looked at. Symbolic links
-/// are followed; no folder is visited twice. Hidden folders, `node_modules` and `target` are passed over. A directory
-/// of the list that does not exist is a problem.
-pub fn discover<P: AsRef<Path>>(dirs: &[P]) -> (Vec<Found>, Vec<DiscoverProblem>) {
-    let mut walk = Walk::default();
-    for dir in dirs {
-        walk.entries_left = MAX_ENTRIES;
-        walk.found_left = MAX_FOUND;
-        walk.visit(dir.as_ref(), 0);
-    }
+/// A folder with `plugin.toml` (or else `plugin.json`, or else the manifest of another plugin system) is a plugin,
+/// whatever the folder is called, and nothing below it is looked at. Symbolic links are followed; no folder is visited
+/// twice. Hidden folders, those that tools make (`node_modules`, `target`, `__pycache__`, `*.egg-info`) and those whose
+/// name fits one of `ignore` are passed over. A directory of the list that does not exist is a problem.
+pub fn discover<P: AsRef<Path>>(
+    dirs: &[P],
+    ignore: &[Pattern],
+) -> (Vec<Found>, Vec<DiscoverProblem>) {
+    let walk = Walk::through(dirs, ignore);
     (walk.found, walk.problems)
+}
+
+/// The directories that [`discover`] looks into: what comes and goes in them makes a difference.
+pub fn walked<P: AsRef<Path>>(dirs: &[P], ignore: &[Pattern]) -> BTreeSet<PathBuf> {
+    Walk::through(dirs, ignore).visited
 }
 
 #[derive(Default)]
 struct Walk {
+    ignore: Vec<Pattern>,
     found: Vec<Found>,
     problems: Vec<DiscoverProblem>,
     visited: BTreeSet<PathBuf>,
@@ -65,6 +77,22 @@ struct Walk {
 }
 
 impl Walk {
+    fn through<P: AsRef<Path>>(dirs: &[P], ignore: &[Pattern]) -> Self {
+        let passed_over = PASSED_OVER
+            .iter()
+            .map(|text| Pattern::new(text).expect("these are patterns"));
+        let mut walk = Self {
+            ignore: passed_over.chain(ignore.iter().cloned()).collect(),
+            ..Self::default()
+        };
+        for dir in dirs {
+            walk.entries_left = MAX_ENTRIES;
+            walk.found_left = MAX_FOUND;
+            walk.visit(dir.as_ref(), 0);
+        }
+        walk
+    }
+
     fn visit(&mut self, dir: &Path, depth: usize) {
         let children = match self.open(dir) {
             Ok(Some(children)) => children,
@@ -73,12 +101,8 @@ impl Walk {
                 return self.problem(dir, format!("this directory cannot be read: {error}"));
             }
         };
-        if let Some(file) = FILE_NAMES
-            .iter()
-            .map(|name| dir.join(name))
-            .find(|file| file.is_file())
-        {
-            return self.plugin(dir, file);
+        if self.plugin(dir) {
+            return;
         }
         if depth == MAX_DEPTH {
             return;
@@ -107,7 +131,8 @@ impl Walk {
             self.entries_left -= 1;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            let passed_over = name.starts_with('.') || name == "node_modules" || name == "target";
+            let passed_over =
+                name.starts_with('.') || self.ignore.iter().any(|pattern| pattern.matches(&name));
             if !passed_over && entry.path().is_dir() {
                 children.push(entry.path());
             }
@@ -116,33 +141,44 @@ impl Walk {
         Ok(Some(children))
     }
 
-    fn plugin(&mut self, folder: &Path, file: PathBuf) {
-        if self.found_left == 0 {
-            return self.problem(
-                folder,
-                format!("more than {MAX_FOUND} plugins in one directory: this one is left out"),
-            );
+    /// Takes `folder` as a plugin; false when it is none.
+    fn plugin(&mut self, folder: &Path) -> bool {
+        let names = FILE_NAMES.into_iter().chain(FOREIGN_FILE_NAMES);
+        for name in names.filter(|name| folder.join(name).is_file()) {
+            let file = folder.join(name);
+            let document = read_document(&file);
+            let foreign = match &document {
+                Ok(document) => ForeignFormat::recognise(name, document),
+                Err(_) => None,
+            };
+            // Other programs call their files like this too, and theirs are none of our business.
+            match (name, &document) {
+                ("extension.json", Ok(_)) | ("manifest.json", _) if foreign.is_none() => continue,
+                _ => {}
+            }
+            if self.found_left == 0 {
+                self.problem(
+                    folder,
+                    format!("more than {MAX_FOUND} plugins in one directory: this one is left out"),
+                );
+                return true;
+            }
+            self.found_left -= 1;
+            match document {
+                Ok(document) => self.found.push(Found {
+                    folder: folder.to_path_buf(),
+                    file,
+                    document,
+                    foreign,
+                }),
+                Err(problems) => self.problems.push(DiscoverProblem {
+                    path: file,
+                    problems,
+                }),
+            }
+            return true;
         }
-        self.found_left -= 1;
-        let document = read_text(&file)
-            .map_err(|error| {
-                Problems(vec![Problem {
-                    file: Some(file.clone()),
-                    ..Problem::new(format!("cannot be read: {error}"))
-                }])
-            })
-            .and_then(|text| Node::parse(format_of(&file), &text, Some(&file)));
-        match document {
-            Ok(document) => self.found.push(Found {
-                folder: folder.to_path_buf(),
-                file,
-                document,
-            }),
-            Err(problems) => self.problems.push(DiscoverProblem {
-                path: file,
-                problems,
-            }),
-        }
+        false
     }
 
     fn problem(&mut self, path: &Path, message: String) {
@@ -155,6 +191,17 @@ impl Walk {
             problems: Problems(vec![problem]),
         });
     }
+}
+
+/// Reads a manifest of at most [`MAX_MANIFEST_BYTES`] as a document.
+pub fn read_document(file: &Path) -> Result<Node, Problems> {
+    let text = read_text(file).map_err(|error| {
+        Problems(vec![Problem {
+            file: Some(file.to_path_buf()),
+            ..Problem::new(format!("cannot be read: {error}"))
+        }])
+    })?;
+    Node::parse(format_of(file), &text, Some(file))
 }
 
 /// The format a file's name tells: `.json` or `.jsonc` is JSON, everything else TOML.
@@ -219,7 +266,7 @@ mod tests {
         }
         put(root.path(), "node_modules/m/plugin.json", "{}");
         put(root.path(), "a/x/plugin.toml", "id = 'both'");
-        let (found, problems) = discover(&[root.path()]);
+        let (found, problems) = discover(&[root.path()], &[]);
         assert_eq!(problems, []);
         assert_eq!(folders(root.path(), &found), ["a/x", "b"]);
         assert!(found[0].file.ends_with("plugin.toml"));
@@ -232,7 +279,8 @@ mod tests {
         put(root.path(), "b/plugin.json", "{\"id\": \"b\"}");
         fs::create_dir_all(root.path().join("c")).expect("temp dir is writable");
         fs::write(root.path().join("c/plugin.json"), b"\xff\xfe").expect("temp dir is writable");
-        let (found, problems) = discover(&[root.path().join("nowhere").as_path(), root.path()]);
+        let (found, problems) =
+            discover(&[root.path().join("nowhere").as_path(), root.path()], &[]);
         assert_eq!(folders(root.path(), &found), ["b"]);
         let paths: Vec<_> = problems.iter().map(|problem| &problem.path).collect();
         let expect =
@@ -245,7 +293,7 @@ mod tests {
     fn a_plugin_directory_may_be_a_plugin_itself() {
         let root = tempfile::tempdir().expect("temp dir");
         put(root.path(), "plugin.toml", "");
-        assert_eq!(discover(&[root.path(), root.path()]).0.len(), 1);
+        assert_eq!(discover(&[root.path(), root.path()], &[]).0.len(), 1);
     }
 
     #[cfg(unix)]
@@ -257,7 +305,7 @@ mod tests {
         std::os::unix::fs::symlink(root.path().join("real"), root.path().join("again"))
             .expect("link");
         std::os::unix::fs::symlink("nothing", root.path().join("dangling")).expect("link");
-        let (found, problems) = discover(&[root.path()]);
+        let (found, problems) = discover(&[root.path()], &[]);
         assert_eq!((found.len(), problems.len()), (1, 0));
     }
 
@@ -266,8 +314,117 @@ mod tests {
         let root = tempfile::tempdir().expect("temp dir");
         let path = |depth: usize| format!("{}/plugin.toml", vec!["d"; depth].join("/"));
         put(root.path(), &path(MAX_DEPTH + 1), "");
-        assert_eq!(discover(&[root.path()]).0.len(), 0);
+        assert_eq!(discover(&[root.path()], &[]).0.len(), 0);
         put(root.path(), &path(MAX_DEPTH), "");
-        assert_eq!(discover(&[root.path()]).0.len(), 1);
+        assert_eq!(discover(&[root.path()], &[]).0.len(), 1);
+    }
+
+    #[test]
+    fn foreign_manifests_count_where_there_is_no_native_one() {
+        let root = tempfile::tempdir().expect("temp dir");
+        let jank = "{\"id\": \"j\", \"type\": \"handler\", \"binary\": \"x\"}";
+        let agentos = "{\"name\": \"m\", \"plugin_type\": \"tool\"}";
+        for (file, text) in [
+            ("a/dagstack.toml", "name = 'd'"),
+            ("b/plugin.json", jank),
+            ("b/dagstack.toml", "name = 'd'"),
+            (
+                "c/plugin.json",
+                "{\"id\": \"c\", \"runtime\": \"mcp_stdio\"}",
+            ),
+            ("d/extension.json", "{\"id\": \"o\", \"module\": \"x.py\"}"),
+            ("d/manifest.json", agentos),
+            ("e/manifest.json", agentos),
+            ("f/plugin.toml", "id = 'f'"),
+            ("f/dagstack.toml", "name = 'd'"),
+            (
+                "g/manifest.json",
+                "{\"manifest_version\": 3, \"name\": \"not ours\"}",
+            ),
+            (
+                "g/extension.json",
+                "{\"manifest_version\": 2, \"id\": \"not ours\"}",
+            ),
+            ("h/manifest.json", "no JSON, not ours"),
+            ("g/inner/plugin.toml", "id = 'g'"),
+        ] {
+            put(root.path(), file, text);
+        }
+        let (found, problems) = discover(&[root.path()], &[]);
+        assert_eq!(problems, []);
+        let formats: Vec<_> = found.iter().map(|found| found.foreign).collect();
+        assert_eq!(
+            folders(root.path(), &found),
+            ["a", "b", "c", "d", "e", "f", "g/inner"]
+        );
+        assert_eq!(
+            formats,
+            [
+                Some(ForeignFormat::Dagstack),
+                Some(ForeignFormat::Jank),
+                None,
+                Some(ForeignFormat::Ordinaut),
+                Some(ForeignFormat::AgentOs),
+                None,
+                None,
+            ]
+        );
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Ignored {
+        default_ignore: Vec<String>,
+        cases: Vec<Case>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        name: String,
+        pattern: String,
+        ignored: bool,
+    }
+
+    fn recorded() -> Ignored {
+        let text = include_str!("../../tests/vectors/ignore_glob.json");
+        serde_json::from_str(text).expect("the table is valid")
+    }
+
+    #[test]
+    fn patterns_ignore_what_they_are_recorded_to() {
+        let cases = recorded().cases;
+        assert_eq!(cases.len(), 90);
+        for Case {
+            name,
+            pattern,
+            ignored,
+        } in cases
+        {
+            let found = Pattern::new(&pattern).expect("a pattern").matches(&name);
+            assert_eq!(found, ignored, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn folders_that_fit_a_pattern_are_passed_over() {
+        let root = tempfile::tempdir().expect("temp dir");
+        for name in recorded().default_ignore {
+            put(
+                root.path(),
+                &format!("{}/plugin.toml", name.replace('*', "x")),
+                "",
+            );
+        }
+        for name in ["a.draft", "kept", "kept/b.draft"] {
+            put(root.path(), &format!("{name}/plugin.toml"), "");
+        }
+        let ignore = ["build", "dist", "*.draft"].map(|text| Pattern::new(text).expect("valid"));
+        let (found, _) = discover(&[root.path()], &ignore);
+        assert_eq!(folders(root.path(), &found), ["kept"]);
+        let (found, _) = discover(&[root.path()], &[]);
+        assert_eq!(
+            folders(root.path(), &found),
+            ["a.draft", "build", "dist", "kept"],
+            "what the setting says by default is the operator's to change"
+        );
     }
 }

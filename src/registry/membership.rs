@@ -51,23 +51,34 @@ impl Registry {
         }
     }
 
-    /// Takes a plugin in, and starts it if it starts by itself. What waited for it is started, too.
-    pub async fn insert(self: &Arc<Self>, plugin: Arc<Plugin>) -> Result<(), RegistryError> {
-        let alone = self.changing.lock().await;
-        let (kind, id) = plugin.key();
-        if self.find(kind, id).is_some() {
-            let members = vec![id.clone()];
-            return Err(RegistryError::AmbiguousPlugin { kind, members });
+    /// Takes plugins in, and starts those that start by themselves. What waited for them is started, too.
+    pub async fn insert(self: &Arc<Self>, new: Vec<Arc<Plugin>>) -> Result<(), RegistryError> {
+        if new.is_empty() {
+            return Ok(());
         }
-        let mut plugins = self.plugins().to_vec();
-        plugins.push(Arc::clone(&plugin));
-        self.follow(&plugin);
-        self.put(plugins);
-        drop(alone);
-        let starts = self.freed(&plugin);
-        self.bring_up(&starts, None).await;
+        {
+            let _alone = self.changing.lock().await;
+            let mut plugins = self.plugins().to_vec();
+            for plugin in &new {
+                let (kind, id) = plugin.key();
+                if plugins.iter().any(|other| other.key() == (kind, id)) {
+                    let members = vec![id.clone()];
+                    return Err(RegistryError::AmbiguousPlugin { kind, members });
+                }
+                plugins.push(Arc::clone(plugin));
+            }
+            new.iter().for_each(|plugin| self.follow(plugin));
+            self.put(plugins);
+        }
+        self.bring_up(&self.freed(new), None).await;
         self.changed();
         Ok(())
+    }
+
+    /// Starts a plugin that does not run, after those it depends on.
+    pub async fn start_plugin(self: &Arc<Self>, plugin: &Arc<Plugin>) -> Result<(), StartError> {
+        self.look_for_dependencies(plugin).await;
+        plugin.start().await
     }
 
     /// Takes a plugin out: its tools are gone at once, calls that run come to their end for as long as `drain`. Says what
@@ -147,15 +158,18 @@ impl Registry {
         self.changed();
     }
 
-    /// A plugin that has come, and those that waited for nothing else.
-    fn freed(&self, plugin: &Arc<Plugin>) -> Vec<Arc<Plugin>> {
+    /// Plugins that have come, and those that waited for them and for nothing else.
+    fn freed(&self, new: Vec<Arc<Plugin>>) -> Vec<Arc<Plugin>> {
         let plugins = self.plugins();
         let waits = |other: &&Arc<Plugin>| {
-            let depends = other.manifest.depends_on.contains(plugin.id());
-            depends && other.blocked().is_none() && !other.pool.is_running()
+            let mut depends = new.iter();
+            depends.any(|plugin| other.manifest.depends_on.contains(plugin.id()))
+                && !new.iter().any(|plugin| Arc::ptr_eq(plugin, other))
+                && other.blocked().is_none()
+                && !other.pool.is_running()
         };
-        let waiting = plugins.iter().filter(waits).cloned();
-        [Arc::clone(plugin)].into_iter().chain(waiting).collect()
+        let waiting: Vec<_> = plugins.iter().filter(waits).cloned().collect();
+        new.into_iter().chain(waiting).collect()
     }
 
     /// Starts everything that is not blocked, in order; at the first failure stops what it has started, in reverse, and

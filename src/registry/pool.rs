@@ -19,6 +19,8 @@ mod standing;
 
 mod start;
 
+pub mod usage;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -31,6 +33,7 @@ use crate::manifest::{Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
+use crate::registry::pool::budget::NotNow;
 pub use crate::registry::pool::check::UNHEALTHY;
 pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
@@ -224,11 +227,12 @@ impl Pool {
         let nobody = Who::nobody();
         let mut again = false;
         loop {
-            let slot = {
-                let mut state = self.state();
-                match state.slots.iter().find(|slot| !slot.is_over()) {
-                    Some(slot) => Arc::clone(slot),
-                    None => self.make(&mut state, &nobody, again)?,
+            let slot = match self.some_slot(&nobody, again) {
+                Ok(slot) => slot,
+                Err(NotNow::Refused(fault)) => return Err(fault),
+                Err(NotNow::Soon(wait)) => {
+                    tokio::time::sleep(wait).await;
+                    continue;
                 }
             };
             match slot.outcome().await {
@@ -240,6 +244,15 @@ impl Pool {
         }
     }
 
+    /// A slot of whoever, or a new one.
+    fn some_slot(self: &Arc<Self>, who: &Who, again: bool) -> Result<Arc<Slot>, NotNow> {
+        let mut state = self.state();
+        match state.slots.iter().find(|slot| !slot.is_over()) {
+            Some(slot) => Ok(Arc::clone(slot)),
+            None => self.make(&mut state, who, again),
+        }
+    }
+
     /// Starts the instance that would serve `who`, so that it is known what the plugin offers to such a client.
     pub async fn warm_for(self: &Arc<Self>, who: &Who) -> Result<(), Fault> {
         self.lease_for(who).await.map(drop)
@@ -248,7 +261,14 @@ impl Pool {
     async fn lease_for(self: &Arc<Self>, who: &Who) -> Result<Lease, Fault> {
         let mut again = false;
         loop {
-            let (slot, wanted) = self.reserve(who, again)?;
+            let (slot, wanted) = match self.reserve(who, again) {
+                Ok(reserved) => reserved,
+                Err(NotNow::Refused(fault)) => return Err(fault),
+                Err(NotNow::Soon(wait)) => {
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
+            };
             let lease = |instance| Lease {
                 pool: Arc::clone(self),
                 slot: Arc::clone(&slot),
@@ -280,7 +300,7 @@ impl Pool {
     }
 
     /// Finds a slot for a caller or makes one, and counts the caller in.
-    fn reserve(self: &Arc<Self>, who: &Who, again: bool) -> Result<(Arc<Slot>, Wanted), Fault> {
+    fn reserve(self: &Arc<Self>, who: &Who, again: bool) -> Result<(Arc<Slot>, Wanted), NotNow> {
         let mut state = self.state();
         let wanted = self.wanted(&state, who);
         let own = who
@@ -305,9 +325,9 @@ impl Pool {
         state: &mut State,
         who: &Who,
         again: bool,
-    ) -> Result<Arc<Slot>, Fault> {
+    ) -> Result<Arc<Slot>, NotNow> {
         if state.stopped {
-            return Err(self.stopping());
+            return Err(self.stopping().into());
         }
         if !again {
             self.check_budget(state)?;
@@ -315,7 +335,7 @@ impl Pool {
         let bound = self.manifest.limits.max_instances as usize;
         if state.leaving.len() >= bound {
             // Those that are being stopped are processes too.
-            return Err(self.full());
+            return Err(self.full().into());
         }
         let full = state.slots.len() >= bound;
         let evicted = if full {

@@ -22,7 +22,9 @@ use crate::runtime::client::PROBE_FAILED;
 use crate::runtime::lines::Lines;
 use crate::runtime::mcp_stdio::output::Output;
 use crate::runtime::mcp_stdio::stderr::Tail;
-use crate::runtime::process::{Launcher, Process, Program, is_program, private_directory};
+use crate::runtime::process::{
+    Bounds, Launcher, Process, Program, Usage, is_program, private_directory,
+};
 use crate::runtime::server::Server;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
 use crate::session::Session;
@@ -118,6 +120,7 @@ impl McpStdio {
             command: &section.command,
             variables: self.variables(&manifest.id, section),
             directory: section.cwd.as_deref(),
+            bounds: Bounds::of(&manifest.limits),
         };
         let host = Host {
             supervisor: host.supervisor.child(),
@@ -243,10 +246,11 @@ fn why_ended(plugin: PluginId, process: Process, tail: Arc<Tail>) -> crate::runt
     Box::new(move || {
         Box::pin(async move {
             let exit = process.wait(EXIT_GRACE).await;
-            let how = exit.map_or_else(
-                || "closed its output".to_owned(),
-                |exit| format!("ended ({exit})"),
-            );
+            let how = match (process.verdict(), exit) {
+                (Some(verdict), _) => verdict.to_owned(),
+                (None, Some(exit)) => format!("ended ({exit})"),
+                (None, None) => "closed its output".to_owned(),
+            };
             let message = format!("plugin `{plugin}` {how}{}", tail.quoted(LAST_LINES));
             Fault::new(FaultKind::Unavailable, message).because("upstream_exited")
         })
@@ -318,7 +322,11 @@ impl Instance for Child {
 
     fn last_words(&self) -> Option<String> {
         let exit = self.process.exit()?;
-        Some(format!("{exit}{}", self.tail.quoted(LAST_LINES)))
+        let how = match self.process.verdict() {
+            Some(verdict) => format!("it {verdict}"),
+            None => exit.to_string(),
+        };
+        Some(format!("{how}{}", self.tail.quoted(LAST_LINES)))
     }
 
     fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
@@ -341,5 +349,9 @@ impl Instance for Child {
 
     fn pid(&self) -> Option<u32> {
         Some(self.pid)
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        Some(self.process.usage())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use crate::{Next, Server, asks, family, members};
+use crate::{Next, Server, asks, family, members, weight};
 
 /// Carries out a call, and notes it in the ledger.
 pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
@@ -60,6 +60,19 @@ pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
         "family" => {
             let pids = family::beget(&server.options);
             call.value(&json!({ "pids": pids }));
+        }
+        "stray" => {
+            let pid = weight::stray(&server.options);
+            call.value(&json!({ "pid": pid }));
+        }
+        "hog" => weight::take_memory(call.number("mebibytes", 0)),
+        "hog_in_a_child" => {
+            weight::take_memory_in_a_child(call.number("mebibytes", 0), &server.options);
+        }
+        "bomb" => weight::multiply(call.number("generations", 0)),
+        "burn" => {
+            weight::burn(call.number("threads", 1));
+            call.text("burning");
         }
         "grow" => call.grow(1),
         "storm" => call.grow(call.number("count", 1000)),

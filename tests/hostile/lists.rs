@@ -4,7 +4,7 @@ use crate::members;
 use crate::options::{List, Options};
 
 /// The tools that do what `deeds` says of them.
-const TOOLS: [&str; 40] = [
+const TOOLS: [&str; 45] = [
     "echo",
     "params",
     "pid",
@@ -45,6 +45,11 @@ const TOOLS: [&str; 40] = [
     "pause",
     "ask",
     "ask_back",
+    "stray",
+    "hog",
+    "hog_in_a_child",
+    "bomb",
+    "burn",
 ];
 
 /// A definition with everything in it that a proxy could lose.

@@ -16,6 +16,8 @@ mod voice;
 
 mod watched;
 
+mod weight;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::ExitCode;
@@ -66,6 +68,9 @@ fn main() -> ExitCode {
     {
         return park();
     }
+    if let Some(code) = weight::child(&arguments) {
+        return code;
+    }
     let options = Options::read(&arguments);
     if options.deaf && !family::is_deaf() {
         return family::become_deaf(&arguments);
@@ -82,6 +87,9 @@ fn main() -> ExitCode {
     }
     if options.family {
         family::beget(&options);
+    }
+    if options.stray {
+        weight::stray(&options);
     }
     let server = Server {
         voice: Voice::new(options.garbage),
@@ -124,7 +132,7 @@ fn serve(server: &Arc<Server>) -> ExitCode {
 }
 
 /// Does nothing more, for longer than any test takes: what a test that fails leaves behind is gone some day.
-fn park() -> ExitCode {
+pub(crate) fn park() -> ExitCode {
     std::thread::sleep(std::time::Duration::from_secs(120));
     ExitCode::FAILURE
 }

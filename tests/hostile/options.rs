@@ -12,6 +12,7 @@
 //! | `--garbage` | lines that are no messages before each message |
 //! | `--deaf` | ignores the end of its input, and SIGTERM |
 //! | `--family` | starts grandchildren, one in a group and one in a session of its own |
+//! | `--stray` | starts a grandchild that nothing ties to it |
 //! | `--ledger FILE` | notes there what happens, a line each |
 
 use std::io::Write;
@@ -62,6 +63,7 @@ pub(crate) struct Options {
     pub(crate) garbage: bool,
     pub(crate) deaf: bool,
     pub(crate) family: bool,
+    pub(crate) stray: bool,
     ledger: Option<PathBuf>,
 }
 
@@ -88,6 +90,7 @@ impl Options {
             garbage: false,
             deaf: false,
             family: false,
+            stray: false,
             ledger: None,
         };
         let mut rest = arguments.iter().map(String::as_str);
@@ -96,6 +99,7 @@ impl Options {
                 "--garbage" => options.garbage = true,
                 "--deaf" => options.deaf = true,
                 "--family" => options.family = true,
+                "--stray" => options.stray = true,
                 // Whatever follows is there to be shown by the tool `argv`.
                 "--" => break,
                 _ => options.set(name, rest.next().expect("the argument has a value")),

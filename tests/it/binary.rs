@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -17,7 +19,7 @@ pub(crate) struct Binary {
     input: Option<ChildStdin>,
     output: Lines<BufReader<ChildStdout>>,
     errors: Lines<BufReader<ChildStderr>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Binary {
@@ -50,7 +52,7 @@ impl Binary {
             output,
             errors,
             child,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -83,13 +85,24 @@ impl Binary {
         self.input = None;
     }
 
+    /// The folder it runs in, where its configuration lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Sends it SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = i32::try_from(self.pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::TERM)
-            .expect("it runs");
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a pid"), signal).expect("it runs");
     }
 
     /// Waits for its end; gives its exit code.

@@ -108,6 +108,16 @@ impl Hostile {
         )
     }
 
+    /// The same as the manifest of a folder. Without keys of its own.
+    pub(crate) fn manifest(&self) -> String {
+        let mut command = vec![program().to_string_lossy().into_owned()];
+        command.extend(self.arguments.iter().cloned());
+        let (id, command) = (&self.id, Value::from(command));
+        format!(
+            "id = \"{id}\"\nversion = \"1.0.0\"\nruntime = \"mcp_stdio\"\nmcp_stdio.command = {command}\n"
+        )
+    }
+
     /// A gateway with this plugin alone.
     pub(crate) async fn build(&self) -> TestGateway {
         TestGateway::builder().config(&self.text()).build().await

@@ -5,13 +5,13 @@ use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{health, openapi, rest};
+use crate::front::{admin, health, openapi, rest};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -20,10 +20,19 @@ pub(in crate::front) type Front = Weak<HttpFront>;
 pub(in crate::front) struct Door(pub(in crate::front) Arc<HttpFront>);
 
 /// Each path, with what answers it by method. What is here stands in the OpenAPI document too.
-fn rows() -> [(&'static str, MethodRouter<Front>); 6] {
-    [
+fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
+    vec![
         ("/api/tools", get(rest::list)),
         ("/api/tools/{name}", get(rest::show).post(rest::call)),
+        ("/api/v1/plugin/list", get(admin::list)),
+        ("/api/v1/plugin/get", get(admin::get)),
+        ("/api/v1/plugin/report", get(admin::report)),
+        ("/api/v1/plugin/execute", post(admin::execute)),
+        ("/api/v1/plugin/register", post(admin::register)),
+        ("/api/v1/plugin/unregister", post(admin::unregister)),
+        ("/api/v1/plugin/start", post(admin::start)),
+        ("/api/v1/plugin/stop", post(admin::stop)),
+        ("/api/v1/plugin/reload", post(admin::reload)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),

@@ -2,15 +2,19 @@
 
 use serde_json::{Value, json};
 
+use crate::front::openapi::control;
 use crate::front::openapi::operation::refusals;
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
 /// The routes that are always there. Their operations have names that no tool can have.
-pub(super) fn paths() -> [(&'static str, Value); 6] {
-    [
+pub(super) fn paths() -> Vec<(&'static str, Value)> {
+    let mut paths = vec![
         ("/api/tools", json!({ "get": list_tools() })),
         ("/api/tools/{name}", one_tool()),
+    ];
+    paths.extend(control::paths());
+    paths.extend([
         (
             "/openapi.json",
             json!({ "get": route("openapi", "This document", &json!({ "type": "object" })) }),
@@ -24,7 +28,8 @@ pub(super) fn paths() -> [(&'static str, Value); 6] {
             json!({ "get": open("livez", "Whether the process answers", "Alive") }),
         ),
         ("/readyz", json!({ "get": readyz() })),
-    ]
+    ]);
+    paths
 }
 
 /// What the operations share.
@@ -32,6 +37,7 @@ pub(super) fn components(secured: bool) -> Value {
     let mut components = json!({
         "schemas": {
             "Alive": object(&json!({ "status": { "const": "alive" } }), &["status"]),
+            "PluginAnswer": control::answer(),
             "Error": error(),
             "Health": health(),
             "Readiness": readiness(),
@@ -95,7 +101,7 @@ fn readyz() -> Value {
 }
 
 /// An operation that answers JSON of this schema.
-fn route(id: &str, summary: &str, schema: &Value) -> Value {
+pub(super) fn route(id: &str, summary: &str, schema: &Value) -> Value {
     let mut responses = refusals();
     responses["200"] = json!({
         "description": summary,
@@ -116,11 +122,11 @@ fn open(id: &str, summary: &str, schema: &str) -> Value {
     open
 }
 
-fn reference(schema: &str) -> Value {
+pub(super) fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
-fn object(properties: &Value, required: &[&str]) -> Value {
+pub(super) fn object(properties: &Value, required: &[&str]) -> Value {
     json!({ "type": "object", "properties": properties, "required": required })
 }
 

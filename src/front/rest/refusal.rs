@@ -91,6 +91,11 @@ impl<'a> Refusal<'a> {
         }
     }
 
+    /// Its status.
+    pub(in crate::front) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The answer.
     pub(in crate::front) fn response(&self) -> Response<Body> {
         #[derive(Serialize)]

@@ -5,30 +5,51 @@ use std::time::Duration;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::pool::{Pool, State};
 
+/// Whoever wants a plugin that is to start again within so long waits for that.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Why no instance is started.
+pub(super) enum NotNow {
+    /// It may be tried after this time, which is worth waiting for.
+    Soon(Duration),
+    /// It may not.
+    Refused(Fault),
+}
+
+impl From<Fault> for NotNow {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
 impl Pool {
     /// Refuses to start a plugin that failed too often, or just now.
-    pub(super) fn check_budget(&self, state: &State) -> Result<(), Fault> {
+    pub(super) fn check_budget(&self, state: &State) -> Result<(), NotNow> {
         let within = Duration::from_millis(self.manifest.restart.within_ms);
         let Some(last) = state.failures.back() else {
             return Ok(());
         };
         let recent = self.recent_failures(state);
-        let (wait, words) = if self.is_spent(state) {
+        let spent = self.is_spent(state);
+        // A remote server that said when to come again.
+        let told = state
+            .last_failure
+            .as_ref()
+            .and_then(|fault| fault.retry_after);
+        let told = told.unwrap_or_default();
+        let (wait, words) = if spent {
             let first = &state.failures[state.failures.len() - recent];
             let words = format!("it failed {recent} times within {} s", within.as_secs());
             (within.saturating_sub(first.at.elapsed()), words)
         } else {
-            // What a remote server itself asked for counts as well.
-            let told = state
-                .last_failure
-                .as_ref()
-                .and_then(|fault| fault.retry_after);
-            let wait = state.backoff.max(told.unwrap_or_default());
-            let wait = wait.saturating_sub(last.at.elapsed());
+            let wait = state.backoff.max(told).saturating_sub(last.at.elapsed());
             (wait, "it failed just now".to_owned())
         };
         if wait.is_zero() {
             return Ok(());
+        }
+        if !spent && told.is_zero() && wait <= SOON {
+            return Err(NotNow::Soon(wait));
         }
         let why = state
             .last_failure
@@ -42,9 +63,8 @@ impl Pool {
             "plugin `{}` is not started again yet, {words}{why}",
             self.manifest.id
         );
-        Err(Fault::new(FaultKind::Unavailable, message)
-            .because(reason)
-            .retry_after(wait))
+        let fault = Fault::new(FaultKind::Unavailable, message).because(reason);
+        Err(NotNow::Refused(fault.retry_after(wait)))
     }
 
     /// Whether it failed more often than it may be started again.

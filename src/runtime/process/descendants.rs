@@ -1,4 +1,9 @@
-//! Finding and ending what a child started. Linux knows all of it; elsewhere only the process group.
+//! Ending processes: whole groups, and whoever carries a mark. Linux can find the latter; elsewhere only groups are known.
+
+#[cfg(unix)]
+use rustix::process::{Pid, Signal as Os, kill_process, kill_process_group};
+
+use crate::runtime::process::table;
 
 /// How to end a process.
 #[derive(Debug, Clone, Copy)]
@@ -8,34 +13,55 @@ pub(super) enum Signal {
 }
 
 #[cfg(unix)]
-pub(super) fn signal_group(pid: u32, signal: Signal) {
-    use rustix::process::{Pid, Signal as Os, kill_process_group};
+fn system(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
 
-    let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-        return;
-    };
+#[cfg(unix)]
+pub(super) fn signal_group(pid: u32, signal: Signal) {
     let signal = match signal {
         Signal::Term => Os::TERM,
         Signal::Kill => Os::KILL,
     };
-    // The group may be gone.
-    kill_process_group(group, signal).ok();
+    if let Some(group) = system(pid) {
+        // The group may be gone.
+        kill_process_group(group, signal).ok();
+    }
+}
+
+/// Ends one process. It may be gone.
+#[cfg(unix)]
+pub(super) fn kill(pid: u32) {
+    if let Some(pid) = system(pid) {
+        kill_process(pid, Os::KILL).ok();
+    }
 }
 
 #[cfg(not(unix))]
 pub(super) fn signal_group(_: u32, _: Signal) {}
 
+#[cfg(not(unix))]
+pub(super) fn kill(_: u32) {}
+
+/// Ends every process, except this one, that carries `mark` or is `also`; gives who that was.
+pub(super) fn kill_found(mark: &str, also: impl Fn(u32) -> bool) -> Vec<u32> {
+    let own = std::process::id();
+    let found =
+        |pid: &u32| *pid != own && (also(*pid) || table::carries(*pid, mark).unwrap_or_default());
+    let found: Vec<u32> = table::pids().filter(found).collect();
+    found.iter().for_each(|pid| kill(*pid));
+    found
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::path::Path;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+    use rustix::process::{WaitOptions, waitpid};
 
-    use crate::runtime::process::{MARK, with_ours};
-
-    /// How often a sweep looks for processes that were started while it ran.
-    const PASSES: usize = 5;
+    use crate::runtime::process::descendants::system;
+    use crate::runtime::process::table::{Row, pids};
+    use crate::runtime::process::with_ours;
 
     /// Whether this process collects orphans. Where it does not, its other children are nobody's business here.
     static COLLECTS: AtomicBool = AtomicBool::new(false);
@@ -50,66 +76,17 @@ mod linux {
         COLLECTS.store(true, Ordering::Relaxed);
     }
 
-    fn processes() -> impl Iterator<Item = Pid> {
-        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
-    }
-
-    fn carries(pid: Pid, mark: &[u8]) -> bool {
-        let path = format!("/proc/{}/environ", pid.as_raw_pid());
-        std::fs::read(Path::new(&path))
-            .is_ok_and(|environ| memchr::memmem::find(&environ, mark).is_some())
-    }
-
-    /// Parent, group and state of a process.
-    fn status(pid: Pid) -> Option<(i32, i32, char)> {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
-        let mut fields = text.rsplit_once(") ")?.1.split(' ');
-        let state = fields.next()?.chars().next()?;
-        Some((
-            fields.next()?.parse().ok()?,
-            fields.next()?.parse().ok()?,
-            state,
-        ))
-    }
-
-    /// Ends every process of the group `group` or with the mark; says how many there were.
-    pub(in crate::runtime::process) fn kill_marked(group: u32, mark: &str) -> usize {
-        let mark = format!("{MARK}={mark}");
-        let own = rustix::process::getpid();
-        let mut ended = 0;
-        for _ in 0..PASSES {
-            let of_group = |pid| {
-                status(pid).is_some_and(|(_, pgrp, state)| pgrp == group as i32 && state != 'Z')
-            };
-            let marked =
-                |pid: &Pid| *pid != own && (of_group(*pid) || carries(*pid, mark.as_bytes()));
-            let found: Vec<Pid> = processes().filter(marked).collect();
-            if found.is_empty() {
-                break;
-            }
-            ended += found.len();
-            for pid in found {
-                kill_process(pid, Signal::KILL).ok();
-            }
-            reap_orphans();
-        }
-        reap_orphans();
-        ended
-    }
-
     /// Collects the ended orphans that became ours.
     pub fn reap_orphans() {
         if !COLLECTS.load(Ordering::Relaxed) {
             return;
         }
-        let own = rustix::process::getpid().as_raw_pid();
+        let own = std::process::id();
         with_ours(|ours| {
-            for pid in processes() {
-                let orphan = !ours.contains(&(pid.as_raw_pid() as u32))
-                    && status(pid).is_some_and(|(parent, _, state)| parent == own && state == 'Z');
-                if orphan {
-                    waitpid(Some(pid), WaitOptions::NOHANG).ok();
+            for pid in pids().filter(|pid| !ours.contains(pid)) {
+                let ended = Row::of(pid).is_some_and(|row| row.parent == own && !row.runs);
+                if ended {
+                    waitpid(system(pid), WaitOptions::NOHANG).ok();
                 }
             }
         });
@@ -117,27 +94,16 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::kill_marked;
-#[cfg(target_os = "linux")]
 pub use linux::{become_subreaper, reap_orphans};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
-    use crate::runtime::process::descendants::{Signal, signal_group};
-
     /// Orphans belong to the system here.
     pub fn become_subreaper() {}
 
     /// Orphans belong to the system here.
     pub fn reap_orphans() {}
-
-    pub(in crate::runtime::process) fn kill_marked(group: u32, _: &str) -> usize {
-        signal_group(group, Signal::Kill);
-        0
-    }
 }
 
-#[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::kill_marked;
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{become_subreaper, reap_orphans};

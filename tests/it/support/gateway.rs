@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use toolgate::app::files::Origin;
 use toolgate::app::{App, Runtimes, compiled_in, launcher};
 use toolgate::builtin;
 use toolgate::config::{Env, load, resolve};
@@ -145,6 +146,12 @@ impl Builder {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Does not wait for the plugins to start.
     pub(crate) fn unsettled(mut self) -> Self {
         self.unsettled = true;
@@ -208,12 +215,17 @@ impl Builder {
         );
         let helper =
             cfg!(target_os = "linux").then(|| PathBuf::from(env!("CARGO_BIN_EXE_toolgate")));
-        let runtimes = Runtimes::new(self.in_process, launcher(&env, helper));
+        let origin = Origin {
+            config: Some(file),
+            runtimes: Runtimes::new(self.in_process, launcher(&env, helper)),
+            env,
+            builtins: self.manifests,
+        };
         let records = Arc::new(Records::default());
         let app = Arc::new(App::new(
             &loaded,
             resolution,
-            &runtimes,
+            origin,
             Arc::clone(&records) as Arc<dyn Sink>,
         ));
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -78,6 +78,14 @@ impl Request {
         self.without(name).header(name, value)
     }
 
+    /// With this body, as JSON.
+    #[must_use]
+    pub(crate) fn body_of(self, body: &Value) -> Self {
+        let mut request = self.set("content-type", "application/json");
+        request.body = body.to_string().into_bytes();
+        request
+    }
+
     #[must_use]
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers

@@ -1,0 +1,197 @@
+//! Talking to a gateway that runs.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Method, Request, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use crate::background::Supervisor;
+use crate::cli::Context;
+
+/// The variable with the token for a gateway that wants one. Arguments can be seen by everyone on the machine.
+const TOKEN: &str = "TOOLGATE_TOKEN";
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// The most bytes of an answer.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Which gateway is asked.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct At {
+    /// The address of the gateway, such as `http://127.0.0.1:8080`. [default: `server.listen` of the configuration]
+    #[arg(long, value_name = "URL")]
+    gateway: Option<String>,
+}
+
+/// A gateway that runs somewhere.
+pub(super) struct Gateway {
+    authority: String,
+    token: Option<String>,
+    supervisor: Supervisor,
+}
+
+/// Why a gateway gave no answer that could be used.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// Nothing listens there.
+    Nobody(String),
+    /// It refused, with this sentence.
+    Refused(String),
+}
+
+impl Unanswered {
+    pub(super) fn message(self) -> String {
+        match self {
+            Self::Nobody(message) | Self::Refused(message) => message,
+        }
+    }
+}
+
+impl Gateway {
+    /// The one that `at` names, or that the configuration is for.
+    pub(super) fn find(context: &Context<'_>, at: &At) -> Result<Self, String> {
+        let authority = match &at.gateway {
+            Some(url) => authority(url)?,
+            None => {
+                let loaded = context.load().map_err(|problems| problems.to_string())?;
+                loaded.config.server.listen.to_string()
+            }
+        };
+        Ok(Self {
+            authority,
+            token: context.env.get(TOKEN).map(str::to_owned),
+            supervisor: Supervisor::new(),
+        })
+    }
+
+    /// Asks for something under `/api/v1/plugin/`.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Unanswered> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Wants something done under `/api/v1/plugin/`.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Unanswered> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// The `data` of an answer.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Unanswered> {
+        let (status, text) = self.exchange(method, path, body).await?;
+        let strange = || {
+            let message = format!(
+                "what answers at http://{} is no toolgate: HTTP {status}",
+                self.authority
+            );
+            Unanswered::Nobody(message)
+        };
+        let mut answer: Value = serde_json::from_slice(&text).map_err(|_| strange())?;
+        if status == 401 {
+            let message = format!(
+                "the gateway at http://{} wants a token: set {TOKEN}; `toolgate token new` makes one",
+                self.authority
+            );
+            return Err(Unanswered::Refused(message));
+        }
+        match (
+            answer.get("code").and_then(Value::as_u64),
+            answer.get("message"),
+        ) {
+            (Some(0), _) => Ok(answer["data"].take()),
+            (Some(_), Some(Value::String(message))) => Err(Unanswered::Refused(message.clone())),
+            _ => match answer.pointer("/error/message") {
+                Some(Value::String(message)) => Err(Unanswered::Refused(message.clone())),
+                _ => Err(strange()),
+            },
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Bytes), Unanswered> {
+        let nobody = |why: String| {
+            Unanswered::Nobody(format!(
+                "no gateway answers at http://{}: {why}; `toolgate serve` starts one",
+                self.authority
+            ))
+        };
+        let connected = tokio::time::timeout(CONNECT, TcpStream::connect(&self.authority)).await;
+        let stream = connected
+            .map_err(|_| nobody("it took too long".to_owned()))?
+            .map_err(|err| nobody(err.to_string()))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|err| nobody(err.to_string()))?;
+        self.supervisor.spawn("connection", |_| async move {
+            // How it ended shows in the answer.
+            connection.await.ok();
+        });
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1/plugin/{path}"))
+            .header(HOST, &self.authority);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let bytes = body.map(|body| Bytes::from(body.to_string()));
+        if bytes.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(bytes.unwrap_or_default()))
+            .map_err(|err| Unanswered::Refused(format!("the token cannot be sent: {err}")))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|err| nobody(err.to_string()))?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), MAX_ANSWER);
+        let text = body
+            .collect()
+            .await
+            .map_err(|err| nobody(err.to_string()))?;
+        Ok((status, text.to_bytes()))
+    }
+}
+
+/// Host and port of a URL.
+fn authority(url: &str) -> Result<String, String> {
+    let wrong = |why: &str| format!("`--gateway {url}` {why}; write it as `http://127.0.0.1:8080`");
+    let url: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
+    match url.scheme_str() {
+        Some("http") | None => {}
+        Some(_) => return Err(wrong("must begin with `http://`")),
+    }
+    let host = url.host().ok_or_else(|| wrong("names no host"))?;
+    Ok(format!("{host}:{}", url.port_u16().unwrap_or(80)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        let check = |url: &str, expect: &str| assert_eq!(authority(url).as_deref(), Ok(expect));
+        check("http://127.0.0.1:8080", "127.0.0.1:8080");
+        check("http://[::1]:9000/", "[::1]:9000");
+        check("localhost:80", "localhost:80");
+        check("http://gate", "gate:80");
+        assert!(authority("https://x").is_err_and(|err| err.contains("http://")));
+        assert!(authority("/x").is_err());
+    }
+}

@@ -1,0 +1,222 @@
+//! Reading the configuration again: what came is registered, what went is taken out, what is another is exchanged, one by
+//! one; what stayed the same is not touched. A file that is wrong changes nothing.
+
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::control::Control;
+use crate::control::error::ControlError;
+use crate::control::source::{Candidate, Found};
+use crate::registry::plugin::{Plugin, Source};
+
+/// How long clients are not told of single changes while a reload goes on: they are told of all of them at once.
+const HOLD: Duration = Duration::from_secs(2);
+
+/// What a reload did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Reload {
+    /// Plugins that are new.
+    pub added: Vec<String>,
+    /// Plugins that are another now.
+    pub changed: Vec<String>,
+    /// Plugins that went.
+    pub removed: Vec<String>,
+    /// Plugins that are the same.
+    pub unchanged: usize,
+    /// What was not done, and why: the plugin stays as it was.
+    pub failed: Vec<Failed>,
+    /// Sections of the configuration that count from the next start of the gateway only.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// A plugin that could not be taken in or exchanged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// Its id, or where it lies.
+    pub id: String,
+    /// Why.
+    pub error: String,
+}
+
+/// What became of the reloads so far.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Reloads {
+    /// How many were done.
+    pub done: u64,
+    /// How many changed nothing, because the configuration was wrong.
+    pub failed: u64,
+    /// What was wrong at the last one, if something was.
+    pub last_error: Option<String>,
+}
+
+impl Reload {
+    /// Whether it changed anything, or was kept from it.
+    pub fn is_empty(&self) -> bool {
+        let lists = [&self.added, &self.changed, &self.removed];
+        lists.iter().all(|list| list.is_empty()) && self.failed.is_empty()
+    }
+}
+
+/// What is to be done.
+#[derive(Default)]
+struct Plan {
+    add: Vec<Arc<Plugin>>,
+    exchange: Vec<(Arc<Plugin>, Arc<Plugin>)>,
+    remove: Vec<Arc<Plugin>>,
+}
+
+impl Control {
+    pub(super) fn reloads(&self) -> MutexGuard<'_, Reloads> {
+        self.reloads.lock().expect("no holder of this lock panics")
+    }
+
+    /// Reads the configuration and the plugin directories again and does what is another. `Err` says that nothing was
+    /// changed.
+    pub async fn reload(&self) -> Result<Reload, ControlError> {
+        let _alone = self.alone().await?;
+        let found = match self.found().await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!("Keeps the configuration as it was:\n{error}");
+                let mut reloads = self.reloads();
+                reloads.failed += 1;
+                reloads.last_error = Some(error.message.clone());
+                return Err(error);
+            }
+        };
+        let mut reload = Reload {
+            needs_restart: found.needs_restart.clone(),
+            ..Reload::default()
+        };
+        let plan = self.plan(&found, &mut reload);
+        self.carry_out(plan, &mut reload).await;
+        {
+            let mut reloads = self.reloads();
+            reloads.done += 1;
+            reloads.last_error = None;
+        }
+        for Failed { id, error } in &reload.failed {
+            tracing::error!(plugin.id = %id, "Keeps `{id}` as it was: {error}");
+        }
+        if !reload.needs_restart.is_empty() {
+            let sections = reload.needs_restart.join(", ");
+            tracing::warn!("These settings count from the next start only: {sections}");
+        }
+        if !reload.is_empty() {
+            let Reload {
+                added,
+                changed,
+                removed,
+                ..
+            } = &reload;
+            tracing::info!(?added, ?changed, ?removed, "Read the configuration again");
+        }
+        Ok(reload)
+    }
+
+    fn plan(&self, found: &Found, reload: &mut Reload) -> Plan {
+        let mut plan = Plan::default();
+        let plugins = self.registry.plugins();
+        for plugin in plugins.iter() {
+            let mut candidates = found.candidates.iter();
+            let same = candidates.find(|candidate| candidate.key() == plugin.key());
+            match same.filter(|candidate| candidate.is_wanted()) {
+                Some(candidate) if candidate.is(plugin) => reload.unchanged += 1,
+                Some(candidate) => {
+                    let new = self.source.make(candidate);
+                    plan.exchange.push((Arc::clone(plugin), new));
+                }
+                None => match broken_place(found, plugin) {
+                    Some(error) => reload.failed.push(Failed {
+                        id: plugin.id().to_string(),
+                        error,
+                    }),
+                    None => plan.remove.push(Arc::clone(plugin)),
+                },
+            }
+        }
+        let new = |candidate: &&Candidate| {
+            let (kind, id) = candidate.key();
+            candidate.is_wanted()
+                && !plugins.iter().any(|plugin| plugin.key() == (kind, id))
+                && !self.set_aside().contains(&(kind, id.clone()))
+        };
+        let mut room = (self.max_plugins + plan.remove.len()).saturating_sub(plugins.len());
+        for candidate in found.candidates.iter().filter(new) {
+            if room == 0 {
+                reload.failed.push(Failed {
+                    id: candidate.manifest.id.to_string(),
+                    error: self.full().message,
+                });
+                continue;
+            }
+            room -= 1;
+            plan.add.push(self.source.make(candidate));
+        }
+        plan
+    }
+
+    async fn carry_out(&self, plan: Plan, reload: &mut Reload) {
+        let told_at_once = self.registry.hold();
+        let id = |plugin: &Arc<Plugin>| plugin.id().to_string();
+        reload.removed.extend(plan.remove.iter().map(id));
+        reload.added.extend(plan.add.iter().map(id));
+        let removing = plan
+            .remove
+            .iter()
+            .map(|plugin| self.registry.remove(plugin, self.drain));
+        let exchanging = plan.exchange.iter().map(|(old, new)| async move {
+            let done = self.registry.replace(old, new, self.drain).await;
+            (new.id().to_string(), done)
+        });
+        let adding = self.registry.insert(plan.add);
+        let work = async {
+            tokio::join!(
+                futures::future::join_all(removing),
+                futures::future::join_all(exchanging),
+                adding
+            )
+        };
+        tokio::pin!(work);
+        let mut done = None;
+        tokio::select! {
+            biased;
+            all = &mut work => done = Some(all),
+            () = tokio::time::sleep(HOLD) => {}
+        }
+        drop(told_at_once);
+        let (_, exchanged, added) = match done {
+            Some(done) => done,
+            None => work.await,
+        };
+        for (id, done) in exchanged {
+            match done {
+                Ok(()) => reload.changed.push(id),
+                Err(error) => reload.failed.push(Failed {
+                    id,
+                    error: error.to_string(),
+                }),
+            }
+        }
+        if let Err(error) = added {
+            reload.failed.push(Failed {
+                id: String::new(),
+                error: error.to_string(),
+            });
+        }
+    }
+}
+
+/// What is wrong with the place that `plugin` came from, if it is still there.
+fn broken_place(found: &Found, plugin: &Plugin) -> Option<String> {
+    let at_its_place = |source: &Source| match source {
+        Source::Builtin | Source::Config(_) => false,
+        Source::Folder(_) => *source == plugin.source,
+    };
+    let mut broken = found.broken.iter();
+    let broken = broken
+        .find(|broken| at_its_place(&broken.source) || broken.id.as_ref() == Some(plugin.id()))?;
+    Some(broken.problems.to_string())
+}

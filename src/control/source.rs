@@ -1,0 +1,92 @@
+//! Where plugins can come from: what the configuration and the plugin directories hold at one moment.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::manifest::problem::Problems;
+use crate::manifest::{Grant, Kind, Manifest};
+use crate::model::plugin_id::PluginId;
+use crate::registry::life::State;
+use crate::registry::plugin::{self, Plugin};
+
+/// Where plugins can come from.
+pub trait Source: Send + Sync {
+    /// Reads everything anew. `Err` is about the operator's own file; what is wrong with one plugin is among what was
+    /// found. Blocks: it reads files.
+    fn read(&self) -> Result<Found, Problems>;
+
+    /// The directories in which something may come, go or change that makes a difference.
+    fn places(&self) -> BTreeSet<PathBuf>;
+
+    /// Makes a plugin; nothing of it runs.
+    fn make(&self, candidate: &Candidate) -> Arc<Plugin>;
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Plugins whose manifests say something sensible.
+    pub candidates: Vec<Candidate>,
+    /// Plugins that cannot be used.
+    pub broken: Vec<Broken>,
+    /// Sections of the operator's file that are others than at the start, and are not looked at while the gateway runs.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// A plugin that could be registered, or is.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// What it says of itself, with what the operator changed.
+    pub manifest: Arc<Manifest>,
+    /// Where it comes from.
+    pub source: plugin::Source,
+    /// What it may do.
+    pub grants: BTreeSet<Grant>,
+    /// Whether it can be registered: `available`, `source_only`, `incomplete` or `disabled`.
+    pub state: State,
+    /// What is missing, where something is.
+    pub lacks: Option<String>,
+}
+
+/// A plugin that was found and cannot be used.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// Its id, when that much is known.
+    pub id: Option<PluginId>,
+    /// Where it lies.
+    pub source: plugin::Source,
+    /// What is wrong.
+    pub problems: Problems,
+}
+
+impl Candidate {
+    /// What tells it from all others.
+    pub fn key(&self) -> (Kind, &PluginId) {
+        (self.manifest.kind, &self.manifest.id)
+    }
+
+    /// Whether `plugin` was made of just this.
+    pub fn is(&self, plugin: &Plugin) -> bool {
+        *self.manifest == *plugin.manifest
+            && self.grants == plugin.grants
+            && self.source == plugin.source
+    }
+
+    /// Whether it is to be in the registry.
+    pub fn is_wanted(&self) -> bool {
+        self.state != State::Disabled
+    }
+
+    /// What keeps it from being registered, to be put behind its state.
+    pub(super) fn why(&self) -> String {
+        match (&self.lacks, self.state) {
+            (Some(lacks), _) => format!(": {lacks}"),
+            (None, State::Disabled) => format!(
+                ": set `plugins.{}.enabled = true` in the configuration",
+                self.manifest.id
+            ),
+            (None, _) => String::new(),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! `/api/v1/plugin/…`: plugins are listed, registered, started, stopped and called over plain HTTP.
+//!
+//! Every answer is an object with `code`: 0 and `data` when it went well, else the HTTP status, and `message` and `error`
+//! that say why. Who changes something needs the scope `admin`, where credentials are configured; without any, only this
+//! machine can ask.
+
+mod answer;
+
+mod query;
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query};
+use bytes::Bytes;
+use http::header::HeaderMap;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+
+use crate::control::Control;
+use crate::control::error::ControlError;
+use crate::control::info::PluginInfo;
+use crate::front::admin::answer::{bad_request, data, denied, failed, refused, result};
+use crate::front::admin::query::{ListQuery, Page, Target, Wanted, read_body};
+use crate::front::http::HttpFront;
+use crate::front::http::body::Body;
+use crate::front::http::mcp::busy;
+use crate::front::http::routes::Door;
+use crate::front::rest;
+use crate::model::caller::Caller;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::plugin_id::PluginId;
+use crate::wire::json::Json;
+
+/// The scope of those who may change which plugins run.
+pub(in crate::front) const ADMIN: &str = "admin";
+
+/// `GET /api/v1/plugin/list`: all plugins, or one page of those in a state.
+pub(super) async fn list(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Response<Body> {
+    let Ok(Query(query)) = query else {
+        return bad_request("`page_no` and `page_size` are numbers, `status` is a word");
+    };
+    let mut listing = match front.desk.control.list().await {
+        Ok(listing) => listing,
+        Err(error) => return failed(&error),
+    };
+    let seen = |info: &PluginInfo| match info.id.parse::<PluginId>() {
+        Ok(id) => caller.sees(&id),
+        Err(_) => caller.plugins.is_none(),
+    };
+    listing.registered.retain(seen);
+    listing.unregistered.retain(seen);
+    match query.page() {
+        Err(message) => bad_request(&message),
+        Ok(None) => data(&listing),
+        Ok(Some(wanted)) => {
+            let all = listing.registered.into_iter().chain(listing.unregistered);
+            data(&Page::of(all, &wanted))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct GetQuery {
+    /// Which plugin.
+    id: String,
+}
+
+/// `GET /api/v1/plugin/get?id=`: one plugin, in the registry or not.
+pub(super) async fn get(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    query: Result<Query<GetQuery>, QueryRejection>,
+) -> Response<Body> {
+    let Ok(Query(GetQuery { id })) = query else {
+        return bad_request("name the plugin: `?id=`");
+    };
+    if !sees(&caller, &id) {
+        return failed(&ControlError::not_found(&id));
+    }
+    answer(front.desk.control.get(&id).await)
+}
+
+/// `GET /api/v1/plugin/report`: how the plugins do, also those that were never started.
+pub(super) async fn report(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+) -> Response<Body> {
+    let mut report = front.desk.control.report();
+    report.plugins.retain(|plugin| sees(&caller, &plugin.id));
+    data(&report)
+}
+
+fn sees(caller: &Caller, id: &str) -> bool {
+    id.parse().is_ok_and(|id| caller.sees(&id))
+}
+
+/// `POST /api/v1/plugin/execute`: calls a tool by the plugin's id and the tool's own name.
+pub(super) async fn execute(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response<Body> {
+    let Some(_active) = front.enter() else {
+        return busy("the gateway is stopping");
+    };
+    let Wanted {
+        id,
+        method,
+        arguments,
+    } = match read_body(&front, &headers, body).await.and_then(Wanted::of) {
+        Ok(wanted) => wanted,
+        Err(refused) => return refused,
+    };
+    let viewer = rest::viewer(&caller);
+    let catalog = front.desk.registry().settled_view(&viewer).await;
+    let mut entries = catalog.entries(&caller);
+    let entry = entries.find(|entry| entry.plugin.id().as_str() == id && *entry.tool == *method);
+    let name = entry.map(|entry| entry.name.to_string());
+    drop(entries);
+    let Some(name) = name else {
+        let message = match sees(&caller, &id) && !front.desk.registry().named(&id).is_empty() {
+            true => format!("plugin `{id}` lists no tool `{method}`"),
+            false => format!("there is no plugin `{id}`"),
+        };
+        return refused(&Fault::new(FaultKind::NotFound, message));
+    };
+    let called = rest::ask(&front, name, arguments, caller).await;
+    result(called)
+}
+
+/// `POST /api/v1/plugin/register`.
+pub(super) async fn register(
+    door: Door,
+    caller: Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response<Body> {
+    act(door, caller, headers, body, |control, target| async move {
+        control.register(&target.id).await
+    })
+    .await
+}
+
+/// `POST /api/v1/plugin/unregister`.
+pub(super) async fn unregister(
+    door: Door,
+    caller: Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response<Body> {
+    act(door, caller, headers, body, |control, target| async move {
+        control.unregister(&target.id).await
+    })
+    .await
+}
+
+/// `POST /api/v1/plugin/start`.
+pub(super) async fn start(
+    door: Door,
+    caller: Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response<Body> {
+    act(door, caller, headers, body, |control, target| async move {
+        control.start(&target.id).await
+    })
+    .await
+}
+
+/// `POST /api/v1/plugin/stop`.
+pub(super) async fn stop(
+    door: Door,
+    caller: Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response<Body> {
+    act(door, caller, headers, body, |control, target| async move {
+        control.stop(&target.id).await
+    })
+    .await
+}
+
+/// `POST /api/v1/plugin/reload`: reads the configuration and the plugin directories again.
+pub(super) async fn reload(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response<Body> {
+    if let Err(refused) = may_change(&front, &caller) {
+        return refused;
+    }
+    // An empty body is as good as `{}`; what a page of another site can send without asking is not.
+    if let Err(refused) = read_body(&front, &headers, body).await {
+        return refused;
+    }
+    done(&front, |control| async move { control.reload().await }).await
+}
+
+/// Does something with the plugin that the body names, for those who may.
+async fn act<T, W>(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+    work: impl FnOnce(Arc<Control>, Target) -> W,
+) -> Response<Body>
+where
+    W: Future<Output = Result<T, ControlError>> + Send + 'static,
+    T: serde::Serialize + Send + 'static,
+{
+    if let Err(refused) = may_change(&front, &caller) {
+        return refused;
+    }
+    let read = read_body(&front, &headers, body).await;
+    let target = match read.and_then(|body| Target::of(&body)) {
+        Ok(target) => target,
+        Err(refused) => return refused,
+    };
+    if !sees(&caller, &target.id) {
+        return failed(&ControlError::not_found(&target.id));
+    }
+    done(&front, |control| work(control, target)).await
+}
+
+/// Does something to its end, also when the caller goes away meanwhile.
+async fn done<T, W>(front: &Arc<HttpFront>, work: impl FnOnce(Arc<Control>) -> W) -> Response<Body>
+where
+    W: Future<Output = Result<T, ControlError>> + Send + 'static,
+    T: serde::Serialize + Send + 'static,
+{
+    let Some(active) = front.enter() else {
+        return busy("the gateway is stopping");
+    };
+    let work = work(Arc::clone(&front.desk.control));
+    let work = front.desk.supervisor.spawn_request(async move {
+        let _active = active;
+        work.await
+    });
+    match work.await {
+        Ok(done) => answer(done),
+        Err(_) => failed(&ControlError::failed("it was not done to its end")),
+    }
+}
+
+fn may_change(front: &HttpFront, caller: &Caller) -> Result<(), Response<Body>> {
+    let has_scope = caller.scopes.iter().any(|scope| scope == ADMIN);
+    match has_scope || !front.callers.are_named() {
+        true => Ok(()),
+        false => Err(denied(ADMIN)),
+    }
+}
+
+fn answer<T: serde::Serialize>(done: Result<T, ControlError>) -> Response<Body> {
+    match done {
+        Ok(done) => data(&done),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Bodies are read as text with a scan, so that numbers and unknown members stay what they are.
+fn scanned(text: Bytes) -> Result<Json, Response<Body>> {
+    let text = match text.is_empty() {
+        true => Bytes::from_static(b"{}"),
+        false => text,
+    };
+    match Json::scan(text) {
+        Ok(body) if body.is_object() => Ok(body),
+        Ok(_) => Err(bad_request("the body must be a JSON object")),
+        Err(error) => Err(answer::problem(
+            StatusCode::BAD_REQUEST,
+            "invalid_json",
+            &format!("the body is not JSON: {error}"),
+            None,
+        )),
+    }
+}

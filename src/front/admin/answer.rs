@@ -1,0 +1,96 @@
+//! The one form of answers about plugins.
+
+use std::time::Duration;
+
+use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::control::error::{ControlError, ErrorKind};
+use crate::dispatch::CallError;
+use crate::front::http::body::{Body, json_response};
+use crate::front::rest::refusal::Refusal;
+use crate::model::fault::Fault;
+use crate::wire::json::Json;
+
+#[derive(Serialize)]
+struct Well<'a, T> {
+    code: u16,
+    data: &'a T,
+}
+
+/// It went well.
+pub(super) fn data<T: Serialize>(data: &T) -> Response<Body> {
+    let whole = Json::of(&Well { code: 0, data });
+    json_response(StatusCode::OK, Body::of(whole.bytes().clone()))
+}
+
+/// What a call came to: the tool's result to the byte.
+pub(super) fn result(called: Result<Json, CallError>) -> Response<Body> {
+    match called {
+        Ok(result) => data(&result),
+        Err(CallError::Fault(fault)) => refused(&fault),
+        Err(CallError::Plugin(error)) => {
+            let refusal = Refusal::of_plugin(&error);
+            problem(refusal.status(), "plugin_error", &error.message, None)
+        }
+    }
+}
+
+/// The gateway failed.
+pub(super) fn refused(fault: &Fault) -> Response<Body> {
+    let refusal = Refusal::of_fault(fault);
+    let message = fault.to_string();
+    problem(refusal.status(), fault.reason, &message, fault.retry_after)
+}
+
+/// The wish was not done.
+pub(super) fn failed(error: &ControlError) -> Response<Body> {
+    let status = match error.kind {
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Failed => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    problem(status, error.reason, &error.message, error.retry_after)
+}
+
+/// The caller lacks a scope (RFC 6750 section 3.1).
+pub(super) fn denied(scope: &str) -> Response<Body> {
+    let message = format!(
+        "missing scope `{scope}`: give it to the token in the configuration (`auth.tokens.scopes`)"
+    );
+    let mut response = problem(StatusCode::FORBIDDEN, "insufficient_scope", &message, None);
+    let challenge =
+        format!("Bearer realm=\"toolgate\", error=\"insufficient_scope\", scope=\"{scope}\"");
+    if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The request says something wrong.
+pub(super) fn bad_request(message: &str) -> Response<Body> {
+    problem(StatusCode::BAD_REQUEST, "bad_request", message, None)
+}
+
+pub(super) fn problem(
+    status: StatusCode,
+    reason: &str,
+    message: &str,
+    retry_after: Option<Duration>,
+) -> Response<Body> {
+    let mut error = json!({ "reason": reason, "message": message });
+    let wait = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    if let Some(ms) = wait {
+        error["retry_after_ms"] = ms.into();
+    }
+    let whole = json!({ "code": status.as_u16(), "message": message, "error": error });
+    let mut response = json_response(status, Body::of(Json::of(&whole).bytes().clone()));
+    if let Some(ms) = wait {
+        let seconds = HeaderValue::from(ms.div_ceil(1000).max(1));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
+}
