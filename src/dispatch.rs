@@ -60,6 +60,7 @@ use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
+use crate::registry::breaker::guard::Pass;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::{Lease, Who};
 use crate::runtime::{CallContext, Request};
@@ -270,8 +271,8 @@ impl Dispatcher {
             Duration::from_millis(plugin.manifest.limits.max_call_ms),
             &*context.client,
         );
-        let mut lease = None;
-        let work = self.ask(plugin, request, context, &mut lease);
+        let (mut lease, mut pass) = (None, None);
+        let work = self.ask(plugin, request, context, (&mut lease, &mut pass));
         let ended = tokio::select! {
             biased;
             answer = work => answer,
@@ -279,6 +280,10 @@ impl Dispatcher {
             () = self.closing.cancelled() => Err(shutting_down()),
             () = deadline.passed() => Err(deadline.fault()),
         };
+        if let Some(pass) = pass {
+            let hurried = context.timeout.is_some_and(|asked| asked < own);
+            leave(pass, &ended, lease.as_ref(), hurried);
+        }
         if let Some(lease) = &lease {
             note(lease, &ended);
         }
@@ -291,16 +296,20 @@ impl Dispatcher {
         ended
     }
 
-    /// Passes the gate, takes an instance and asks it. The lease is left to the caller: it is held until the call is
-    /// known to be over.
+    /// Passes the gate and the breaker, takes an instance and asks it. Lease and pass are left to the caller: they are held
+    /// until the call is known to be over.
     async fn ask(
         &self,
         plugin: &Plugin,
         request: Request,
         context: &CallContext,
-        lease: &mut Option<Lease>,
+        (lease, pass): (&mut Option<Lease>, &mut Option<Pass>),
     ) -> Result<Answer, Fault> {
         plugin.refuse_blocked()?;
+        if let Some(breaker) = &plugin.breaker {
+            // Nobody waits at the gate for a refusal.
+            breaker.check(|| plugin.pool.last_heard())?;
+        }
         // As before: what may wait is boxed.
         let _permit = match plugin.gate.try_enter() {
             Some(permit) => permit,
@@ -308,11 +317,13 @@ impl Dispatcher {
                 .await
                 .map_err(|_| full(plugin))?,
         };
+        *pass = plugin.enter()?;
         let lease = lease.insert(match plugin.pool.try_lease(context) {
             Some(lease) => lease,
             None => Box::pin(plugin.pool.lease(context)).await?,
         });
-        rounds::request(&**lease.instance(), request, context).await
+        let answer = rounds::request(&**lease.instance(), request, context).await;
+        answer.map_err(|fault| lease.explain(fault))
     }
 
     /// Waits for plugins that are being started, for as long as a list would.
@@ -363,6 +374,15 @@ pub enum CallError {
 impl From<Fault> for CallError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+/// Tells the breaker what the call has shown. A deadline that its caller has shortened shows nothing.
+fn leave(pass: Pass, ended: &Result<Answer, Fault>, lease: Option<&Lease>, hurried: bool) {
+    let late = |fault: &Fault| fault.kind == FaultKind::Timeout;
+    if !(hurried && ended.as_ref().is_err_and(late)) {
+        let heard = lease.and_then(|lease| lease.instance().last_heard());
+        pass.ended(ended, heard);
     }
 }
 

@@ -39,7 +39,7 @@ use crate::manifest::kinds::{Filter, Notifier, Resources};
 use crate::manifest::limits::{Limits, Restart};
 use crate::manifest::problem::Problems;
 use crate::manifest::runtime::{InProcess, McpHttp, McpStdio, RuntimeKind, Runtimes};
-use crate::manifest::upkeep::{Build, HealthCheck};
+use crate::manifest::upkeep::{Breaker, Build, HealthCheck};
 use crate::model::plugin_id::PluginId;
 
 /// The names a manifest has in a plugin's folder, the first that exists counts.
@@ -137,6 +137,9 @@ pub struct Manifest {
     /// How its health is asked for.
     #[serde(default)]
     pub health: HealthCheck,
+    /// When a remote server that cannot be reached is no longer asked. For the `mcp_http` runtime.
+    #[serde(default)]
+    pub breaker: Breaker,
     /// How it is built from source.
     #[serde(default)]
     pub build: Option<Build>,

@@ -1,5 +1,7 @@
 //! The plugins of the gateway: which there are, what they offer, which instances of them run.
 
+pub mod breaker;
+
 pub mod catalog;
 
 pub mod changes;
@@ -9,6 +11,8 @@ pub mod error;
 pub mod gate;
 
 pub mod handle_tools;
+
+pub mod health;
 
 pub mod kinds;
 

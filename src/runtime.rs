@@ -47,6 +47,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
@@ -80,6 +81,11 @@ pub trait Runtime: Send + Sync {
     fn available(&self, plugin: &Manifest) -> Result<(), String> {
         let _ = plugin;
         Ok(())
+    }
+
+    /// Whether what answers is started here, as opposed to a server that only the way to it is.
+    fn is_ours(&self) -> bool {
+        true
     }
 
     /// How instances of `plugin` belong to client sessions where its manifest does not say.
@@ -162,6 +168,11 @@ pub trait Instance: Send + Sync {
     /// Whether it may still be at work for a caller that has gone, and say something about that.
     fn is_at_work(&self) -> bool {
         false
+    }
+
+    /// When something useful last came from it; `None` where that is not known.
+    fn last_heard(&self) -> Option<Instant> {
+        None
     }
 
     /// Cancelled when it has come to an end by itself: the process died, the session is lost.

@@ -419,12 +419,16 @@ impl Wish {
                 None => None,
             };
             let _permit = plugin.gate.enter().await.map_err(|_| full(plugin))?;
+            let pass = plugin.enter()?;
             let lease = plugin.pool.lease(&self.context).await?;
             let (own, listed) = (Arc::clone(&self.own), self.listed.clone());
             let watch = lease.updates().watch(own, listed, Arc::clone(&self.hearer));
             let request = self.request(Method::ResourcesSubscribe);
-            let answer = lease.instance().request(request, &self.context).await?;
-            Ok((Placed { lease, watch }, answer))
+            let answer = lease.instance().request(request, &self.context).await;
+            if let Some(pass) = pass {
+                pass.ended(&answer, None);
+            }
+            Ok((Placed { lease, watch }, answer?))
         };
         tokio::time::timeout(bound, placing)
             .await

@@ -14,6 +14,7 @@ use crate::front::http::body::{Body, json_response};
 use crate::front::http::routes::Door;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
+use crate::registry::health::judge::Status as HealthStatus;
 use crate::registry::life::State;
 use crate::registry::plugin::Plugin;
 use crate::wire::json::Json;
@@ -45,6 +46,7 @@ struct Readiness {
 struct Place {
     id: PluginId,
     state: State,
+    health: HealthStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -60,6 +62,7 @@ struct Summary {
 struct Numbers {
     version: &'static str,
     plugins: Counts,
+    health: Wellness,
     tools: usize,
     sessions: usize,
     active_calls: usize,
@@ -72,6 +75,15 @@ struct Counts {
     idle: usize,
     starting: usize,
     failed: usize,
+}
+
+/// How many plugins are how.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Wellness {
+    healthy: usize,
+    degraded: usize,
+    unhealthy: usize,
+    unknown: usize,
 }
 
 /// `GET /livez`: 200 while the process answers at all.
@@ -102,6 +114,7 @@ pub(super) async fn summary(Door(front): Door, asker: Asker) -> Response<Body> {
     let numbers = asker.map(|Extension(caller)| Numbers {
         version: front.desk.version,
         plugins: Counts::of(&front.desk.registry().plugins(), &caller),
+        health: Wellness::of(&front.desk.registry().plugins(), &caller),
         tools: front
             .desk
             .registry()
@@ -131,6 +144,7 @@ impl Place {
         Self {
             id: plugin.id().clone(),
             state: life.state,
+            health: plugin.health().status,
             reason: life.error,
         }
     }
@@ -148,6 +162,22 @@ impl Counts {
                 State::Error | State::Unavailable => &mut counts.failed,
                 _ if plugin.pool.is_running() => &mut counts.starting,
                 _ => &mut counts.idle,
+            };
+            *place += 1;
+        }
+        counts
+    }
+}
+
+impl Wellness {
+    fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
+        let mut counts = Self::default();
+        for plugin in plugins.iter().filter(|plugin| caller.sees(plugin.id())) {
+            let place = match plugin.health().status {
+                HealthStatus::Healthy => &mut counts.healthy,
+                HealthStatus::Degraded => &mut counts.degraded,
+                HealthStatus::Unhealthy => &mut counts.unhealthy,
+                HealthStatus::Unknown => &mut counts.unknown,
             };
             *place += 1;
         }

@@ -398,20 +398,31 @@ fn check_restart(restart: &Restart, report: &mut Report<'_>) {
 }
 
 fn check_upkeep(manifest: &Manifest, report: &mut Report<'_>) {
-    in_range(
-        report,
-        &path(["health", "interval_ms"]),
-        manifest.health.interval_ms,
-        100,
-        MAX_MS,
-    );
-    in_range(
-        report,
-        &path(["health", "timeout_ms"]),
-        manifest.health.timeout_ms,
-        1,
-        MAX_MS,
-    );
+    let (health, breaker) = (&manifest.health, &manifest.breaker);
+    let rows = [
+        ("health", "interval_ms", health.interval_ms, 100, MAX_MS),
+        ("health", "timeout_ms", health.timeout_ms, 1, MAX_MS),
+        (
+            "health",
+            "unhealthy_after",
+            health.unhealthy_after.into(),
+            1,
+            10_000,
+        ),
+        (
+            "health",
+            "healthy_after",
+            health.healthy_after.into(),
+            1,
+            10_000,
+        ),
+        ("breaker", "failures", breaker.failures.into(), 1, 10_000),
+        ("breaker", "open_ms", breaker.open_ms, 1, MAX_MS),
+        ("breaker", "max_open_ms", breaker.max_open_ms, 1, MAX_MS),
+    ];
+    for (table, key, value, low, high) in rows {
+        in_range(report, &path([table, key]), value, low, high);
+    }
     if let Some(build) = &manifest.build {
         check_command(report, "build", &build.command);
         in_range(

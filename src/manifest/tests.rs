@@ -85,6 +85,10 @@ tool = "on_task"
 
 [health]
 tool = "ping"
+unhealthy_after = 4
+
+[breaker]
+failures = 2
 
 [build]
 command = ["make"]
@@ -154,6 +158,9 @@ fn every_section_is_read() {
         }
     );
     assert_eq!(manifest.limits.max_queue, 200);
+    let (health, breaker) = (&manifest.health, &manifest.breaker);
+    assert_eq!((health.unhealthy_after, health.healthy_after), (4, 2));
+    assert_eq!((breaker.failures, breaker.max_open_ms), (2, 60_000));
     assert_eq!(manifest.config["anything"]["goes"][1], "two");
     assert!(
         !format!("{manifest:?}").contains("blue"),

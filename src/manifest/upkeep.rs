@@ -1,4 +1,4 @@
-//! How a plugin is built and how its health is asked for.
+//! How a plugin is built, how its health is asked for, and when a remote one is left alone.
 
 use std::path::PathBuf;
 
@@ -20,6 +20,12 @@ pub struct HealthCheck {
     /// Milliseconds one check may take.
     #[schemars(range(min = 1, max = 2_592_000_000_u64))]
     pub timeout_ms: u64,
+    /// Bad checks in a row after which the plugin is unhealthy.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub unhealthy_after: u32,
+    /// Good checks in a row after which it is healthy again.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub healthy_after: u32,
 }
 
 impl Default for HealthCheck {
@@ -28,6 +34,34 @@ impl Default for HealthCheck {
             tool: None,
             interval_ms: 30_000,
             timeout_ms: 5_000,
+            unhealthy_after: 3,
+            healthy_after: 2,
+        }
+    }
+}
+
+/// When a remote server that cannot be reached is no longer asked, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Breaker {
+    /// Failures in a row after which calls are refused at once: no connection, HTTP 5xx, a connection that breaks before
+    /// the answer, silence.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub failures: u32,
+    /// Milliseconds until one call is let through to try; doubles with each that fails.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub open_ms: u64,
+    /// The most it grows to.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub max_open_ms: u64,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            open_ms: 1_000,
+            max_open_ms: 60_000,
         }
     }
 }

@@ -63,6 +63,7 @@ impl Registry {
 
     /// Takes in what becomes of a plugin for as long as it is in the registry.
     pub(super) fn follow(self: &Arc<Self>, plugin: &Arc<Plugin>) {
+        self.poll_health(plugin);
         let (registry, plugin) = (Arc::clone(self), Arc::clone(plugin));
         let name = format!("{} surface", plugin.id());
         self.supervisor.spawn(name, |stop| async move {

@@ -75,6 +75,21 @@ pub struct InvalidState {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Incomplete,
+        Self::SourceOnly,
+        Self::Available,
+        Self::Disabled,
+        Self::Loaded,
+        Self::Initialized,
+        Self::Active,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Error,
+        Self::Unavailable,
+    ];
+
     /// Where a plugin in this state stands after `signal`.
     pub fn on(self, signal: Signal) -> Result<Self, InvalidState> {
         use State::{
@@ -166,28 +181,13 @@ impl std::error::Error for InvalidState {}
 #[cfg(test)]
 mod tests {
     use super::State::{
-        Active, Available, Disabled, Error, Incomplete, Initialized, Loaded, SourceOnly, Stopped,
-        Stopping, Unavailable,
+        Active, Available, Error, Initialized, Loaded, SourceOnly, Stopped, Stopping, Unavailable,
     };
     use super::*;
 
-    const ALL: [State; 11] = [
-        Incomplete,
-        SourceOnly,
-        Available,
-        Disabled,
-        Loaded,
-        Initialized,
-        Active,
-        Stopping,
-        Stopped,
-        Error,
-        Unavailable,
-    ];
-
     /// Which states a signal is for, and where it leads.
     fn check(signal: Signal, expect: &[(State, State)]) {
-        let found: Vec<_> = ALL
+        let found: Vec<_> = State::ALL
             .into_iter()
             .filter_map(|state| Some((state, state.on(signal).ok()?)))
             .collect();

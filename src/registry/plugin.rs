@@ -14,7 +14,9 @@ use crate::manifest::runtime::RuntimeKind;
 use crate::manifest::{Grant, Kind, Manifest};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
+use crate::registry::breaker::guard::{Breaker, Pass};
 use crate::registry::gate::Gate;
+use crate::registry::health::Vitals;
 use crate::registry::life::record::Life;
 use crate::registry::life::{InvalidState, Signal, State};
 use crate::registry::pool::Pool;
@@ -35,10 +37,14 @@ pub struct Plugin {
     pub runtime: RuntimeKind,
     /// How many calls it takes.
     pub gate: Gate,
+    /// What keeps calls from a remote server that fails. Others have none.
+    pub breaker: Option<Arc<Breaker>>,
     /// Its instances.
     pub pool: Arc<Pool>,
     /// Where it stands.
     pub life: Arc<Life>,
+    /// How it is.
+    pub vitals: Vitals,
     /// What it did so far.
     pub counts: Counts,
     declared: Arc<Surface>,
@@ -121,6 +127,8 @@ impl Plugin {
         if let Some(why) = &unfit {
             life.misses(why.clone());
         }
+        let is_remote = kind == RuntimeKind::McpHttp;
+        let breaker = is_remote.then(|| Breaker::new(&manifest));
         let declared = Arc::new(declared(&manifest));
         let pool = Pool::new(
             (Arc::clone(&manifest), Arc::clone(&declared)),
@@ -130,11 +138,13 @@ impl Plugin {
             env!("CARGO_PKG_VERSION"),
         );
         Arc::new(Self {
+            vitals: Vitals::new(&manifest.health),
             manifest,
             source,
             grants,
             runtime: kind,
             gate,
+            breaker,
             pool,
             life,
             counts: Counts::default(),
@@ -221,6 +231,12 @@ impl Plugin {
         Err(Fault::new(FaultKind::Unavailable, message))
     }
 
+    /// Lets a call through the breaker, where it has one.
+    pub fn enter(&self) -> Result<Option<Pass>, Fault> {
+        let entered = self.breaker.as_ref().map(|breaker| breaker.enter());
+        entered.transpose()
+    }
+
     /// Starts it anew: whatever failed before is forgotten.
     pub async fn start(&self) -> Result<(), StartError> {
         match self.life.state() {
@@ -232,6 +248,9 @@ impl Plugin {
             _ => {}
         }
         self.pool.open();
+        if let Some(breaker) = &self.breaker {
+            breaker.close();
+        }
         self.warm().await.map_err(StartError::Failed)?;
         self.life.started();
         Ok(())

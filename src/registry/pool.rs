@@ -3,7 +3,9 @@
 //! A lease is held for one call. Starting runs in a task of its own, so a caller that gives up does not end what others
 //! wait for. All that must agree sits behind one lock, which is never held across an await.
 
-mod budget;
+pub(in crate::registry) mod budget;
+
+mod check;
 
 mod lease;
 
@@ -35,6 +37,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
 use crate::registry::life_events::LifeKind;
 use crate::registry::pool::budget::NotNow;
+pub use crate::registry::pool::check::UNHEALTHY;
 pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
@@ -430,11 +433,6 @@ impl Pool {
         faults.into_iter().flatten().collect()
     }
 
-    /// Notes that an instance is about to leave its slot, so that [`Pool::stop`] waits for its end.
-    fn leaves(&self, instance: &Arc<dyn Instance>) {
-        self.state().leaving.push(Arc::clone(instance));
-    }
-
     /// Stops an instance that leaves.
     async fn end(&self, instance: &Arc<dyn Instance>) {
         instance.stop().await;
@@ -456,11 +454,6 @@ impl Pool {
                 pool.happened(LifeKind::Stopped, None);
                 pool.end(&instance).await;
             });
-    }
-
-    /// Takes a slot out.
-    fn forget(&self, slot: &Arc<Slot>) {
-        self.state().slots.retain(|known| !Arc::ptr_eq(known, slot));
     }
 
     fn release(&self, slot: &Arc<Slot>) {

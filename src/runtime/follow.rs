@@ -39,6 +39,7 @@ pub(crate) async fn follow<F>(
         let known = Arc::clone(&surface.borrow());
         let is_told = told.is_some();
         let kinds = told.unwrap_or_else(|| perishable(&known).map(|(kind, _)| kind).collect());
+        let mut wait = None;
         match again(Arc::clone(&known), kinds).await {
             // It said that its lists are others now; clients are told so whether or not we see a difference.
             Ok(now) if is_told => drop(surface.send_replace(Arc::new(now))),
@@ -48,13 +49,20 @@ pub(crate) async fn follow<F>(
             Ok(_) => {}
             Err(fault) => {
                 tracing::warn!(plugin.id = %plugin, reason = fault.reason, "Kept the old list: {fault}");
+                wait = fault.retry_after.filter(|_| is_told);
             }
         }
         if !is_told || over.is_none() {
             over = expiry(&surface.borrow());
         }
         changed.done(taken);
-        changed.pause(pause).await;
+        changed
+            .pause(pause.max(wait.unwrap_or_default().min(MOST)))
+            .await;
+        if wait.is_some() {
+            // The server wanted to be left alone. What it said before is as true as ever.
+            changed.mark_all();
+        }
     }
 }
 

@@ -4,6 +4,8 @@ mod connect;
 
 mod trouble;
 
+mod hold;
+
 mod endpoint;
 
 mod head;
@@ -43,6 +45,7 @@ use crate::runtime::client::{Peer, Probe, discover, initialize, open};
 use crate::runtime::mcp_http::changes::Pace;
 use crate::runtime::mcp_http::connect::{Http, Tls};
 use crate::runtime::mcp_http::endpoint::Endpoint;
+use crate::runtime::mcp_http::hold::{BUSY, Holds};
 use crate::runtime::mcp_http::link::HttpLink;
 use crate::runtime::mcp_http::remote::Remote;
 use crate::runtime::{Host, Instance, Runtime};
@@ -53,6 +56,7 @@ use crate::wire::revision::Era;
 pub struct McpHttp {
     tls: Tls,
     pace: Pace,
+    holds: Holds,
     /// One client for each time that connecting may take, in milliseconds.
     clients: Mutex<HashMap<u64, Http>>,
     /// Endpoints that are known to speak the legacy era. What was not conclusive is not kept.
@@ -86,6 +90,7 @@ impl McpHttp {
             limits.max_message_bytes,
             host.version,
             self.client(section.connect_timeout_ms),
+            self.holds.of(&manifest.id, section.url.uri()),
         )?;
         let host = Host {
             supervisor: host.supervisor.child(),
@@ -162,7 +167,7 @@ fn host_prefers_legacy(link: &HttpLink, choice: EraChoice) -> bool {
 fn is_final(fault: &Fault) -> bool {
     matches!(
         fault.reason,
-        "dns_failure" | "address_refused" | "redirect_refused" | "upstream_auth" | "upstream_busy"
+        "dns_failure" | "address_refused" | "redirect_refused" | "upstream_auth" | BUSY
     ) || fault.reason.starts_with("connect_")
         || fault.reason.starts_with("tls_")
 }
@@ -181,6 +186,10 @@ impl Runtime for McpHttp {
             Err(Fault::new(FaultKind::Unavailable, message).because("start_timeout"))
         })?;
         Ok(remote)
+    }
+
+    fn is_ours(&self) -> bool {
+        false
     }
 }
 

@@ -89,12 +89,16 @@ async fn a_caller_is_told_of_the_plugins_it_may_see() {
     let ready = gateway.send(&get("/readyz").token(TOKEN)).await.json();
     assert_eq!(
         ready["plugins"],
-        json!([{ "id": "echo", "state": "active" }])
+        json!([{ "id": "echo", "state": "active", "health": "unknown" }])
     );
     let health = gateway.send(&get("/health").token(TOKEN)).await.json();
     assert_eq!(
         health["plugins"],
         json!({ "active": 1, "idle": 0, "starting": 0, "failed": 0 })
+    );
+    assert_eq!(
+        health["health"],
+        json!({ "healthy": 0, "degraded": 0, "unhealthy": 0, "unknown": 1 })
     );
     let tools = gateway.send(&get("/api/tools?all=true").token(TOKEN)).await;
     assert_eq!(tools.status, 200);

@@ -4,6 +4,7 @@ mod support;
 
 mod batches;
 mod binary;
+mod breaker;
 mod building;
 mod cancellation;
 mod contract;
@@ -26,6 +27,7 @@ mod offers;
 mod openapi;
 mod overload;
 mod pipe;
+mod plugin_health;
 mod questions;
 mod reload;
 mod rest;

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::front::openapi::control;
 use crate::front::openapi::operation::refusals;
+use crate::registry::health::judge::Status;
+use crate::registry::life::State;
 
 /// The routes that are always there. Their operations have names that no tool can have.
 pub(super) fn paths() -> Vec<(&'static str, Value)> {
@@ -187,15 +189,15 @@ fn tool_result() -> Value {
 }
 
 fn readiness() -> Value {
-    let states = json!(["idle", "starting", "active", "failed", "stopped"]);
     let plugin = json!({
         "id": { "type": "string" },
-        "state": { "enum": states },
+        "state": { "enum": State::ALL },
+        "health": { "enum": Status::ALL },
         "reason": { "type": "string" },
     });
     let properties = json!({
         "status": status(),
-        "plugins": { "type": "array", "items": object(&plugin, &["id", "state"]) },
+        "plugins": { "type": "array", "items": object(&plugin, &["id", "state", "health"]) },
     });
     object(&properties, &["status"])
 }
@@ -203,10 +205,13 @@ fn readiness() -> Value {
 fn health() -> Value {
     let number = json!({ "type": "integer", "minimum": 0 });
     let plugins = json!({ "active": number, "idle": number, "starting": number, "failed": number });
+    let health =
+        json!({ "healthy": number, "degraded": number, "unhealthy": number, "unknown": number });
     let properties = json!({
         "status": status(),
         "version": { "type": "string" },
         "plugins": object(&plugins, &["active", "idle", "starting", "failed"]),
+        "health": object(&health, &["healthy", "degraded", "unhealthy", "unknown"]),
         "tools": number,
         "sessions": number,
         "active_calls": number,

@@ -31,18 +31,24 @@ impl Pool {
         };
         let recent = self.recent_failures(state);
         let spent = self.is_spent(state);
+        // A remote server that said when to come again.
+        let told = state
+            .last_failure
+            .as_ref()
+            .and_then(|fault| fault.retry_after);
+        let told = told.unwrap_or_default();
         let (wait, words) = if spent {
             let first = &state.failures[state.failures.len() - recent];
             let words = format!("it failed {recent} times within {} s", within.as_secs());
             (within.saturating_sub(first.at.elapsed()), words)
         } else {
-            let wait = state.backoff.saturating_sub(last.at.elapsed());
+            let wait = state.backoff.max(told).saturating_sub(last.at.elapsed());
             (wait, "it failed just now".to_owned())
         };
         if wait.is_zero() {
             return Ok(());
         }
-        if !spent && wait <= SOON {
+        if !spent && told.is_zero() && wait <= SOON {
             return Err(NotNow::Soon(wait));
         }
         let why = state
@@ -100,7 +106,7 @@ impl Pool {
 }
 
 /// Between the half and the whole of `wait`.
-fn jittered(wait: Duration) -> Duration {
+pub(in crate::registry) fn jittered(wait: Duration) -> Duration {
     let mut bits = [0];
     // Without random bits the whole is waited.
     let share = getrandom::fill(&mut bits).map_or(255, |()| bits[0]);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::model::fault::{Fault, FaultKind};
 use crate::registry::pool::Pool;
 use crate::registry::pool::slot::Slot;
 use crate::runtime::Instance;
@@ -14,6 +15,9 @@ const SUSPICIOUS: u32 = 3;
 
 /// How long it may take to answer that.
 const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The reason of calls whose instance was ended because it did not answer.
+const UNRESPONSIVE: &str = "unresponsive";
 
 /// An instance for one call. Dropping it gives the instance back.
 pub struct Lease {
@@ -31,6 +35,14 @@ impl Lease {
     /// Who hears of updates of its resources.
     pub fn updates(&self) -> &Arc<Updates> {
         &self.slot.updates
+    }
+
+    /// The same fault, or a clearer one where the gateway itself has ended the instance during the call.
+    pub fn explain(&self, fault: Fault) -> Fault {
+        match self.slot.why_ended.get() {
+            Some(why) if fault.kind == FaultKind::Unavailable => why.again(),
+            _ => fault,
+        }
     }
 
     /// The plugin answered, whatever it said.
@@ -56,9 +68,10 @@ impl Lease {
                 slot.silent.store(0, Ordering::Relaxed);
                 return;
             }
-            tracing::warn!(plugin.id = %pool.manifest.id, "Ends a plugin that does not answer any more");
-            pool.forget(&slot);
-            pool.retire(&mut pool.state(), slot);
+            let id = &pool.manifest.id;
+            let message = format!("plugin `{id}` was ended: it did not answer {SUSPICIOUS} calls in a row, nor whether it is there");
+            let why = Fault::new(FaultKind::Unavailable, message).because(UNRESPONSIVE);
+            pool.put_down(&slot, &instance, &why);
         });
     }
 }

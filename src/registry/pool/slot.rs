@@ -1,7 +1,7 @@
 //! One instance of a pool, from before its start until after its end.
 
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -68,6 +68,10 @@ pub(super) struct Slot {
     pub(super) retired: CancellationToken,
     /// How many calls in a row were not answered in time.
     pub(super) silent: AtomicU32,
+    /// How many checks of its health in a row were bad.
+    pub(super) bad_checks: AtomicU32,
+    /// Why the gateway ended its instance, where it did so because that was of no use any more.
+    pub(super) why_ended: OnceLock<Fault>,
     /// The session that has it to itself, once one does.
     pub(super) owner: watch::Sender<Option<Arc<Session>>>,
     /// Who it was started for.
@@ -113,6 +117,8 @@ impl Slot {
             started: watch::Sender::new(None),
             retired: CancellationToken::new(),
             silent: AtomicU32::new(0),
+            bad_checks: AtomicU32::new(0),
+            why_ended: OnceLock::new(),
             owner: watch::Sender::new(owner),
             principal,
             profile,
@@ -274,6 +280,30 @@ impl Slot {
         let mut held = self.held();
         held.uses -= 1;
         held.last_used = Instant::now();
+    }
+
+    /// Whether a session has it to itself.
+    pub(super) fn is_owned(&self) -> bool {
+        matches!(self.held().wanted.holder, Holder::Session(_)) || self.owner.borrow().is_some()
+    }
+
+    /// Lets a check call a tool on it; `None` where that could get into the way of a call. Says whether the check is counted
+    /// in, so that nobody else uses it meanwhile. That is no use of it: it does not keep it from being idle.
+    pub(super) fn borrow_for_check(&self) -> Option<bool> {
+        let mut held = self.held();
+        match held.wanted.holder {
+            Holder::Shared => Some(false),
+            Holder::Session(_) => (held.uses == 0).then_some(false),
+            Holder::OneCall(_) => (held.uses == 0 && !self.is_at_work()).then(|| {
+                held.uses += 1;
+                true
+            }),
+        }
+    }
+
+    /// The check is over.
+    pub(super) fn end_check(&self) {
+        self.held().uses -= 1;
     }
 
     /// Notes that a call runs on it.

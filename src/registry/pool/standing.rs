@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::registry::pool::Pool;
 use crate::registry::pool::slot::Slot;
 use crate::runtime::Instance;
@@ -60,6 +62,13 @@ impl Pool {
     /// How many calls its instances serve.
     pub fn uses(&self) -> usize {
         self.state().slots.iter().map(|slot| slot.uses()).sum()
+    }
+
+    /// When something useful last came from any of its instances, as far as is known.
+    pub fn last_heard(&self) -> Option<Instant> {
+        let slots = self.state().slots.clone();
+        let heard = |slot: &Arc<Slot>| slot.instance()?.last_heard();
+        slots.iter().filter_map(heard).max()
     }
 
     /// An instance that runs, whoever uses it.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::manifest::{Isolation, Load};
+use crate::manifest::Load;
 use crate::model::fault::Fault;
 use crate::registry::life_events::LifeKind;
 use crate::registry::pool::offered::moved;
@@ -87,7 +87,7 @@ impl Pool {
 
     /// Tries again by itself, within the budget, to start a plugin that starts with the gateway: one of which it is not
     /// known what it offers, since nobody can call what is not listed, or one that all clients share.
-    fn retry(self: &Arc<Self>) {
+    pub(super) fn retry(self: &Arc<Self>) {
         let wanted = self.manifest.load == Load::Eager && self.manifest.restart.max > 0;
         if !wanted {
             return;
@@ -98,7 +98,11 @@ impl Pool {
                 return;
             }
             let initial = Duration::from_millis(self.manifest.restart.backoff_initial_ms);
-            initial.max(state.backoff)
+            let told = state
+                .last_failure
+                .as_ref()
+                .and_then(|fault| fault.retry_after);
+            initial.max(state.backoff).max(told.unwrap_or_default())
         };
         let pool = Arc::clone(self);
         let name = format!("{} retry", self.manifest.id);
@@ -181,10 +185,11 @@ impl Pool {
                     self.state().failed_in_a_row = 0;
                 }
                 () = &mut session_ended => {
-                    self.happened(LifeKind::Stopped, None);
-                    self.leaves(&instance);
-                    self.forget(&slot);
-                    return self.end(&instance).await;
+                    if self.take_out(&slot, &instance) {
+                        self.happened(LifeKind::Stopped, None);
+                        self.end(&instance).await;
+                    }
+                    return;
                 }
                 () = instance.ended().cancelled() => return self.ended(&slot, &instance, started).await,
                 changed = surface.changed() => match changed {
@@ -206,6 +211,10 @@ impl Pool {
         instance: &Arc<dyn Instance>,
         started: Instant,
     ) {
+        if !self.take_out(slot, instance) {
+            // Whoever took it out deals with its end.
+            return self.left(slot);
+        }
         let words = instance
             .last_words()
             .unwrap_or_else(|| "it gave no reason".to_owned());
@@ -215,26 +224,11 @@ impl Pool {
             crate::model::fault::FaultKind::Unavailable,
             format!("plugin `{id}` ended: {words}"),
         );
-        self.happened(LifeKind::Failed, Some(&fault.message));
-        self.leaves(instance);
-        self.forget(slot);
         self.left(slot);
-        {
-            let mut state = self.state();
-            let fault = fault.because("upstream_exited");
-            let within = Duration::from_millis(self.manifest.restart.within_ms);
-            state.note_failure(fault.again(), false, within);
-            if started.elapsed() >= HEALTHY_AFTER {
-                state.failed_in_a_row = 0;
-            }
-            self.count_failure(&mut state);
-            let others = state.slots.iter().any(|slot| slot.instance().is_some());
-            let spent = !others && self.is_spent(&state);
-            self.life.crashed(&fault, spent);
+        if started.elapsed() >= HEALTHY_AFTER {
+            self.state().failed_in_a_row = 0;
         }
-        if self.isolation == Isolation::Shared || instance.era() == Era::Modern {
-            self.retry();
-        }
+        self.crashed(instance, &fault.because("upstream_exited"));
         // Ends what it left behind.
         self.end(instance).await;
     }
@@ -263,7 +257,7 @@ impl Pool {
 }
 
 impl State {
-    fn note_failure(&mut self, fault: Fault, may_be_ours: bool, within: Duration) {
+    pub(super) fn note_failure(&mut self, fault: Fault, may_be_ours: bool, within: Duration) {
         let at = Instant::now();
         self.failures
             .retain(|failure| at.duration_since(failure.at) < within);

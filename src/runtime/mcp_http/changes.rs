@@ -136,13 +136,13 @@ impl Listening<'_> {
         let headers = || head.of_stream(last.as_ref().map(|(_, id)| id));
         let opened = link
             .endpoint
-            .send(&http::Method::GET, &Bytes::new(), &headers)
+            .ask(&http::Method::GET, &Bytes::new(), &headers)
             .await;
         let answer = match opened {
             Ok(answer) => answer,
             Err(fault) => {
                 *self.last() = last;
-                return self.lost(&fault, None);
+                return self.lost(&fault, fault.retry_after);
             }
         };
         match answer.status() {
@@ -178,12 +178,12 @@ impl Listening<'_> {
         let headers = || head.of_request(&Method::Listen, &params, &mirrors);
         let opened = link
             .endpoint
-            .send(&http::Method::POST, &Bytes::from(body), &headers)
+            .ask(&http::Method::POST, &Bytes::from(body), &headers)
             .await;
         let ended = match opened {
             Ok(answer) if answer.status().is_success() => self.read(&head, answer, None).await,
             Ok(answer) => self.unwilling(&answer),
-            Err(fault) => self.lost(&fault, None),
+            Err(fault) => self.lost(&fault, fault.retry_after),
         };
         match ended {
             Ended::Lost(wait) => End::Over(wait),

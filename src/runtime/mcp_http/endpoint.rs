@@ -1,5 +1,7 @@
 //! One MCP endpoint: where requests go, with which headers, and where they must not be sent on to.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT,
@@ -13,7 +15,8 @@ use crate::manifest::runtime::McpHttp as Section;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::runtime::mcp_http::connect::Http;
-use crate::runtime::mcp_http::trouble::Upstream;
+use crate::runtime::mcp_http::hold::Hold;
+use crate::runtime::mcp_http::trouble::{Upstream, retry_after};
 
 /// How often one request is sent on to another path of the same origin.
 const MAX_HOPS: usize = 2;
@@ -29,6 +32,7 @@ pub(super) struct Endpoint {
     uri: Uri,
     client: Http,
     headers: HeaderMap,
+    hold: Arc<Hold>,
 }
 
 impl Endpoint {
@@ -39,6 +43,7 @@ impl Endpoint {
         max_message: usize,
         version: &str,
         client: Http,
+        hold: Arc<Hold>,
     ) -> Result<Self, Fault> {
         let uri = section.url.uri().clone();
         let host = uri.authority().map_or("", Authority::as_str);
@@ -78,12 +83,25 @@ impl Endpoint {
             uri,
             client,
             headers,
+            hold,
         })
     }
 
     /// The headers of every request: those of the manifest, and what a POST needs.
     pub(super) fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Like [`Endpoint::send`], for what the server is asked, as opposed to what it is told: not before the time at which
+    /// it wants to be asked again.
+    pub(super) async fn ask(
+        &self,
+        method: &Method,
+        body: &Bytes,
+        headers: &(dyn Fn() -> HeaderMap + Sync),
+    ) -> Result<Response<Incoming>, Fault> {
+        self.hold.check(&self.upstream)?;
+        self.send(method, body, headers).await
     }
 
     /// Sends one request. A request that is sent on to a path of the same origin follows; a status of 300 and above
@@ -103,6 +121,8 @@ impl Endpoint {
             let answer = self.client.request(request).await;
             let answer = answer.map_err(|err| self.upstream.no_answer(err))?;
             if !answer.status().is_redirection() {
+                let wait = retry_after(answer.status(), answer.headers());
+                wait.inspect(|wait| self.hold.begin(answer.status(), *wait));
                 return Ok(answer);
             }
             uri = self.redirect(hop, &uri, &answer)?;

@@ -30,7 +30,7 @@ impl HttpLink {
         let headers = || turn.head.of_request(turn.method, turn.params, &mirrors);
         let answer = self
             .endpoint
-            .send(&http::Method::POST, &turn.body, &headers)
+            .ask(&http::Method::POST, &turn.body, &headers)
             .await?;
         if !answer.status().is_success() {
             return self.refused(turn, answer).await;
@@ -43,6 +43,7 @@ impl HttpLink {
             let what = format_args!("it answered a request with {} and nothing", answer.status());
             return Err(upstream.broken("protocol_error", what).into());
         }
+        self.heard();
         let (head, body) = answer.into_parts();
         if *turn.method == Method::Initialize {
             self.note_session(&head.headers)?;
@@ -89,7 +90,10 @@ impl HttpLink {
                 Some(()) = questions.next() => continue,
             };
             let text = match event {
-                Ok(Some(text)) => text,
+                Ok(Some(text)) => {
+                    self.heard();
+                    text
+                }
                 Ok(None) => {
                     let resuming = self.resume(turn, &mut events, ended_early(self));
                     beside(resuming, &mut questions).await?;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::client::Farewell;
@@ -65,6 +66,7 @@ pub(super) struct HttpLink {
     /// Cancelled when the upstream session is lost for good.
     pub(super) ended: CancellationToken,
     last_words: Mutex<Option<String>>,
+    last_heard: Mutex<Option<Instant>>,
 }
 
 /// One request on its way.
@@ -122,6 +124,7 @@ impl HttpLink {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             last_words: Mutex::default(),
+            last_heard: Mutex::default(),
         })
     }
 
@@ -305,6 +308,21 @@ impl HttpLink {
         last_words.get_or_insert_with(|| fault.message.clone());
         drop(last_words);
         self.ended.cancel();
+    }
+
+    /// Notes that the server has just answered, or a part of an answer has come.
+    pub(super) fn heard(&self) {
+        *self.last_heard_at() = Some(Instant::now());
+    }
+
+    /// When that was.
+    pub(super) fn last_heard(&self) -> Option<Instant> {
+        *self.last_heard_at()
+    }
+
+    fn last_heard_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        let at = self.last_heard.lock();
+        at.expect("no holder of this lock panics")
     }
 
     /// Why it ended by itself.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::manifest::limits::Limits;
@@ -206,6 +207,10 @@ impl Instance for Remote {
                 .map(drop)
                 .map_err(|fault| self.link.endpoint.upstream.named(fault))
         })
+    }
+
+    fn last_heard(&self) -> Option<Instant> {
+        self.link.last_heard()
     }
 
     fn is_at_work(&self) -> bool {

@@ -88,7 +88,7 @@ impl HttpLink {
         let upstream = &self.endpoint.upstream;
         let headers = || head.of_stream(Some(last));
         let empty = Bytes::new();
-        let asked = self.endpoint.send(&http::Method::GET, &empty, &headers);
+        let asked = self.endpoint.ask(&http::Method::GET, &empty, &headers);
         let answer = asked.await.map_err(|fault| match fault.reason {
             "redirect_refused" => Unresumed::Never(fault),
             _ => Unresumed::NotNow(fault),

@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::runtime::mcp_http::connect::{ConnectError, find};
+use crate::runtime::mcp_http::hold::{BUSY, may_be_later};
 
 /// The longest wait that a server's `Retry-After` is believed, in seconds.
 const MAX_RETRY_AFTER: u64 = 86_400;
@@ -93,11 +94,9 @@ impl Upstream {
                 "upstream_auth",
                 "; check `mcp_http.bearer_token` and `mcp_http.headers`",
             ),
-            StatusCode::TOO_MANY_REQUESTS => self.fault(
-                FaultKind::Busy,
-                "upstream_busy",
-                format_args!("it answered {status}"),
-            ),
+            StatusCode::TOO_MANY_REQUESTS => {
+                self.fault(FaultKind::Busy, BUSY, format_args!("it answered {status}"))
+            }
             status if status.is_server_error() => unavailable("upstream_5xx", ""),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 unavailable("upstream_4xx", "; is `mcp_http.url` its MCP endpoint?")
@@ -108,15 +107,19 @@ impl Upstream {
                 format_args!("it answered {status}, which answers no request"),
             ),
         };
-        match retry_after(headers) {
+        match retry_after(status, headers) {
             Some(wait) => fault.retry_after(wait),
             None => fault,
         }
     }
 }
 
-/// The seconds in `Retry-After`; its other form, a date, is not used by those who limit calls.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// The seconds in `Retry-After`, where `status` says that the server cannot answer just now; its other form, a date, is not
+/// used by those who limit calls.
+pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    if !may_be_later(status) {
+        return None;
+    }
     let seconds: u64 = headers
         .get(RETRY_AFTER)?
         .to_str()
