@@ -114,6 +114,7 @@ impl App {
                 .sessions
                 .bounds(!config.auth.tokens.is_empty()),
         ));
+        dispatcher.hand_out();
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -139,11 +140,13 @@ impl App {
 
     /// Starts the plugins.
     pub fn start(&self) {
+        self.desk.dispatcher.begin_notices();
         self.desk.registry().start();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
     pub fn start_for_client(&self) {
+        self.desk.dispatcher.begin_notices();
         self.desk.registry().start_for_client();
     }
 

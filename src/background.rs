@@ -55,6 +55,19 @@ impl Supervisor {
         self.tasks.spawn(work)
     }
 
+    /// The same on another runtime than the one that asks: for work that is to outlive it.
+    pub fn spawn_request_on<W>(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        work: W,
+    ) -> JoinHandle<W::Output>
+    where
+        W: Future + Send + 'static,
+        W::Output: Send + 'static,
+    {
+        self.tasks.spawn_on(work, runtime)
+    }
+
     /// Cancelled when the tasks are to end.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stop

@@ -1,7 +1,8 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
 //! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → arguments against the
-//! schema → permit → deadline → the instance answers → the bridge between eras → record closes.
+//! schema → permit → deadline → the instance answers → the bridge between eras → record closes. Where there are filters,
+//! they are asked before the schema and after the answer.
 
 pub mod config;
 
@@ -17,9 +18,17 @@ mod bridge;
 
 mod deadline;
 
+mod errand;
+
+mod filters;
+
 mod handles;
 
 mod kept;
+
+mod notices;
+
+mod reach;
 
 mod rounds;
 
@@ -43,6 +52,7 @@ use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
 use crate::dispatch::handles::Handles;
 use crate::dispatch::kept::Kept;
+use crate::dispatch::notices::Notices;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
@@ -73,6 +83,7 @@ pub struct Dispatcher {
     watching: Watching,
     handles: Handles,
     kept: Kept,
+    notices: Notices,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -96,6 +107,7 @@ impl Dispatcher {
             watching: Watching::default(),
             handles: Handles::new(handles),
             kept: Kept::default(),
+            notices: Notices::default(),
             closing: CancellationToken::new(),
         }
     }
@@ -127,6 +139,7 @@ impl Dispatcher {
     ) -> Result<Reply, CallError> {
         let name = subject.name();
         let mut record = Record::open(&*self.audit, &method, name, &context);
+        record.tell(&self.notices);
         let request = Request { method, params };
         let called = self.walk(subject, request, &context, &mut record).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, subject, context.era()));
@@ -190,14 +203,29 @@ impl Dispatcher {
         let (context, _in_flight) = self.bound(plugin, &mut request.params, context)?;
         let context = &*context;
         if let Some(entry) = &address.tool
-            && (plugin.runtime == RuntimeKind::InProcess || self.policy.validate_remote_arguments)
+            && !entry.filters.is_empty()
+            && !address.unfiltered
         {
-            arguments::check(entry, &request.params)?;
+            return Box::pin(self.filtered(address, entry, subject, request, context)).await;
         }
+        self.check_arguments(address, &request)?;
         if request.method == Method::ResourcesRead {
             return Box::pin(self.read(address, subject, request, context)).await;
         }
         self.carry(address, subject, request, context).await
+    }
+
+    /// Asks the schema of the tool, where it is one whose arguments are checked.
+    fn check_arguments(&self, address: &Address, request: &Request) -> Result<(), Fault> {
+        match &address.tool {
+            Some(entry)
+                if address.plugin.runtime == RuntimeKind::InProcess
+                    || self.policy.validate_remote_arguments =>
+            {
+                arguments::check(entry, &request.params)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads a resource, or gives what is kept of it. Its parts are named as the caller names it.

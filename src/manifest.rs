@@ -12,6 +12,7 @@ pub mod glob;
 pub mod host;
 pub mod import;
 pub mod json_text;
+pub mod kinds;
 pub mod limits;
 pub mod problem;
 pub mod read_node;
@@ -34,6 +35,7 @@ use crate::manifest::decode::{Decoded, Report, decode};
 use crate::manifest::document::{Format, Node};
 use crate::manifest::expose::{Expose, ToolEntry};
 use crate::manifest::host::{Background, Events, Route, StaticFiles};
+use crate::manifest::kinds::{Filter, Notifier, Resources};
 use crate::manifest::limits::{Limits, Restart};
 use crate::manifest::problem::Problems;
 use crate::manifest::runtime::{InProcess, McpHttp, McpStdio, RuntimeKind, Runtimes};
@@ -123,6 +125,15 @@ pub struct Manifest {
     /// Events it wants to hear of (grant `EVENTS_SUB`).
     #[serde(default)]
     pub events: Events,
+    /// How it is asked, where it is a filter.
+    #[serde(default)]
+    pub filter: Filter,
+    /// What it is told, where it is a notifier.
+    #[serde(default)]
+    pub notifier: Notifier,
+    /// What is handed to it.
+    #[serde(default)]
+    pub resources: Resources,
     /// How its health is asked for.
     #[serde(default)]
     pub health: HealthCheck,
@@ -306,19 +317,6 @@ impl Manifest {
     /// The runtimes it can use, the preferred one first; never empty.
     pub fn runtimes(&self) -> &[RuntimeKind] {
         &self.runtime.0
-    }
-}
-
-impl Kind {
-    /// The word in manifests.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tool => "tool",
-            Self::Provider => "provider",
-            Self::Filter => "filter",
-            Self::Handler => "handler",
-            Self::Notifier => "notifier",
-        }
     }
 }
 

@@ -88,6 +88,57 @@
 //!     }
 //! }
 //! ```
+//!
+//! What it needs it is given at its start, as its manifest asks for it: here by `kind = "handler"` and
+//! `resources = { required = ["clock", "vault"] }`.
+//!
+//! ```
+//! use std::sync::{Arc, OnceLock};
+//!
+//! use async_trait::async_trait;
+//! use serde::Deserialize;
+//! use serde_json::json;
+//! use toolgate::plugin::{HookResult, NoArguments, Plugin, PluginContext, ToolContext, ToolError, Tools};
+//!
+//! #[derive(Deserialize)]
+//! struct Settings {
+//!     account: String,
+//! }
+//!
+//! #[derive(Deserialize)]
+//! struct Secret {
+//!     value: String,
+//! }
+//!
+//! #[derive(Default)]
+//! struct SignIn(Arc<OnceLock<PluginContext>>);
+//!
+//! #[async_trait]
+//! impl Plugin for SignIn {
+//!     async fn on_init(&self, context: &PluginContext) -> HookResult {
+//!         context.settings::<Settings>()?;
+//!         self.0.set(context.clone()).ok();
+//!         Ok(())
+//!     }
+//!
+//!     fn tools(&self, tools: &mut Tools) {
+//!         let given = Arc::clone(&self.0);
+//!         tools.add("sign_in", "Signs in", move |_: NoArguments, _: ToolContext| {
+//!             let context = given.get().cloned().expect("`on_init` comes before the first call");
+//!             async move {
+//!                 let settings: Settings = context.settings()?;
+//!                 let vault = context.provider("vault")?;
+//!                 let asked = json!({ "name": settings.account });
+//!                 let secret: Secret = vault.ask("read", &asked).await?;
+//!                 let at = context.clock()?.utc();
+//!                 Ok::<_, ToolError>(format!("{} signed in at {at}", secret.value.len()))
+//!             }
+//!         });
+//!     }
+//! }
+//! ```
+
+mod clock;
 
 mod completion;
 
@@ -97,9 +148,15 @@ mod context;
 
 mod failure;
 
+mod handle;
+
+mod http_client;
+
 mod message;
 
 mod notifier;
+
+mod plugin_context;
 
 mod prompts;
 
@@ -119,6 +176,8 @@ use async_trait::async_trait;
 
 use crate::model::fault::Fault;
 
+pub use clock::Clock;
+pub(crate) use clock::utc;
 pub(crate) use completion::Completers;
 pub use completion::{Completing, Completion, IntoCompletion, MAX_VALUES};
 pub use contents::{Contents, IntoResourceResult};
@@ -126,9 +185,15 @@ pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
 pub use failure::{HookResult, RequestError, ToolError};
 pub(crate) use failure::{bad_argument, no_resource};
+pub use handle::{PluginHandle, PluginKind, PluginRegistry};
+pub(crate) use handle::{Reach, Supply, first_text};
+pub(crate) use http_client::Fetch;
+pub use http_client::HttpClient;
 pub use message::{Content, IntoPromptResult, Message, PromptResult};
 pub(crate) use notifier::Announce;
 pub use notifier::Notifier;
+pub(crate) use plugin_context::Given;
+pub use plugin_context::PluginContext;
 pub(crate) use prompts::{Arguments, PromptHandler};
 pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
@@ -181,9 +246,9 @@ pub trait Plugin: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Gets its settings: the `config` of the manifest and of the operator, an object.
-    async fn on_init(&self, config: &serde_json::Value) -> HookResult {
-        let _ = config;
+    /// Gets its settings, and the resources that its manifest asks for. Providers among them have been started.
+    async fn on_init(&self, context: &PluginContext) -> HookResult {
+        let _ = context;
         Ok(())
     }
 

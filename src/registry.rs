@@ -14,7 +14,11 @@ pub mod handle_tools;
 
 pub mod health;
 
+pub mod kinds;
+
 pub mod life;
+
+pub mod life_events;
 
 pub mod naming;
 
@@ -31,6 +35,8 @@ pub mod plugin;
 pub mod pool;
 
 pub mod rules;
+
+pub mod surroundings;
 
 pub mod viewer;
 
@@ -52,6 +58,7 @@ use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::{Standing, Who};
 use crate::registry::rules::Rules;
+use crate::registry::surroundings::Surroundings;
 pub use crate::registry::viewer::Viewer;
 use crate::wire::list::ListKind;
 
@@ -81,6 +88,8 @@ pub struct Registry {
     settled: watch::Sender<bool>,
     /// The client that plugins are started for, where there is but one.
     client: watch::Sender<Option<Who>>,
+    /// What surrounds the plugins.
+    surroundings: Arc<Surroundings>,
     supervisor: Supervisor,
 }
 
@@ -124,8 +133,11 @@ impl Registry {
             changes: watch::Sender::new(0),
             settled: watch::Sender::new(false),
             client: watch::Sender::new(None),
+            surroundings: Arc::default(),
             supervisor,
         };
+        let plugins = registry.plugins.load_full();
+        plugins.iter().for_each(|plugin| registry.settle_in(plugin));
         registry.rebuild();
         Arc::new(registry)
     }
@@ -325,6 +337,11 @@ impl Registry {
     pub fn hold(self: &Arc<Self>) -> Hold {
         self.holds.fetch_add(1, Ordering::SeqCst);
         Hold(Arc::clone(self))
+    }
+
+    /// What surrounds the plugins.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     /// Takes in what plugins have said since the catalog was made; whether there was anything.

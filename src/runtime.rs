@@ -19,6 +19,8 @@ pub mod process;
 
 pub mod updates;
 
+pub(crate) mod temp_dir;
+
 pub(crate) mod client;
 
 pub(crate) mod changed;
@@ -53,6 +55,7 @@ use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
+use crate::plugin::Supply;
 use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
@@ -105,6 +108,8 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// Who hands it other plugins, if anyone does.
+    pub(crate) supply: Option<Arc<dyn Supply>>,
     /// The version of the gateway, for handshakes.
     pub version: &'static str,
     /// Hears how far the start has come.
@@ -296,6 +301,7 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            supply: None,
             version,
             reached: Arc::new(|_| {}),
         }

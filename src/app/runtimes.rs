@@ -41,6 +41,7 @@ impl Runtimes {
 
     /// All runtimes. `in_process` knows the code that is compiled in.
     pub fn new(in_process: InProcess, launcher: Launcher) -> Self {
+        let in_process = in_process.with_homes(launcher.homes.clone());
         let table: [(RuntimeKind, Arc<dyn Runtime>); 3] = [
             (RuntimeKind::InProcess, Arc::new(in_process)),
             (RuntimeKind::McpStdio, Arc::new(McpStdio::new(launcher))),

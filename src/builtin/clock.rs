@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use time::OffsetDateTime;
 
-use crate::plugin::{NoArguments, Plugin, Structured, ToolContext, ToolError, Tools};
+use crate::plugin::{NoArguments, Plugin, Structured, ToolContext, ToolError, Tools, utc};
 
 /// The plugin.
 pub(super) struct Clock;
@@ -54,20 +54,9 @@ fn now(_: NoArguments, _: ToolContext) -> std::future::Ready<Result<Structured<N
 /// A time after 1970-01-01T00:00:00Z in words. Leap seconds do not exist, as in POSIX.
 fn at(since_1970: Duration) -> Now {
     let now = OffsetDateTime::UNIX_EPOCH + since_1970;
-    let (date, time) = (now.date(), now.time());
-    let utc = format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.millisecond(),
-    );
     Now {
-        utc,
-        weekday: WEEKDAYS[usize::from(date.weekday().number_days_from_monday())],
+        utc: utc(since_1970),
+        weekday: WEEKDAYS[usize::from(now.weekday().number_days_from_monday())],
         unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
     }
 }

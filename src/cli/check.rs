@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
     let nodes = enabled.map(|plugin| Node {
         id: plugin.manifest.id.clone(),
         priority: plugin.manifest.priority,
-        depends_on: plugin.manifest.depends_on.clone(),
+        depends_on: plugin.manifest.needs().cloned().collect(),
     });
     if let Some(cycle) = order(&nodes.collect::<Vec<_>>()).cycles.first() {
         let names = cycle

@@ -24,6 +24,8 @@ pub(super) struct Address {
     pub(super) tool: Option<Arc<Entry>>,
     /// The plugin's own name for the subject, where the caller knows it by another.
     pub(super) own: Option<Json>,
+    /// Whether no filter is asked.
+    pub(super) unfiltered: bool,
 }
 
 /// Mostly one.
@@ -36,6 +38,17 @@ impl Address {
             plugin: Arc::clone(&entry.plugin),
             own: renamed.then(|| entry.tool_json.clone()),
             tool: Some(entry),
+            unfiltered: false,
+        }
+    }
+
+    /// Of a call that names the tool as its plugin does.
+    pub(super) fn of_call_between(entry: Arc<Entry>, unfiltered: bool) -> Self {
+        Self {
+            plugin: Arc::clone(&entry.plugin),
+            tool: Some(entry),
+            own: None,
+            unfiltered,
         }
     }
 
@@ -44,14 +57,16 @@ impl Address {
             plugin: Arc::clone(&item.plugin),
             tool: None,
             own: item.is_moved().then(|| item.own_json.clone()),
+            unfiltered: false,
         }
     }
 
-    fn of_plugin(plugin: &Arc<Plugin>) -> Self {
+    pub(super) fn of_plugin(plugin: &Arc<Plugin>) -> Self {
         Self {
             plugin: Arc::clone(plugin),
             tool: None,
             own: None,
+            unfiltered: false,
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use crate::dispatch::notices::{Notice, Notices};
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::plugin::Plugin;
 use crate::runtime::CallContext;
@@ -61,6 +62,8 @@ pub(super) struct Record<'a> {
     context: &'a CallContext,
     begun: Instant,
     plugin: Option<Arc<Plugin>>,
+    /// Who is told of the call, if anyone may be.
+    notices: Option<&'a Notices>,
     written: bool,
 }
 
@@ -78,6 +81,7 @@ impl<'a> Record<'a> {
             context,
             begun: Instant::now(),
             plugin: None,
+            notices: None,
             written: false,
         }
     }
@@ -86,6 +90,31 @@ impl<'a> Record<'a> {
     pub(super) fn found(&mut self, plugin: &Arc<Plugin>) {
         plugin.counts.calls.fetch_add(1, Ordering::Relaxed);
         self.plugin = Some(Arc::clone(plugin));
+        if let Some(notices) = self.listeners() {
+            notices.tell(self.notice("call.started"));
+        }
+    }
+
+    /// Lets notifiers hear of the call.
+    pub(super) fn tell(&mut self, notices: &'a Notices) {
+        self.notices = Some(notices);
+    }
+
+    /// Who hears of it: calls of tools are told of, to those who listen.
+    fn listeners(&self) -> Option<&'a Notices> {
+        let is_tool = self.method == Method::ToolsCall;
+        self.notices
+            .filter(|notices| is_tool && notices.is_listening())
+    }
+
+    fn notice(&self, event: &'static str) -> Notice {
+        let plugin = self.plugin.as_ref();
+        Notice {
+            plugin: plugin.map(|plugin| plugin.manifest.id.clone()),
+            tool: Some(self.subject.to_owned()),
+            caller: Some(Arc::clone(&self.context.caller.principal)),
+            ..Notice::now(event)
+        }
     }
 
     /// Closes the record with what the call came to.
@@ -116,22 +145,33 @@ impl<'a> Record<'a> {
                 .as_ref()
                 .map(|plugin| plugin.manifest.id.as_str()),
             principal: &self.context.caller.principal,
-            session: self
-                .context
-                .session
-                .as_ref()
-                .map(|session| &session.id[..SESSION_DIGITS.min(session.id.len())]),
+            session: short_session(self.context),
             era: self.context.era(),
             outcome,
             reason: fault.map(|fault| fault.reason),
             taken_us,
         });
+        if let Some(notices) = self.listeners() {
+            notices.tell(Notice {
+                outcome: Some(outcome),
+                duration_ms: Some(taken_us / 1000),
+                // Not the message: that may quote arguments.
+                error: fault.map(|fault| fault.reason.into()),
+                ..self.notice("call.finished")
+            });
+        }
         if let Some(fault) = fault
             && let Some(source) = std::error::Error::source(fault)
         {
             tracing::debug!(call = self.context.id, "{fault}: {source}");
         }
     }
+}
+
+/// The beginning of the session's id, where the call has one.
+pub(super) fn short_session(context: &CallContext) -> Option<&str> {
+    let session = context.session.as_ref()?;
+    Some(&session.id[..SESSION_DIGITS.min(session.id.len())])
 }
 
 impl Drop for Record<'_> {

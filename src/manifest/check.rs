@@ -40,6 +40,7 @@ pub fn check(manifest: &Manifest, report: &mut Report<'_>) {
     check_limits(&manifest.limits, report);
     check_restart(&manifest.restart, report);
     check_upkeep(manifest, report);
+    crate::manifest::kinds::check(manifest, report);
 }
 
 /// Whether `name` can be the listed name of a tool: `[A-Za-z0-9_.-]{1,64}`.

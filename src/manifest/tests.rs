@@ -32,7 +32,7 @@ runtime = ["in_process", "mcp_http", "mcp_stdio"]
 load = "lazy"
 priority = -5
 requests = ["ROUTES", "TOOLS", "EVENTS_PUB", "EVENTS_SUB", "BACKGROUND_TASKS", "STATIC"]
-isolation = "call"
+isolation = "shared"
 prefix = ""
 era = "modern"
 

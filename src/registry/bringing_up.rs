@@ -118,24 +118,24 @@ impl Registry {
 
     /// The plugins that `plugin` depends on, as far as they are there.
     pub(super) fn dependencies(&self, plugin: &Plugin) -> Vec<Arc<Plugin>> {
-        let wanted = &plugin.manifest.depends_on;
         let plugins = self.plugins();
-        let needed = plugins.iter().filter(|other| wanted.contains(other.id()));
+        let needed = plugins.iter().filter(|other| plugin.needs(other.id()));
         needed.cloned().collect()
+    }
+
+    /// Whether all plugins are registered that `plugin` depends on.
+    fn is_complete(&self, plugin: &Plugin) -> bool {
+        let plugins = self.plugins();
+        let mut needs = plugin.manifest.needs();
+        needs.all(|id| plugins.iter().any(|other| other.id() == id))
     }
 
     /// Finds out whether all is there that `plugin` needs.
     pub(super) async fn look_for_dependencies(&self, plugin: &Plugin) {
-        let dependencies = self.dependencies(plugin);
-        let complete = plugin
-            .manifest
-            .depends_on
-            .iter()
-            .all(|id| dependencies.iter().any(|dependency| dependency.id() == id));
         // What is not there at all was said when the set of plugins was put in order.
-        if complete {
-            for dependency in &dependencies {
-                self.wake_dependency(dependency).await;
+        if self.is_complete(plugin) {
+            for dependency in self.dependencies(plugin) {
+                self.wake_dependency(&dependency).await;
             }
             plugin.block(self.missing(plugin));
         }
@@ -171,9 +171,9 @@ impl Registry {
             .plugins()
             .iter()
             .filter(|other| {
-                other.manifest.depends_on.contains(plugin.id())
+                other.needs(plugin.id())
                     && other.blocked().is_some()
-                    && self.dependencies(other).len() == other.manifest.depends_on.len()
+                    && self.is_complete(other)
                     && self.missing(other).is_none()
             })
             .cloned()

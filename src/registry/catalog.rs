@@ -8,16 +8,18 @@ pub mod page;
 
 pub mod shelf;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::manifest::Kind;
 use crate::manifest::expose::Category;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::shelf::{Item, Shelf};
+use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name};
 use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
@@ -51,6 +53,8 @@ pub struct Entry {
     pub category: Option<Category>,
     /// The arguments that modern clients mirror into headers.
     pub param_headers: Vec<ParamHeader>,
+    /// The filters that its calls pass, in order.
+    pub filters: Vec<Arc<Plugin>>,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
 }
@@ -77,6 +81,10 @@ pub struct Catalog {
     resources: Shelf,
     templates: Shelf,
     hidden: Vec<Hidden>,
+    /// The filters, in order.
+    filters: Vec<Arc<Plugin>>,
+    /// What filters and notifiers may call without being asked about it themselves.
+    behind_filters: BTreeSet<PluginId>,
     kept: Mutex<HashMap<KeptKey, Bytes>>,
 }
 
@@ -126,7 +134,14 @@ impl Offer {
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
     pub fn of(offers: Offers, alphabet: Alphabet, rules: &Rules) -> Self {
-        let mut catalog = Self::default();
+        let plugins: Vec<&Arc<Plugin>> = offers.iter().map(|offer| &offer.plugin).collect();
+        let manifests: Vec<_> = plugins.iter().map(|plugin| &*plugin.manifest).collect();
+        let filters = kinds::in_order(&plugins, Kind::Filter, |plugin| &plugin.manifest);
+        let mut catalog = Self {
+            filters: filters.into_iter().copied().cloned().collect(),
+            behind_filters: kinds::behind_filters(&manifests),
+            ..Self::default()
+        };
         let mut taken = HashMap::new();
         for offer in &offers {
             let plugin = &offer.plugin;
@@ -201,12 +216,19 @@ impl Catalog {
                         .map_err(|why| (name, why)),
                 },
             };
+            let entry = match kinds::hides(&plugin.manifest, &tool.name) {
+                None => entry,
+                Some(why) => entry.and_then(|entry| Err((entry.name.to_string(), why))),
+            };
             let entry = entry.and_then(|entry| match rules.refuse(&entry.name, entry.category) {
                 Some(why) => Err((entry.name.to_string(), why)),
                 None => Ok(entry),
             });
             match entry {
-                Ok(entry) => {
+                Ok(mut entry) => {
+                    let applies =
+                        |filter: &&Arc<Plugin>| filter.manifest.filter.applies_to(id, &tool.name);
+                    entry.filters = self.filters.iter().filter(applies).cloned().collect();
                     taken.insert(entry.name.to_lowercase(), id.clone());
                     let entry = Arc::new(entry);
                     self.by_name
@@ -242,6 +264,18 @@ impl Catalog {
         self.by_name
             .get(name)
             .filter(|entry| caller.sees(&entry.plugin.manifest.id))
+    }
+
+    /// The tool that the plugin knows by that name, if it is listed.
+    pub fn tool_of(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
+        let mut entries = self.in_order.iter();
+        entries.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
+    }
+
+    /// Whether filters or notifiers may call something by way of this plugin, so that they must not be asked about what
+    /// it calls, nor told of it.
+    pub fn is_behind_filters(&self, plugin: &PluginId) -> bool {
+        self.behind_filters.contains(plugin)
     }
 
     /// The prompt of that name, if `caller` may see it.

@@ -11,7 +11,9 @@ use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
 use crate::registry::error::{RegistryError, TeardownErrors};
+use crate::registry::kinds::lacks;
 use crate::registry::life::{Signal, State};
+use crate::registry::life_events::{LifeEvent, LifeKind};
 use crate::registry::order::{Node, order};
 use crate::registry::plugin::{Plugin, StartError};
 
@@ -67,7 +69,10 @@ impl Registry {
                 }
                 plugins.push(Arc::clone(plugin));
             }
-            new.iter().for_each(|plugin| self.follow(plugin));
+            for plugin in &new {
+                self.settle_in(plugin);
+                self.follow(plugin);
+            }
             self.put(plugins);
         }
         self.bring_up(&self.freed(new), None).await;
@@ -90,7 +95,18 @@ impl Registry {
             plugins.retain(|other| !Arc::ptr_eq(other, plugin));
             self.put(plugins);
         }
-        self.leave(plugin, drain).await
+        let faults = self.leave(plugin, drain).await;
+        let gone = LifeEvent::new(plugin.id(), LifeKind::Removed);
+        self.surroundings.life.tell(gone);
+        faults
+    }
+
+    /// Gives a plugin what surrounds all of them.
+    pub(super) fn settle_in(&self, plugin: &Plugin) {
+        plugin.pool.live_in(&self.surroundings);
+        let come = LifeEvent::new(plugin.id(), LifeKind::Loaded);
+        let state = plugin.life.state().as_str();
+        self.surroundings.life.tell(come.in_state(state));
     }
 
     /// Puts `new` in the place of `old`, of the same kind and id. Where `old` is at work, `new` is started first and asked
@@ -101,6 +117,7 @@ impl Registry {
         new: &Arc<Plugin>,
         drain: Duration,
     ) -> Result<(), StartError> {
+        self.settle_in(new);
         new.pool.learn_from(&old.pool);
         let at_work = old.life.state() == State::Active || new.manifest.load == Load::Eager;
         let stopped = matches!(old.life.state(), State::Stopped | State::Stopping);
@@ -163,7 +180,7 @@ impl Registry {
         let plugins = self.plugins();
         let waits = |other: &&Arc<Plugin>| {
             let mut depends = new.iter();
-            depends.any(|plugin| other.manifest.depends_on.contains(plugin.id()))
+            depends.any(|plugin| other.needs(plugin.id()))
                 && !new.iter().any(|plugin| Arc::ptr_eq(plugin, other))
                 && other.blocked().is_none()
                 && !other.pool.is_running()
@@ -220,9 +237,9 @@ impl Registry {
             .collect();
         let circular: Vec<PluginId> = cycles(&plugins).concat();
         let stops = plugins.iter().map(|plugin| async {
-            let dependents = plugins.iter().filter(|other| {
-                other.manifest.depends_on.contains(plugin.id()) && !circular.contains(other.id())
-            });
+            let dependents = plugins
+                .iter()
+                .filter(|other| other.needs(plugin.id()) && !circular.contains(other.id()));
             for dependent in dependents {
                 if let Some(done) = done.get(&dependent.key()) {
                     done.subscribe().wait_for(|done| *done).await.ok();
@@ -244,7 +261,7 @@ fn nodes(plugins: &[Arc<Plugin>]) -> Vec<Node> {
     let node = |plugin: &Arc<Plugin>| Node {
         id: plugin.id().clone(),
         priority: plugin.manifest.priority,
-        depends_on: plugin.manifest.depends_on.clone(),
+        depends_on: plugin.manifest.needs().cloned().collect(),
     };
     plugins.iter().map(node).collect()
 }
@@ -272,8 +289,10 @@ pub(super) fn arrange(mut plugins: Vec<Arc<Plugin>>) -> Vec<Arc<Plugin>> {
         let why = format!("it needs `{}`, which is not there", names(missing));
         blocked.insert(id, why);
     }
+    let manifests: Vec<_> = plugins.iter().map(|plugin| &*plugin.manifest).collect();
     for plugin in &plugins {
-        let why = blocked.get(plugin.id()).cloned();
+        let lacks = || lacks(&plugin.manifest, &manifests);
+        let why = blocked.get(plugin.id()).cloned().or_else(lacks);
         // One that runs goes on: what it needed at its start may go.
         if why.is_none() || !plugin.pool.is_running() {
             plugin.block(why);

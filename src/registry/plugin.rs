@@ -106,6 +106,7 @@ impl Plugin {
             unfit,
         } = setup;
         let isolation = manifest.isolation;
+        let isolation = isolation.or(manifest.kind.isolation());
         let isolation = isolation.unwrap_or_else(|| runtime.isolation(&manifest));
         let limits = &manifest.limits;
         let gate = Gate::new(
@@ -152,6 +153,11 @@ impl Plugin {
     /// What tells it from all others.
     pub fn key(&self) -> (Kind, &PluginId) {
         (self.manifest.kind, &self.manifest.id)
+    }
+
+    /// Whether it needs the plugin of that id.
+    pub fn needs(&self, id: &PluginId) -> bool {
+        self.manifest.needs().any(|needed| needed == id)
     }
 
     /// What it offers, as far as is known: from an instance, or else what the manifest declares.
@@ -250,6 +256,7 @@ impl Plugin {
         let faults = self.pool.stop().await;
         if stops {
             self.life.ended(faults.first());
+            self.pool.tell_stopped();
         }
         faults
     }

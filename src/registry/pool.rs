@@ -19,6 +19,8 @@ mod standing;
 
 mod start;
 
+mod surrounded;
+
 pub mod usage;
 
 use std::collections::VecDeque;
@@ -33,6 +35,7 @@ use crate::manifest::{Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
+use crate::registry::life_events::LifeKind;
 use crate::registry::pool::budget::NotNow;
 pub use crate::registry::pool::check::UNHEALTHY;
 pub use crate::registry::pool::lease::Lease;
@@ -41,6 +44,7 @@ use crate::registry::pool::offered::Offered;
 use crate::registry::pool::slot::{Holder, Slot, Started, Wanted};
 use crate::registry::pool::speech::{Asker, Speech};
 pub use crate::registry::pool::standing::Standing;
+use crate::registry::pool::surrounded::Surrounded;
 use crate::runtime::updates::Updates;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
@@ -58,6 +62,7 @@ pub struct Pool {
     offered: Offered,
     /// Counts the updates of resources that instances told of.
     updates: Arc<AtomicU64>,
+    surrounded: Surrounded,
     state: Mutex<State>,
     version: &'static str,
 }
@@ -121,6 +126,7 @@ impl Pool {
             isolation,
             offered: Offered::new(declared),
             updates: Arc::default(),
+            surrounded: Surrounded::default(),
             state: Mutex::new(state),
             version,
         })
@@ -445,6 +451,7 @@ impl Pool {
         let pool = Arc::clone(self);
         self.supervisor
             .spawn(format!("{} stop", self.manifest.id), |_| async move {
+                pool.happened(LifeKind::Stopped, None);
                 pool.end(&instance).await;
             });
     }

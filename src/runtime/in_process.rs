@@ -7,6 +7,8 @@ mod ask;
 
 mod call;
 
+mod given;
+
 mod hooks;
 
 mod news;
@@ -16,6 +18,7 @@ mod offer;
 mod seat;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,14 +32,16 @@ use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
-use crate::plugin::{Announce, Factory, Notifier, no_resource};
+use crate::plugin::{Announce, Factory, Notifier, PluginContext, no_resource};
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
+use crate::runtime::in_process::given::gather;
 use crate::runtime::in_process::hooks::Life;
 use crate::runtime::in_process::news::News;
 use crate::runtime::in_process::offer::Offer;
 use crate::runtime::in_process::seat::Seat;
 use crate::runtime::rmcp_host::Hosted;
+use crate::runtime::temp_dir::TempDir;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
 use crate::wire::error::{METHOD_NOT_FOUND, RpcError};
 use crate::wire::json::Json;
@@ -45,7 +50,11 @@ use crate::wire::revision::Era;
 
 /// The table of compiled-in plugins, by the `entry` of their manifests: `builtin:echo`.
 #[derive(Default, Clone)]
-pub struct InProcess(BTreeMap<String, Entry>);
+pub struct InProcess {
+    entries: BTreeMap<String, Entry>,
+    /// Where plugins get directories of their own, if anywhere.
+    homes: Option<PathBuf>,
+}
 
 /// How one of them is made.
 #[derive(Clone)]
@@ -60,6 +69,7 @@ struct Resident {
     manifest: Arc<Manifest>,
     offer: ArcSwap<Offer>,
     seat: Seat,
+    temp_dir: Option<TempDir>,
     /// Of the task that keeps the lists.
     supervisor: Supervisor,
     surface: watch::Sender<Arc<Surface>>,
@@ -76,14 +86,21 @@ impl InProcess {
     /// Adds a plugin. A second one of the same entry takes its place.
     #[must_use]
     pub fn with(mut self, entry: impl Into<String>, factory: Factory) -> Self {
-        self.0.insert(entry.into(), Entry::Plugin(factory));
+        self.entries.insert(entry.into(), Entry::Plugin(factory));
         self
     }
 
     /// Adds a server written with rmcp.
     #[must_use]
     pub fn with_rmcp(mut self, entry: impl Into<String>, hosted: Hosted) -> Self {
-        self.0.insert(entry.into(), Entry::Rmcp(hosted));
+        self.entries.insert(entry.into(), Entry::Rmcp(hosted));
+        self
+    }
+
+    /// Says where plugins that want one get a directory of their own.
+    #[must_use]
+    pub fn with_homes(mut self, homes: PathBuf) -> Self {
+        self.homes = Some(homes);
         self
     }
 
@@ -93,10 +110,14 @@ impl InProcess {
         let Some(section) = &manifest.in_process else {
             return unavailable(format!("plugin `{id}` has no section `[in_process]`"));
         };
-        match self.0.get(&section.entry) {
+        match self.entries.get(&section.entry) {
             Some(entry) => Ok(entry.clone()),
             None => {
-                let known: Vec<_> = self.0.keys().map(|name| format!("`{name}`")).collect();
+                let known: Vec<_> = self
+                    .entries
+                    .keys()
+                    .map(|name| format!("`{name}`"))
+                    .collect();
                 unavailable(format!(
                     "plugin `{id}` wants the entry `{}`, which is not compiled in; there are {}",
                     section.entry,
@@ -111,7 +132,10 @@ impl InProcess {
 impl Runtime for InProcess {
     async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
         match self.find(&manifest)? {
-            Entry::Plugin(factory) => Resident::start(manifest, &factory, &host).await,
+            Entry::Plugin(factory) => {
+                let given = gather(&manifest, &host, self.homes.as_deref())?;
+                Resident::start(manifest, &factory, &host, given).await
+            }
             Entry::Rmcp(hosted) => hosted.start(manifest, host).await,
         }
     }
@@ -134,15 +158,9 @@ impl Resident {
         manifest: Arc<Manifest>,
         factory: &Factory,
         host: &Host,
+        (given, temp_dir): (PluginContext, Option<TempDir>),
     ) -> Result<Arc<dyn Instance>, Fault> {
         let id = &manifest.id;
-        let config = serde_json::to_value(&manifest.config).map_err(|err| {
-            Fault::new(
-                FaultKind::Unavailable,
-                format!("the config of `{id}` is no JSON"),
-            )
-            .caused_by(err)
-        })?;
         let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let plugin = factory();
             (plugin.cooperative(), plugin)
@@ -157,7 +175,7 @@ impl Resident {
         let news = Arc::new(News::new(Arc::clone(&host.updates)));
         let notifier = Notifier::new(Arc::clone(&news) as Arc<dyn Announce>);
         let reached = Arc::clone(&host.reached);
-        let life = Arc::new(Life::new(id.clone(), plugin, config, (notifier, reached)));
+        let life = Arc::new(Life::new(id.clone(), plugin, given, (notifier, reached)));
         let (seat, offers) = match cooperative {
             true => Seat::here(&life, &manifest.limits).await?,
             false => Seat::there(&life, &manifest.limits).await?,
@@ -171,6 +189,7 @@ impl Resident {
             surface: watch::Sender::new(Arc::clone(&offer.surface)),
             offer: ArcSwap::from_pointee(offer),
             seat,
+            temp_dir,
             supervisor: host.supervisor.child(),
             ended,
         });
@@ -300,6 +319,9 @@ impl Instance for Resident {
         self.supervisor.stopping().cancel();
         Box::pin(async move {
             self.seat.stop(&self.life).await;
+            if let Some(directory) = &self.temp_dir {
+                directory.remove().await;
+            }
             self.life.stop_failure()
         })
     }

@@ -12,6 +12,8 @@ mod head;
 
 mod mirror;
 
+mod outbound;
+
 mod answer;
 
 mod link;
@@ -27,6 +29,8 @@ mod incoming;
 mod changes;
 
 mod remote;
+
+pub(crate) use outbound::outbound;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};

@@ -26,6 +26,7 @@ use crate::runtime::process::{
     Bounds, Launcher, Process, Program, Usage, is_program, private_directory,
 };
 use crate::runtime::server::Server;
+use crate::runtime::temp_dir::{self, TempDir};
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
 use crate::session::Session;
 use crate::wire::message::Params;
@@ -61,6 +62,7 @@ struct Child {
     process: Process,
     pid: u32,
     tail: Arc<Tail>,
+    temp_dir: Option<TempDir>,
 }
 
 impl McpStdio {
@@ -116,9 +118,15 @@ impl McpStdio {
                 format!("plugin `{}` has no [mcp_stdio] section", manifest.id),
             )
         })?;
+        let temp_dir = self.temp_dir(manifest)?;
+        let mut variables = self.variables(&manifest.id, section);
+        if let Some(made) = &temp_dir {
+            let path = made.path().to_string_lossy().into_owned();
+            variables.insert(temp_dir::VARIABLE.to_owned(), path);
+        }
         let program = Program {
             command: &section.command,
-            variables: self.variables(&manifest.id, section),
+            variables,
             directory: section.cwd.as_deref(),
             bounds: Bounds::of(&manifest.limits),
         };
@@ -175,7 +183,15 @@ impl McpStdio {
             process,
             pid,
             tail,
+            temp_dir,
         }))
+    }
+
+    /// The directory of one child, where its plugin wants one.
+    fn temp_dir(&self, manifest: &Manifest) -> Result<Option<TempDir>, Fault> {
+        let wanted = manifest.resources.names("temp_dir");
+        let made = wanted.then(|| TempDir::make(&self.launcher.homes, &manifest.id));
+        made.transpose()
     }
 
     /// What the child's environment holds besides what every child gets.
@@ -333,6 +349,9 @@ impl Instance for Child {
         Box::pin(async move {
             self.server.lines.close();
             self.process.end().await;
+            if let Some(directory) = &self.temp_dir {
+                directory.remove().await;
+            }
             self.host.supervisor.stopping().cancel();
             tracing::debug!(plugin.id = %self.plugin, process.pid = self.pid, "Stopped a process");
             None

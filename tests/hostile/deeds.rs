@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use crate::{Next, Server, asks, family, members, weight};
+use crate::{Next, Server, asks, family, members, stamps, weight};
 
 /// Carries out a call, and notes it in the ledger.
 pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
@@ -120,6 +120,7 @@ impl Call<'_> {
         match name {
             "echo" => self.raw(self.arguments),
             "params" => self.raw(self.params),
+            "stamp" => self.value(&stamps::stamp(self.arguments)),
             "odd" => self.odd(),
             "pid" => self.text(&std::process::id().to_string()),
             "count" => {

@@ -10,6 +10,8 @@ mod lists;
 
 mod options;
 
+mod stamps;
+
 mod tasks;
 
 mod voice;

@@ -16,6 +16,7 @@ mod health;
 mod host_and_origin;
 mod hostile;
 mod in_flight_ids;
+mod kinds;
 mod list_changes;
 mod manifests;
 mod mirrored_headers;

@@ -58,6 +58,7 @@ pub(super) fn entry(
             .or_else(|| own_category(plugin, &tool.members)),
         param_headers: headers_of(&input_schema)?,
         input_schema,
+        filters: Vec::new(),
         compiled: OnceLock::new(),
     })
 }

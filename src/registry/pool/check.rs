@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::manifest::Isolation;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::health::ask::by_tool;
+use crate::registry::life_events::LifeKind;
 use crate::registry::pool::Pool;
 use crate::registry::pool::slot::Slot;
 use crate::runtime::Instance;
@@ -121,6 +122,7 @@ impl Pool {
 
     /// Counts an end that nobody asked for, and starts another instance where that is for all.
     pub(super) fn crashed(self: &Arc<Self>, instance: &Arc<dyn Instance>, why: &Fault) {
+        self.happened(LifeKind::Failed, Some(&why.message));
         {
             let mut state = self.state();
             let within = Duration::from_millis(self.manifest.restart.within_ms);

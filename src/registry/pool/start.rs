@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::manifest::Load;
 use crate::model::fault::Fault;
+use crate::registry::life_events::LifeKind;
 use crate::registry::pool::offered::moved;
 use crate::registry::pool::slot::{Slot, Started};
 use crate::registry::pool::speech::Asker;
@@ -35,6 +36,7 @@ impl Pool {
                 session: slot.owner.borrow().clone(),
                 prefer,
                 updates: Arc::clone(&slot.updates),
+                supply: pool.supply(),
                 version: pool.version,
             };
             let started = tokio::select! {
@@ -69,6 +71,9 @@ impl Pool {
             self.life.failed(&fault, running);
         }
         drop(state);
+        if !try_again {
+            self.happened(LifeKind::Failed, Some(&fault.message));
+        }
         if self.surface().is_none() {
             self.retry();
         }
@@ -159,6 +164,7 @@ impl Pool {
         tokio::pin!(well);
         let mut is_well = false;
         tracing::info!(plugin.id = %self.manifest.id, era = instance.era().as_str(), process.pid = instance.pid(), "Started `{}`", self.manifest.id);
+        self.happened(LifeKind::Started, None);
         let session_ended = async {
             let mut owner = slot.owner.subscribe();
             let session = match owner.wait_for(Option::is_some).await {
@@ -180,6 +186,7 @@ impl Pool {
                 }
                 () = &mut session_ended => {
                     if self.take_out(&slot, &instance) {
+                        self.happened(LifeKind::Stopped, None);
                         self.end(&instance).await;
                     }
                     return;

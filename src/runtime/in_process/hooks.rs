@@ -10,7 +10,8 @@ use futures::future::BoxFuture;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, Prompts, Resources, Tools,
+    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, PluginContext, Prompts,
+    Resources, Tools,
 };
 use crate::runtime::own_thread::panic_text;
 use crate::runtime::{Milestone, Reached};
@@ -26,7 +27,7 @@ const ERROR_BOUND: Duration = Duration::from_secs(1);
 pub(super) struct Life {
     pub(super) id: PluginId,
     pub(super) plugin: Arc<dyn Plugin>,
-    config: Arc<serde_json::Value>,
+    given: PluginContext,
     notifier: Notifier,
     reached: Reached,
     /// The hook that runs, or ran last.
@@ -64,7 +65,7 @@ impl Life {
     pub(super) fn new(
         id: PluginId,
         plugin: Arc<dyn Plugin>,
-        config: serde_json::Value,
+        given: PluginContext,
         (notifier, reached): (Notifier, Reached),
     ) -> Self {
         Self {
@@ -72,7 +73,7 @@ impl Life {
             reached,
             id,
             plugin,
-            config: Arc::new(config),
+            given,
             stage: Arc::new(Mutex::new("on_load")),
             stop_failure: Arc::default(),
         }
@@ -96,8 +97,7 @@ impl Life {
         let plugin = &*self.plugin;
         self.hook("on_load", || plugin.on_load()).await?;
         (self.reached)(Milestone::Loaded);
-        self.hook("on_init", || plugin.on_init(&self.config))
-            .await?;
+        self.hook("on_init", || plugin.on_init(&self.given)).await?;
         let offers = self.offers().await?;
         (self.reached)(Milestone::Initialized);
         self.hook("on_start", || plugin.on_start()).await?;

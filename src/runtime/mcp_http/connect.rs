@@ -196,7 +196,7 @@ fn permitted(
 }
 
 /// Link-local addresses, among them the metadata services of clouds, and what is no address of one machine.
-fn is_forbidden(address: IpAddr) -> bool {
+pub(super) fn is_forbidden(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_forbidden_v4(address),
         IpAddr::V6(address) => match embedded_v4(address) {

@@ -59,8 +59,8 @@ impl Plugin for Diary {
         self.hook("on_load").await
     }
 
-    async fn on_init(&self, config: &serde_json::Value) -> HookResult {
-        self.write(config.to_string());
+    async fn on_init(&self, context: &PluginContext) -> HookResult {
+        self.write(context.config().to_string());
         self.hook("on_init").await
     }
 

@@ -1,0 +1,312 @@
+//! Plugins that reach other plugins: what stands behind their handles. None of it keeps the gateway alive.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::dispatch::address::Address;
+use crate::dispatch::audit::Record;
+use crate::dispatch::errand::{named, params};
+use crate::dispatch::filters::{About, Way};
+use crate::dispatch::notices::Notice;
+use crate::dispatch::subject::Subject;
+use crate::dispatch::{Dispatcher, WAKE_DEADLINE, bridge};
+use crate::manifest::Kind;
+use crate::model::caller::Caller;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::plugin_id::PluginId;
+use crate::plugin::{PluginHandle, PluginKind, Reach, Supply};
+use crate::registry::catalog::Entry;
+use crate::registry::kinds;
+use crate::registry::plugin::Plugin;
+use crate::runtime::Request;
+use crate::wire::json::Json;
+use crate::wire::message::Outcome;
+use crate::wire::method::Method;
+
+/// Hands out the handles of one gateway.
+struct Handles {
+    dispatcher: Weak<Dispatcher>,
+    home: Option<Handle>,
+    given: Mutex<HashMap<Key, Arc<PluginHandle>>>,
+}
+
+/// Whose handle it is, and to whom.
+type Key = (PluginId, PluginKind, Option<PluginId>);
+
+/// What one handle reaches.
+struct Reached {
+    dispatcher: Weak<Dispatcher>,
+    /// Where the gateway's own work runs; plugins may ask from threads of their own, which end with them.
+    home: Option<Handle>,
+    owner: PluginId,
+    kind: PluginKind,
+    name: Option<PluginId>,
+}
+
+impl Dispatcher {
+    /// Lets plugins reach each other from now on.
+    pub fn hand_out(self: &Arc<Self>) {
+        let handles = Handles {
+            dispatcher: Arc::downgrade(self),
+            home: Handle::try_current().ok(),
+            given: Mutex::default(),
+        };
+        self.registry.surroundings().supplied_by(Arc::new(handles));
+    }
+
+    /// A call of `owner`, for itself or for a caller of its own.
+    async fn call_between(
+        &self,
+        owner: &PluginId,
+        to: &PluginId,
+        (tool, arguments): (&str, Json),
+        caller: Option<Arc<Caller>>,
+    ) -> Result<Json, Fault> {
+        if !arguments.is_object() {
+            let message = format!("the arguments of `{tool}` must be an object");
+            return Err(Fault::new(FaultKind::BadInput, message));
+        }
+        let caller = caller.unwrap_or_else(|| named(&format!("plugin:{owner}")));
+        let context = self.errand(caller, None, CancellationToken::new());
+        let subject = Subject::Tool(tool.to_owned());
+        let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
+        // What filters and notifiers do themselves they are not asked about nor told of.
+        let quiet = self.is_behind_filters(owner);
+        if !quiet {
+            record.tell(&self.notices);
+        }
+        let called = async {
+            let entry = self.entry_of(to, tool, &context.caller).await?;
+            let address = Address::of_call_between(entry, quiet);
+            let request = Request {
+                method: Method::ToolsCall,
+                params: params(tool, arguments),
+            };
+            let called = self.go(&address, &subject, request, &context, &mut record);
+            Box::pin(called).await
+        };
+        let called = called.await;
+        let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
+        record.close(outcome.as_ref());
+        match outcome? {
+            Outcome::Result(reply) => Ok(reply.result),
+            Outcome::Error(error) => {
+                Err(Fault::new(FaultKind::Broken, error.message).because("refused_by_plugin"))
+            }
+        }
+    }
+
+    fn is_behind_filters(&self, owner: &PluginId) -> bool {
+        self.registry
+            .with_catalog(|catalog| catalog.is_behind_filters(owner))
+    }
+
+    /// The tool of the plugin, if `caller` may see it; waits for a plugin that is not known yet.
+    async fn entry_of(
+        &self,
+        id: &PluginId,
+        tool: &str,
+        caller: &Caller,
+    ) -> Result<Arc<Entry>, Fault> {
+        let plugins = self.registry.plugins();
+        let mut known = plugins.iter().filter(|_| caller.sees(id));
+        let plugin = known.find(|known| known.id() == id).cloned();
+        let plugin = plugin.ok_or_else(|| unknown(id))?;
+        if !plugin.is_known() {
+            tokio::time::timeout(WAKE_DEADLINE, plugin.warm())
+                .await
+                .unwrap_or_else(|_| {
+                    let message = format!("plugin `{id}` is still being started");
+                    Err(Fault::new(FaultKind::Unavailable, message))
+                })?;
+        }
+        self.registry.catch_up();
+        let catalog = self.registry.catalog();
+        let entry = catalog.tool_of(id, tool).cloned();
+        entry.ok_or_else(|| {
+            let hidden = catalog
+                .hidden(caller)
+                .find(|hidden| hidden.plugin == *id && hidden.name.ends_with(tool));
+            let why = hidden.map_or("offers no such tool", |hidden| &hidden.reason);
+            let message = format!("the tool `{tool}` of plugin `{id}` cannot be called: {why}");
+            Fault::new(FaultKind::NotFound, message)
+        })
+    }
+
+    /// Passes arguments of `owner` through the filters, all or the one named.
+    async fn pass_for(
+        &self,
+        owner: &PluginId,
+        name: Option<&PluginId>,
+        (tool, arguments): (&str, Json),
+    ) -> Result<Json, Fault> {
+        if self.is_behind_filters(owner) {
+            return Ok(arguments);
+        }
+        let plugins = self.registry.plugins();
+        let all = kinds::in_order(plugins.iter(), Kind::Filter, |plugin| &plugin.manifest);
+        let filters: Vec<Arc<Plugin>> = all
+            .into_iter()
+            .filter(|filter| name.is_none_or(|name| filter.manifest.id == *name))
+            .filter(|filter| filter.manifest.filter.applies_to(owner, tool))
+            .cloned()
+            .collect();
+        let caller = named(&format!("plugin:{owner}"));
+        let context = &self.errand(caller, None, CancellationToken::new());
+        let about = About {
+            plugin: owner.as_str(),
+            tool,
+            context,
+            arguments: None,
+        };
+        self.pass(Way::In, &filters, &about, arguments).await
+    }
+}
+
+impl Supply for Handles {
+    fn handle(
+        &self,
+        owner: &PluginId,
+        kind: PluginKind,
+        name: Option<&str>,
+    ) -> Result<Arc<PluginHandle>, Fault> {
+        let dispatcher = self.dispatcher.upgrade().ok_or_else(gone)?;
+        let plugins = dispatcher.registry.plugins();
+        let of_kind = plugins
+            .iter()
+            .filter(|plugin| plugin.manifest.kind == kind_of(kind));
+        let ids = of_kind.map(|plugin| plugin.manifest.id.clone());
+        let together = matches!(kind, PluginKind::Filter | PluginKind::Notifier);
+        let name = match name {
+            None if together => None,
+            name => {
+                let is_named = name.map(|name| move |id: &PluginId| id.as_str() == name);
+                Some(kinds::only(ids, is_named).map_err(|why| {
+                    let noun = kind_of(kind).as_str();
+                    let name = name.unwrap_or("(any)");
+                    Fault::new(FaultKind::NotFound, format!("{noun} `{name}`: {why}"))
+                })?)
+            }
+        };
+        let key = (owner.clone(), kind, name.clone());
+        let mut given = self.given.lock().expect("no holder of this lock panics");
+        // Handles to plugins that are gone are given up by us; who has one keeps it.
+        given.retain(|(owner, _, name), _| {
+            let is_there = |id: &PluginId| plugins.iter().any(|known| known.manifest.id == *id);
+            is_there(owner) && name.as_ref().is_none_or(is_there)
+        });
+        let handle = given.entry(key).or_insert_with(|| {
+            Arc::new(PluginHandle::new(Reached {
+                dispatcher: Weak::clone(&self.dispatcher),
+                home: self.home.clone(),
+                owner: owner.clone(),
+                kind,
+                name,
+            }))
+        });
+        Ok(Arc::clone(handle))
+    }
+}
+
+impl Reached {
+    /// Does the gateway's work where that runs. Dropping the future ends the work.
+    async fn at_home<W>(&self, work: impl FnOnce(Arc<Dispatcher>) -> W) -> Result<Json, Fault>
+    where
+        W: Future<Output = Result<Json, Fault>> + Send + 'static,
+    {
+        let dispatcher = self.dispatcher.upgrade().ok_or_else(gone)?;
+        let supervisor = dispatcher.supervisor.clone();
+        let work = work(dispatcher);
+        let Some(home) = &self.home else {
+            return work.await;
+        };
+        let task = AbortOnDropHandle::new(supervisor.spawn_request_on(home, work));
+        task.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+impl Reach for Reached {
+    fn call(
+        &self,
+        tool: &str,
+        arguments: Json,
+        caller: Option<Arc<Caller>>,
+    ) -> BoxFuture<'_, Result<Json, Fault>> {
+        let tool = tool.to_owned();
+        Box::pin(async move {
+            let to = match (&self.name, self.kind) {
+                (Some(id), PluginKind::Tool | PluginKind::Provider | PluginKind::Handler) => {
+                    id.clone()
+                }
+                _ => return Err(not_for("filters and notifiers are not called by name")),
+            };
+            let owner = self.owner.clone();
+            self.at_home(|dispatcher| async move {
+                dispatcher
+                    .call_between(&owner, &to, (&tool, arguments), caller)
+                    .await
+            })
+            .await
+        })
+    }
+
+    fn chain(&self, tool: &str, arguments: Json) -> BoxFuture<'_, Result<Json, Fault>> {
+        let tool = tool.to_owned();
+        Box::pin(async move {
+            if self.kind != PluginKind::Filter {
+                return Err(not_for("only filters make a chain"));
+            }
+            let (owner, name) = (self.owner.clone(), self.name.clone());
+            self.at_home(|dispatcher| async move {
+                dispatcher
+                    .pass_for(&owner, name.as_ref(), (&tool, arguments))
+                    .await
+            })
+            .await
+        })
+    }
+
+    fn tell(&self, event: &str, message: &str) {
+        let Some(dispatcher) = self.dispatcher.upgrade() else {
+            return;
+        };
+        if self.kind != PluginKind::Notifier
+            || !dispatcher.notices.is_listening()
+            || dispatcher.is_behind_filters(&self.owner)
+        {
+            return;
+        }
+        dispatcher.notices.tell(Notice {
+            plugin: Some(self.owner.clone()),
+            message: Some(message.to_owned()),
+            ..Notice::now(format!("{}.{event}", self.owner))
+        });
+    }
+}
+
+fn kind_of(kind: PluginKind) -> Kind {
+    match kind {
+        PluginKind::Tool => Kind::Tool,
+        PluginKind::Provider => Kind::Provider,
+        PluginKind::Filter => Kind::Filter,
+        PluginKind::Handler => Kind::Handler,
+        PluginKind::Notifier => Kind::Notifier,
+    }
+}
+
+fn unknown(id: &PluginId) -> Fault {
+    Fault::new(FaultKind::NotFound, format!("there is no plugin `{id}`"))
+}
+
+fn gone() -> Fault {
+    Fault::new(FaultKind::Unavailable, "the gateway has stopped").because("shutting_down")
+}
+
+fn not_for(why: &str) -> Fault {
+    Fault::new(FaultKind::BadInput, why)
+}

@@ -1,0 +1,143 @@
+//! What a plugin is given at its start: its settings, and the resources that its manifest asks for.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::plugin_id::PluginId;
+use crate::plugin::{Clock, HttpClient, PluginHandle, PluginRegistry};
+
+/// What a plugin is given at its start. Cheap to clone; may be kept.
+///
+/// A resource is there if `[resources]` in the manifest names it. Those that are `required` always are: without them the
+/// plugin is not started, so `?` is all that a hook needs.
+#[derive(Debug, Clone)]
+pub struct PluginContext(Arc<Given>);
+
+/// What a [`PluginContext`] is made of.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) id: PluginId,
+    pub(crate) config: Value,
+    pub(crate) clock: Option<Clock>,
+    pub(crate) http: Option<HttpClient>,
+    pub(crate) temp_dir: Option<PathBuf>,
+    pub(crate) registry: Option<PluginRegistry>,
+    pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
+    pub(crate) span: tracing::Span,
+}
+
+impl Given {
+    /// Nothing but a name and settings.
+    pub(crate) fn bare(id: PluginId, config: Value) -> Self {
+        let span = tracing::info_span!("plugin", plugin.id = %id);
+        Self {
+            id,
+            config,
+            clock: None,
+            http: None,
+            temp_dir: None,
+            registry: None,
+            providers: BTreeMap::new(),
+            span,
+        }
+    }
+}
+
+impl PluginContext {
+    pub(crate) fn new(given: Given) -> Self {
+        Self(Arc::new(given))
+    }
+
+    /// One with these settings and nothing else, for tests of plugins.
+    pub fn detached(config: Value) -> Self {
+        let id = "detached".parse().expect("the name is a plugin id");
+        Self::new(Given::bare(id, config))
+    }
+
+    /// The plugin's id.
+    pub fn id(&self) -> &PluginId {
+        &self.0.id
+    }
+
+    /// Its settings: the `config` of the manifest and of the operator, an object.
+    pub fn config(&self) -> &Value {
+        &self.0.config
+    }
+
+    /// Its settings, read into a type of its own.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        T::deserialize(&self.0.config)
+    }
+
+    /// The span that its log lines belong to: `tracing::info!(parent: context.span(), "..")`.
+    pub fn span(&self) -> &tracing::Span {
+        &self.0.span
+    }
+
+    /// The resource `clock`.
+    pub fn clock(&self) -> Result<Clock, Fault> {
+        self.0.clock.ok_or_else(|| self.lacks("clock"))
+    }
+
+    /// The resource `http`.
+    pub fn http(&self) -> Result<&HttpClient, Fault> {
+        self.0.http.as_ref().ok_or_else(|| self.lacks("http"))
+    }
+
+    /// The resource `temp_dir`: a directory of its own, empty at its start and removed after its end.
+    pub fn temp_dir(&self) -> Result<&Path, Fault> {
+        let directory = self.0.temp_dir.as_deref();
+        directory.ok_or_else(|| self.lacks("temp_dir"))
+    }
+
+    /// The resource `registry`.
+    pub fn registry(&self) -> Result<&PluginRegistry, Fault> {
+        let registry = self.0.registry.as_ref();
+        registry.ok_or_else(|| self.lacks("registry"))
+    }
+
+    /// The provider of that id. The same handle each time.
+    pub fn provider(&self, id: &str) -> Result<Arc<PluginHandle>, Fault> {
+        let handle = self.0.providers.get(id);
+        handle.cloned().ok_or_else(|| self.lacks(id))
+    }
+
+    fn lacks(&self, name: &str) -> Fault {
+        let message = format!(
+            "plugin `{}` has no resource `{name}`: its manifest does not ask for it under `[resources]`, or it is not there",
+            self.0.id
+        );
+        Fault::new(FaultKind::Unavailable, message).because("missing_resource")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_asked_for_is_not_there_and_is_named() {
+        let context = PluginContext::detached(json!({ "a": 1 }));
+        let settings: BTreeMap<String, u8> = context.settings().expect("they fit");
+        assert_eq!(settings["a"], 1);
+        let faults = [
+            context.clock().err(),
+            context.http().err(),
+            context.temp_dir().err(),
+            context.registry().err(),
+            context.provider("vault").err(),
+        ];
+        let names = ["clock", "http", "temp_dir", "registry", "vault"];
+        for (fault, name) in faults.into_iter().zip(names) {
+            let told = fault.expect("nothing was given").to_string();
+            assert!(told.contains(&format!("`{name}`")), "{told}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What surrounds the plugins of one registry: who hears of their lives, and who hands them what they require.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::plugin::Supply;
+use crate::registry::life_events::LifeEvents;
+
+/// What surrounds the plugins of one registry.
+#[derive(Default)]
+pub struct Surroundings {
+    /// Told what happens to them.
+    pub life: LifeEvents,
+    supply: OnceLock<Arc<dyn Supply>>,
+}
+
+impl Surroundings {
+    /// Says who hands plugins what they require. Only the first one counts. It must not keep the registry alive.
+    pub(crate) fn supplied_by(&self, supply: Arc<dyn Supply>) {
+        self.supply.get_or_init(|| supply);
+    }
+
+    /// Who hands plugins what they require, if anyone does.
+    pub(crate) fn supply(&self) -> Option<Arc<dyn Supply>> {
+        self.supply.get().cloned()
+    }
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Surroundings")
+    }
+}
