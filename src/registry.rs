@@ -50,7 +50,7 @@ use tokio::sync::watch;
 
 use crate::background::Supervisor;
 use crate::model::caller::Caller;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::Fault;
 use crate::registry::catalog::page::{UnknownCursor, Wanted};
 use crate::registry::catalog::{Catalog, Offer, Offers};
 use crate::registry::changes::{Changes, Seen};
@@ -72,8 +72,10 @@ const MAX_VIEWS: usize = 32;
 pub struct Registry {
     /// In the order they start in. Replaced as a whole.
     plugins: ArcSwap<Vec<Arc<Plugin>>>,
-    /// Held while plugins come, go or are exchanged: one such change at a time.
-    changing: tokio::sync::Mutex<()>,
+    /// Held while the set of plugins changes: one change at a time. Whether the gateway stops: then none comes any more.
+    changing: tokio::sync::Mutex<bool>,
+    /// Plugins that are tried out and not registered yet.
+    trials: Mutex<Vec<Arc<Plugin>>>,
     settings: Settings,
     catalog: ArcSwap<Catalog>,
     /// Catalogs of clients to whom plugins offer something else than in general, the latest last.
@@ -125,7 +127,8 @@ impl Registry {
         let registry = Self {
             catalog: ArcSwap::from_pointee(Catalog::default()),
             plugins: ArcSwap::from_pointee(membership::arrange(plugins)),
-            changing: tokio::sync::Mutex::new(()),
+            changing: tokio::sync::Mutex::new(false),
+            trials: Mutex::default(),
             settings,
             views: Mutex::default(),
             holds: AtomicUsize::new(0),
@@ -137,7 +140,10 @@ impl Registry {
             supervisor,
         };
         let plugins = registry.plugins.load_full();
-        plugins.iter().for_each(|plugin| registry.settle_in(plugin));
+        for plugin in plugins.iter() {
+            plugin.pool.live_in(&registry.surroundings);
+            registry.tell_loaded(plugin);
+        }
         registry.rebuild();
         Arc::new(registry)
     }
@@ -380,8 +386,7 @@ impl Registry {
         };
         let plugin = closed.or_else(of_prefix)?;
         if let Some(why) = plugin.closed() {
-            let message = format!("plugin `{}`: {why}", plugin.id());
-            return Some(Err(Fault::new(FaultKind::Unavailable, message)));
+            return Some(Err(plugin.refusal(&why)));
         }
         let woken = plugin.warm().await;
         if woken.is_ok() {

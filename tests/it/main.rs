@@ -21,6 +21,7 @@ mod in_flight_ids;
 mod kinds;
 mod list_changes;
 mod manifests;
+mod membership;
 mod mirrored_headers;
 mod modern_requests;
 mod offers;
