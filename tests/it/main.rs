@@ -52,6 +52,7 @@ mod stdio_start;
 mod stopping;
 mod stopping_children;
 mod streams;
+mod strict;
 mod tasks;
 mod tokens;
 mod watching;
