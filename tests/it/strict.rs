@@ -16,7 +16,7 @@ fn chain() -> [Hostile; 3] {
         Hostile::new("a", &[]),
         Hostile::new("b", &[]).key("depends_on = [\"a\"]"),
         Hostile::new("c", &["--start", "exit:3"])
-            .key("depends_on = [\"b\"]\nera = \"legacy\"\nrestart.backoff_initial_ms = 1"),
+            .key("depends_on = [\"b\"]\nera = \"legacy\"\nrestart.backoff_initial_ms = 5000"),
     ]
 }
 
