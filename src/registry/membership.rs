@@ -221,29 +221,38 @@ impl Registry {
         new.into_iter().chain(waiting).collect()
     }
 
-    /// Starts everything that is not blocked, in order; at the first failure stops what it has started, in reverse, and
-    /// gives the failure back. What is active already is left as it is.
+    /// Starts what starts by itself and what that needs, one after the other in order. At the first failure stops what it
+    /// has started, in reverse, and gives the failure back. What is active already is left as it is, so that it may be
+    /// asked for again.
     pub async fn setup_all(self: &Arc<Self>) -> Result<(), RegistryError> {
         let plugins = self.plugins();
         if let Some(cycle) = cycles(&plugins).into_iter().next() {
             return Err(RegistryError::DependencyCycle { members: cycle });
         }
-        let mut begun: Vec<&Arc<Plugin>> = Vec::new();
-        for plugin in plugins.iter() {
-            if plugin.life.state() == State::Active {
+        let is_active = |plugin: &Plugin| plugin.life.state() == State::Active;
+        let off = plugins.iter().filter(|plugin| !is_active(plugin));
+        let off: Vec<&Arc<Plugin>> = off.collect();
+        let mut failed = None;
+        for plugin in &off {
+            // One that another needed may have been started for that.
+            if plugin.manifest.load != Load::Eager || is_active(plugin) {
                 continue;
             }
-            if let Err(error) = plugin.start().await {
-                for plugin in begun.into_iter().rev() {
-                    plugin.stop(Duration::ZERO).await;
-                }
+            if let Err(error) = self.start_plugin(plugin).await {
                 let id = plugin.id().clone();
-                return Err(RegistryError::SetupFailed { id, error });
+                failed = Some(RegistryError::SetupFailed { id, error });
+                // It is not tried again.
+                plugin.stop(Duration::ZERO).await;
+                break;
             }
-            begun.push(plugin);
+        }
+        if failed.is_some() {
+            for plugin in off.into_iter().rev().filter(|plugin| is_active(plugin)) {
+                plugin.stop(Duration::ZERO).await;
+            }
         }
         self.changed();
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Stops all active plugins, dependents before what they depend on. Goes on whatever fails, and says it at the end.
@@ -354,3 +363,6 @@ fn lacking(plugins: &[Arc<Plugin>]) -> HashMap<(Kind, PluginId), String> {
     };
     plugins.iter().filter_map(why).collect()
 }
+
+#[cfg(test)]
+mod tests;
