@@ -30,6 +30,13 @@ pub(super) struct At {
     gateway: Option<String>,
 }
 
+impl At {
+    /// Whether a certain one is meant, as opposed to that of the configuration.
+    pub(super) fn is_named(&self) -> bool {
+        self.gateway.is_some()
+    }
+}
+
 /// A gateway that runs somewhere.
 pub(super) struct Gateway {
     authority: String,
