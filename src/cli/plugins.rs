@@ -174,7 +174,8 @@ fn report(context: &Context<'_>, json: bool, at: &At) -> ExitCode {
     };
     let rows: Vec<_> = plugins.iter().map(row).collect();
     let headings = [
-        "PLUGIN", "STATE", "HEALTH", "LOAD", "INIT", "UPTIME", "ERRORS", "RESTARTS", "CALLS", "ERROR",
+        "PLUGIN", "STATE", "HEALTH", "LOAD", "INIT", "UPTIME", "ERRORS", "RESTARTS", "CALLS",
+        "ERROR",
     ];
     output::table(&headings, &rows);
     let (done, failed) = (&report["reloads"]["done"], &report["reloads"]["failed"]);

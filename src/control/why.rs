@@ -66,7 +66,9 @@ fn with_found(why: Why, found: &Found, caller: &Caller) -> Why {
             }
             Some((found, State::Incomplete)) => {
                 let lacks = found.lacks.clone().unwrap_or_default();
-                why.mend(format!("put it there, or write `scripts/build.sh`: {lacks}"))
+                why.mend(format!(
+                    "put it there, or write `scripts/build.sh`: {lacks}"
+                ))
             }
             _ => why,
         };
@@ -104,10 +106,18 @@ fn of_candidate(why: &Why, candidate: &Candidate) -> Why {
     let (what, mend) = match candidate.state {
         State::Disabled => (
             "it is disabled".to_owned(),
-            format!("set `plugins.{id}.enabled = true` in the configuration, then `toolgate reload`"),
+            format!(
+                "set `plugins.{id}.enabled = true` in the configuration, then `toolgate reload`"
+            ),
         ),
-        State::SourceOnly => (lacks, format!("`toolgate plugins register {id}` builds it and takes it in")),
-        State::Incomplete => (lacks, "put it there, or write `scripts/build.sh`, which makes it".to_owned()),
+        State::SourceOnly => (
+            lacks,
+            format!("`toolgate plugins register {id}` builds it and takes it in"),
+        ),
+        State::Incomplete => (
+            lacks,
+            "put it there, or write `scripts/build.sh`, which makes it".to_owned(),
+        ),
         _ => (
             "it was taken out, or has come since".to_owned(),
             format!("`toolgate plugins register {id}`"),

@@ -124,7 +124,8 @@ impl Registry {
             },
             None => {
                 let hint = did_you_mean(near.as_deref());
-                let message = format!("no plugin offers it{hint}; `tools/list` names those there are");
+                let message =
+                    format!("no plugin offers it{hint}; `tools/list` names those there are");
                 Why {
                     near,
                     ..Why::new(name, Reason::Unknown, message)
@@ -248,7 +249,9 @@ fn closed(plugin: &Plugin) -> (Reason, String) {
         State::Stopped | State::Stopping => (Reason::Stopped, start(id)),
         _ if !plugin.grants.contains(&Grant::Tools) => {
             let mend = match plugin.manifest.requests.contains(&Grant::Tools) {
-                true => format!("grant it: `plugins.{id}.grants = [\"TOOLS\"]` in the configuration"),
+                true => {
+                    format!("grant it: `plugins.{id}.grants = [\"TOOLS\"]` in the configuration")
+                }
                 false => "add `TOOLS` to `requests` of its manifest".to_owned(),
             };
             (Reason::NotGranted, mend)
