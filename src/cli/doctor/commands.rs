@@ -115,12 +115,13 @@ fn surroundings(section: &McpStdio) -> Result<(), (String, String)> {
     };
     let base = section.cwd.as_deref().unwrap_or(Path::new(""));
     if reads_a_file(program) && !file.starts_with('-') && !base.join(file).exists() {
+        let place = match section.cwd.is_some() {
+            true => format!("`{}`", base.display()),
+            false => "the directory that the gateway is started in".to_owned(),
+        };
         return Err((
             format!("`{program}` is to read `{file}`, which is not there"),
-            format!(
-                "put it into `{}`, or change `mcp_stdio.command`",
-                base.display()
-            ),
+            format!("put it into {place}, or change `mcp_stdio.command`"),
         ));
     }
     Ok(())

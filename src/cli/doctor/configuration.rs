@@ -22,11 +22,11 @@ pub(super) fn look(ground: &Ground<'_>) -> Vec<Finding> {
     };
     let notes = resolution.notes.0.iter();
     findings.extend(notes.filter(|note| !is_directory(note)).map(|note| {
-        let mark = match note.path == DEPENDS_ON {
-            true => Mark::Problem,
-            false => Mark::Warn,
-        };
-        Finding::of(mark, SUBJECT, note)
+        match note.path == DEPENDS_ON {
+            true => Finding::of(Mark::Problem, SUBJECT, note)
+                .mend("add that plugin, or take it out of `depends_on`"),
+            false => Finding::of(Mark::Warn, SUBJECT, note),
+        }
     }));
     if findings.is_empty() {
         let file = loaded.file.as_ref().map_or_else(
