@@ -52,7 +52,7 @@ use tokio::sync::watch;
 
 use crate::background::Supervisor;
 use crate::model::caller::Caller;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultKind};
 use crate::registry::catalog::page::{UnknownCursor, Wanted};
 use crate::registry::catalog::{Catalog, Offer, Offers};
 use crate::registry::changes::{Changes, Seen};
@@ -365,16 +365,26 @@ impl Registry {
     }
 
     /// Wakes the plugin that a tool of that name would belong to, if what it offers is not known. `None` when there is
-    /// no such plugin.
+    /// no such plugin; a fault when it is not to be woken.
     pub async fn wake(&self, name: &str, caller: &Caller) -> Option<Result<(), Fault>> {
         let plugins = self.plugins();
-        let candidates = plugins.iter().filter(|plugin| {
-            !plugin.is_known() && plugin.closed().is_none() && caller.sees(plugin.id())
-        });
-        let plugin = candidates
-            .clone()
-            .filter(|plugin| name.starts_with(&plugin.manifest.effective_prefix()));
-        let plugin = plugin.max_by_key(|plugin| plugin.manifest.effective_prefix().len())?;
+        let seen = plugins.iter().filter(|plugin| caller.sees(plugin.id()));
+        let closed = self.catalog.load().closed_owner(name, caller).cloned();
+        let of_prefix = || {
+            let prefixed = seen.filter(|plugin| {
+                let prefix = plugin.manifest.effective_prefix();
+                let is_open = plugin.closed().is_none();
+                // Of one without a prefix that is closed nobody can say whether the name is its.
+                !plugin.is_known() && name.starts_with(&prefix) && (is_open || !prefix.is_empty())
+            });
+            let longest = prefixed.max_by_key(|plugin| plugin.manifest.effective_prefix().len());
+            longest.cloned()
+        };
+        let plugin = closed.or_else(of_prefix)?;
+        if let Some(why) = plugin.closed() {
+            let message = format!("plugin `{}`: {why}", plugin.id());
+            return Some(Err(Fault::new(FaultKind::Unavailable, message)));
+        }
         let woken = plugin.warm().await;
         if woken.is_ok() {
             self.rebuild();

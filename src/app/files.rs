@@ -122,13 +122,15 @@ impl Source for Files {
             .map(|(id, text)| (id.clone(), text.as_str()))
             .collect();
         let resolution = resolve(&loaded, &builtins)?;
+        let left_out = resolution.left_out.into_iter();
+        let wanted = left_out.filter(|left_out| left_out.enabled);
         Ok(Found {
             candidates: resolution
                 .plugins
                 .into_iter()
                 .map(|plugin| self.candidate(plugin))
                 .collect(),
-            broken: resolution.left_out.into_iter().map(broken).collect(),
+            broken: wanted.map(broken).collect(),
             needs_restart: self.needs_restart(&loaded.config),
         })
     }

@@ -1,11 +1,13 @@
 //! Reads configuration and plugins again when something changes in the directories they lie in.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{CreateKind, ModifyKind, RemoveKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,8 @@ pub(super) async fn watch(control: Arc<Control>, stop: CancellationToken) {
             return;
         }
     };
+    // What changed between the start of the gateway and this moment nobody has seen.
+    changed.notify_one();
     loop {
         let complete = watched.look_at(control.places().await);
         tokio::select! {
@@ -66,10 +70,9 @@ struct Watched {
 impl Watched {
     fn new(changed: &Arc<Notify>) -> notify::Result<Self> {
         let changed = Arc::clone(changed);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Whoever reads a file changes nothing. An error may have swallowed a change.
-            let is_read = |event: &notify::Event| matches!(event.kind, EventKind::Access(_));
-            if !event.as_ref().is_ok_and(is_read) {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // An error may have swallowed a change.
+            if event.as_ref().map_or(true, makes_a_difference) {
                 changed.notify_one();
             }
         })?;
@@ -85,24 +88,57 @@ impl Watched {
             // What is no longer there is no longer watched either.
             self.watcher.unwatch(gone).ok();
         }
-        let mut complete = true;
-        let mut now = BTreeSet::new();
-        for place in places {
-            let known = self.places.contains(&place) && place.is_dir();
-            match known || self.begin(&place) {
-                true => drop(now.insert(place)),
-                false => complete = false,
+        // One that was watched already may be another directory of the same name by now.
+        let begin = |place: &PathBuf| {
+            let begun = self.watcher.watch(place, RecursiveMode::NonRecursive);
+            if let Err(err) = &begun {
+                tracing::debug!("Cannot watch `{}`: {err}", place.display());
             }
-        }
-        self.places = now;
-        complete
+            begun.is_ok()
+        };
+        let all = places.len();
+        self.places = places.into_iter().filter(begin).collect();
+        self.places.len() == all
     }
+}
 
-    fn begin(&mut self, place: &PathBuf) -> bool {
-        let begun = self.watcher.watch(place, RecursiveMode::NonRecursive);
-        if let Err(err) = &begun {
-            tracing::debug!("Cannot watch `{}`: {err}", place.display());
-        }
-        begun.is_ok()
+/// Whether configuration or plugins may be others after `event`. Plugins write all kinds of files into their folders.
+fn makes_a_difference(event: &Event) -> bool {
+    // Configurations and manifests, ours and those of others, are written in these.
+    let is_read = |path: &PathBuf| {
+        let extension = path.extension().and_then(OsStr::to_str);
+        matches!(extension, Some("toml" | "json" | "jsonc"))
+    };
+    let is_about_files = || event.paths.iter().any(is_read);
+    match event.kind {
+        // Whoever reads a file changes nothing.
+        EventKind::Access(_) => false,
+        EventKind::Create(CreateKind::Folder | CreateKind::Any | CreateKind::Other)
+        | EventKind::Remove(RemoveKind::Folder | RemoveKind::Any | RemoveKind::Other)
+        | EventKind::Modify(ModifyKind::Name(_)) => true,
+        _ => event.need_rescan() || is_about_files(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::AccessKind;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_read_makes_a_difference() {
+        let check = |kind, path: &str, expect| {
+            let event = Event::new(kind).add_path(path.into());
+            assert_eq!(makes_a_difference(&event), expect, "{kind:?} {path}");
+        };
+        let written = EventKind::Modify(ModifyKind::Any);
+        check(written, "p/plugin.toml", true);
+        check(written, "p/toolgate.json", true);
+        check(written, "p/log.txt", false);
+        check(EventKind::Create(CreateKind::File), "p/x.sock", false);
+        check(EventKind::Create(CreateKind::Folder), "plugins/new", true);
+        check(EventKind::Remove(RemoveKind::Folder), "plugins/old", true);
+        check(EventKind::Access(AccessKind::Any), "p/plugin.toml", false);
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::control::Control;
 use crate::control::error::ControlError;
-use crate::control::source::{Candidate, Found};
+use crate::control::source::{Broken, Candidate, Found};
 use crate::registry::plugin::{Plugin, Source};
 
 /// How long clients are not told of single changes while a reload goes on: they are told of all of them at once.
@@ -47,8 +47,20 @@ pub struct Reloads {
     pub done: u64,
     /// How many changed nothing, because the configuration was wrong.
     pub failed: u64,
-    /// What was wrong at the last one, if something was.
+    /// What was wrong with the configuration at the last one, if something was.
     pub last_error: Option<String>,
+    /// Plugins that are wrong, as of the last one: those that are there stay as they were.
+    pub broken: Vec<Failed>,
+}
+
+impl Failed {
+    fn of(broken: &Broken) -> Self {
+        let place = || broken.source.to_string();
+        Self {
+            id: broken.id.as_ref().map_or_else(place, ToString::to_string),
+            error: broken.problems.to_string(),
+        }
+    }
 }
 
 impl Reload {
@@ -97,9 +109,7 @@ impl Control {
             reloads.done += 1;
             reloads.last_error = None;
         }
-        for Failed { id, error } in &reload.failed {
-            tracing::error!(plugin.id = %id, "Keeps `{id}` as it was: {error}");
-        }
+        self.complain(&reload.failed);
         if !reload.needs_restart.is_empty() {
             let sections = reload.needs_restart.join(", ");
             tracing::warn!("These settings count from the next start only: {sections}");
@@ -128,15 +138,12 @@ impl Control {
                     let new = self.source.make(candidate);
                     plan.exchange.push((Arc::clone(plugin), new));
                 }
-                None => match broken_place(found, plugin) {
-                    Some(error) => reload.failed.push(Failed {
-                        id: plugin.id().to_string(),
-                        error,
-                    }),
-                    None => plan.remove.push(Arc::clone(plugin)),
-                },
+                // What is wrong with it is told with all that is broken.
+                None if is_broken(found, plugin) => {}
+                None => plan.remove.push(Arc::clone(plugin)),
             }
         }
+        reload.failed.extend(found.broken.iter().map(Failed::of));
         let new = |candidate: &&Candidate| {
             let (kind, id) = candidate.key();
             candidate.is_wanted()
@@ -156,6 +163,15 @@ impl Control {
             plan.add.push(self.source.make(candidate));
         }
         plan
+    }
+
+    /// Says what stays as it was, once for each mistake.
+    fn complain(&self, failed: &[Failed]) {
+        let known = std::mem::replace(&mut self.reloads().broken, failed.to_vec());
+        for one in failed.iter().filter(|one| !known.contains(one)) {
+            let Failed { id, error } = one;
+            tracing::error!(plugin.id = %id, "Keeps `{id}` as it was: {error}");
+        }
     }
 
     async fn carry_out(&self, plan: Plan, reload: &mut Reload) {
@@ -209,14 +225,12 @@ impl Control {
     }
 }
 
-/// What is wrong with the place that `plugin` came from, if it is still there.
-fn broken_place(found: &Found, plugin: &Plugin) -> Option<String> {
+/// Whether something is wrong with the place that `plugin` came from.
+fn is_broken(found: &Found, plugin: &Plugin) -> bool {
     let at_its_place = |source: &Source| match source {
         Source::Builtin | Source::Config(_) => false,
         Source::Folder(_) => *source == plugin.source,
     };
     let mut broken = found.broken.iter();
-    let broken = broken
-        .find(|broken| at_its_place(&broken.source) || broken.id.as_ref() == Some(plugin.id()))?;
-    Some(broken.problems.to_string())
+    broken.any(|broken| at_its_place(&broken.source) || broken.id.as_ref() == Some(plugin.id()))
 }

@@ -35,6 +35,9 @@ use crate::wire::json::Json;
 /// The scope of those who may change which plugins run.
 pub(in crate::front) const ADMIN: &str = "admin";
 
+/// An answer instead of what was wanted.
+type Refused = Box<Response<Body>>;
+
 /// `GET /api/v1/plugin/list`: all plugins, or one page of those in a state.
 pub(super) async fn list(
     Door(front): Door,
@@ -146,7 +149,7 @@ pub(super) async fn execute(
         arguments,
     } = match read_body(&front, &headers, body).await.and_then(Wanted::of) {
         Ok(wanted) => wanted,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let viewer = rest::viewer(&caller);
     let catalog = front.desk.registry().settled_view(&viewer).await;
@@ -238,11 +241,11 @@ pub(super) async fn reload(
     body: axum::body::Body,
 ) -> Response<Body> {
     if let Err(refused) = may_change(&front, &caller) {
-        return refused;
+        return *refused;
     }
     // An empty body is as good as `{}`; what a page of another site can send without asking is not.
     if let Err(refused) = read_body(&front, &headers, body).await {
-        return refused;
+        return *refused;
     }
     done(&front, |control| async move { control.reload().await }).await
 }
@@ -260,12 +263,12 @@ where
     T: serde::Serialize + Send + 'static,
 {
     if let Err(refused) = may_change(&front, &caller) {
-        return refused;
+        return *refused;
     }
     let read = read_body(&front, &headers, body).await;
     let target = match read.and_then(|body| Target::of(&body)) {
         Ok(target) => target,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     if !sees(&caller, &target.id) {
         return failed(&ControlError::not_found(&target.id));
@@ -293,11 +296,11 @@ where
     }
 }
 
-fn may_change(front: &HttpFront, caller: &Caller) -> Result<(), Response<Body>> {
+fn may_change(front: &HttpFront, caller: &Caller) -> Result<(), Refused> {
     let has_scope = caller.scopes.iter().any(|scope| scope == ADMIN);
     match has_scope || !front.callers.are_named() {
         true => Ok(()),
-        false => Err(denied(ADMIN)),
+        false => Err(Box::new(denied(ADMIN))),
     }
 }
 
@@ -309,19 +312,19 @@ fn answer<T: serde::Serialize>(done: Result<T, ControlError>) -> Response<Body> 
 }
 
 /// Bodies are read as text with a scan, so that numbers and unknown members stay what they are.
-fn scanned(text: Bytes) -> Result<Json, Response<Body>> {
+fn scanned(text: Bytes) -> Result<Json, Refused> {
     let text = match text.is_empty() {
         true => Bytes::from_static(b"{}"),
         false => text,
     };
     match Json::scan(text) {
         Ok(body) if body.is_object() => Ok(body),
-        Ok(_) => Err(bad_request("the body must be a JSON object")),
-        Err(error) => Err(answer::problem(
+        Ok(_) => Err(Box::new(bad_request("the body must be a JSON object"))),
+        Err(error) => Err(Box::new(answer::problem(
             StatusCode::BAD_REQUEST,
             "invalid_json",
             &format!("the body is not JSON: {error}"),
             None,
-        )),
+        ))),
     }
 }

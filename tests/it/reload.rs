@@ -81,6 +81,7 @@ async fn no_call_fails_while_plugins_are_exchanged() {
 #[tokio::test]
 async fn a_call_that_runs_comes_to_its_end_where_it_runs() {
     let held = Hostile::new("h", &[]);
+    let _ledger = held.ledger();
     let gateway = TestGateway::builder().config(&held.text()).build().await;
     let mut connection = gateway.connect().await;
     let file = gateway.folder().join("go on");

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::HeaderMap;
-use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::control::info::PluginInfo;
 use crate::front::admin::answer::{bad_request, problem};
-use crate::front::admin::scanned;
+use crate::front::admin::{Refused, scanned};
 use crate::front::http::HttpFront;
-use crate::front::http::body::{Body, read};
+use crate::front::http::body::read;
 use crate::front::http::mcp::is_json;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
@@ -109,33 +109,43 @@ impl Page {
 
 impl Target {
     /// The plugin that a body names. Other members are looked at by who knows them.
-    pub(super) fn of(body: &Json) -> Result<Self, Response<Body>> {
+    pub(super) fn of(body: &Json) -> Result<Self, Refused> {
         let members = Members::of(body).unwrap_or_default();
         let rebuild = match members.get("rebuild").map(Json::as_str) {
             None | Some("false") => false,
             Some("true") => true,
-            Some(_) => return Err(bad_request("`/rebuild` must be `true` or `false`")),
+            Some(_) => {
+                return Err(Box::new(bad_request(
+                    "`/rebuild` must be `true` or `false`",
+                )));
+            }
         };
         match members.string("id").map(|id| id.into_owned()) {
             Some(id) if !id.is_empty() => Ok(Self { id, rebuild }),
-            _ => Err(bad_request("`/id` must be a string, the plugin's id")),
+            _ => Err(Box::new(bad_request(
+                "`/id` must be a string, the plugin's id",
+            ))),
         }
     }
 }
 
 impl Wanted {
-    pub(super) fn of(body: Json) -> Result<Self, Response<Body>> {
+    pub(super) fn of(body: Json) -> Result<Self, Refused> {
         let Target { id, .. } = Target::of(&body)?;
         let members = Members::of(&body).unwrap_or_default();
         let Some(method) = members.string("method") else {
-            return Err(bad_request(
+            return Err(Box::new(bad_request(
                 "`/method` must be a string, the plugin's own name of the tool",
-            ));
+            )));
         };
         let arguments = match members.get("args") {
             None => Json::literal("{}"),
             Some(arguments) if arguments.is_object() => arguments.clone(),
-            Some(_) => return Err(bad_request("`/args` must be an object, the arguments")),
+            Some(_) => {
+                return Err(Box::new(bad_request(
+                    "`/args` must be an object, the arguments",
+                )));
+            }
         };
         Ok(Self {
             id,
@@ -150,16 +160,21 @@ pub(super) async fn read_body(
     front: &HttpFront,
     headers: &HeaderMap,
     body: axum::body::Body,
-) -> Result<Json, Response<Body>> {
+) -> Result<Json, Refused> {
     if !is_json(headers) {
         let message = "send `Content-Type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(problem(status, "unsupported_media_type", message, None));
+        return Err(Box::new(problem(
+            status,
+            "unsupported_media_type",
+            message,
+            None,
+        )));
     }
     let max = front.config.max_body_bytes;
     let within = Duration::from_millis(front.config.body_timeout_ms);
     let text = read(body, max, within)
         .await
-        .map_err(|unreadable| unreadable.response(max))?;
+        .map_err(|unreadable| Box::new(unreadable.response(max)))?;
     scanned(text)
 }
