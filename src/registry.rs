@@ -381,8 +381,8 @@ impl Registry {
             longest.cloned()
         };
         let plugin = closed.or_else(of_prefix)?;
-        if let Some(why) = plugin.closed() {
-            let message = format!("plugin `{}`: {why}", plugin.id());
+        if plugin.closed().is_some() {
+            let message = self.why(name, caller);
             return Some(Err(Fault::new(FaultKind::Unavailable, message)));
         }
         let woken = plugin.warm().await;

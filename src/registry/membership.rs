@@ -291,8 +291,9 @@ pub(super) fn arrange(mut plugins: Vec<Arc<Plugin>>) -> Vec<Arc<Plugin>> {
     }
     let manifests: Vec<_> = plugins.iter().map(|plugin| &*plugin.manifest).collect();
     for plugin in &plugins {
-        let lacks = || lacks(&plugin.manifest, &manifests);
-        let why = blocked.get(plugin.id()).cloned().or_else(lacks);
+        // It says more than that something is not there.
+        let lacks = lacks(&plugin.manifest, &manifests);
+        let why = lacks.or_else(|| blocked.get(plugin.id()).cloned());
         // One that runs goes on: what it needed at its start may go.
         if why.is_none() || !plugin.pool.is_running() {
             plugin.block(why);

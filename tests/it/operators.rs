@@ -302,7 +302,7 @@ fn put(path: &Path, text: &str, mode: u32) {
 }
 
 /// A row of mistakes: the words that each must be named by, and those of its mend.
-const MISTAKES: [(&str, &str, &str); 14] = [
+const MISTAKES: [(&str, &str, &str); 15] = [
     ("unknown key `runtim`", "runtime", ""),
     ("has the id `twice`", "", "another id"),
     ("nowhere is not there", "", "plugin_dirs"),
@@ -314,6 +314,7 @@ const MISTAKES: [(&str, &str, &str); 14] = [
     ("`NOT_SET`, which is not set here", "", "env_passthrough"),
     ("`one`, `two` need each other", "", "depends_on"),
     ("needs `off`, which is disabled", "", "enabled = true"),
+    ("no provider of that name", "`vault`", "resources"),
     ("asks for \"ROUTES\"", "", "grants"),
     ("nobody listens there", "connection", "start the server"),
     ("holds secrets and can be read by everyone", "", "chmod 600"),
@@ -371,6 +372,7 @@ async fn every_mistake_is_named_with_its_mend() {
         stdio("off", "enabled = false"),
         stdio("needy", "depends_on = [\"off\"]")
             + "env_passthrough = [\"NOT_SET\"]\nenv.API_TOKEN = \"very-secret-text\"\n",
+        stdio("poor", "resources = { required = [\"vault\"] }"),
         stdio("absent", "").replace("\"sh\"", "\"no-such-program\""),
         "[plugins.remote]\nruntime = \"mcp_http\"\nmcp_http.url = \"http://127.0.0.1:1/mcp\"\n"
             .to_owned(),

@@ -24,22 +24,18 @@ pub(super) fn look(ground: &Ground<'_>) -> Vec<Finding> {
         )
         .mend("take one `depends_on` out")
     });
-    let missing = order.missing.iter().flat_map(|(id, missing)| {
-        let known = missing.iter().filter_map(|needed| why(ground, needed));
-        known.map(move |(needed, why, mend)| {
-            let subject = format!("plugin {id}");
-            Finding::problem(subject, format!("needs `{needed}`, which {why}")).mend(mend)
+    // Resources are told of by themselves.
+    let missing = enabled.iter().flat_map(|plugin| {
+        let depends_on = plugin.manifest.depends_on.iter();
+        let known = depends_on.filter_map(|needed| why(ground, needed));
+        known.map(|(needed, why, mend)| {
+            Finding::problem(about(plugin), format!("needs `{needed}`, which {why}")).mend(mend)
         })
     });
     let manifests: Vec<_> = enabled.iter().map(|plugin| &plugin.manifest).collect();
     let unsupplied = enabled.iter().filter_map(|plugin| {
-        let needed = plugin.manifest.needs();
-        let is_missing = order.missing.contains_key(&plugin.manifest.id);
-        // A plugin that is missing was named above.
-        let lacks =
-            lacks(&plugin.manifest, &manifests).filter(|_| !is_missing || needed.count() == 0);
-        let mend = "name a provider in `resources`, or enable it";
-        Some(Finding::problem(about(plugin), lacks?).mend(mend))
+        let mend = "name a provider in `resources`, or enable the one that is named";
+        Some(Finding::problem(about(plugin), lacks(&plugin.manifest, &manifests)?).mend(mend))
     });
     cycles.chain(missing).chain(unsupplied).collect()
 }
@@ -50,8 +46,11 @@ fn why<'a>(
     needed: &'a PluginId,
 ) -> Option<(&'a PluginId, &'static str, String)> {
     let resolution = &ground.resolution;
-    let mut plugins = resolution.plugins.iter();
-    if plugins.any(|plugin| plugin.manifest.id == *needed) {
+    let named = |plugin: &&ResolvedPlugin| plugin.manifest.id == *needed;
+    if resolution.plugins.iter().any(|plugin| named(&plugin)) {
+        if ground.enabled().any(|plugin| named(&plugin)) {
+            return None;
+        }
         let mend = format!("set `plugins.{needed}.enabled = true`");
         return Some((needed, "is disabled", mend));
     }

@@ -37,6 +37,13 @@ fn complaints(report: &Value, authority: &str) -> Vec<Finding> {
         let message = format!("could not read its configuration again:\n{error}");
         findings.push(Finding::problem(SUBJECT, message).mend("mend it, then `toolgate reload`"));
     }
+    let broken = report["reloads"]["broken"].as_array();
+    findings.extend(broken.into_iter().flatten().map(|broken| {
+        let (id, error) = (text(broken, "id"), text(broken, "error"));
+        let subject = format!("plugin {id}, running gateway");
+        Finding::problem(subject, format!("stays as it was: {error}"))
+            .mend("mend it, then `toolgate reload`")
+    }));
     let plugins = report["plugins"].as_array();
     let plugins = plugins.map(Vec::as_slice).unwrap_or_default();
     findings.extend(plugins.iter().filter_map(of_plugin));
