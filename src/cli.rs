@@ -2,6 +2,8 @@
 
 mod check;
 
+mod doctor;
+
 mod gateway;
 
 mod manifest;
@@ -9,6 +11,8 @@ mod manifest;
 mod output;
 
 mod plugins;
+
+mod ps;
 
 mod schema;
 
@@ -23,6 +27,8 @@ mod stdio;
 mod token;
 
 mod tools;
+
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,6 +79,12 @@ enum Command {
     /// The plugins.
     #[command(subcommand)]
     Plugins(plugins::Command),
+    /// The instances of plugins that run in the gateway.
+    Ps(ps::Arguments),
+    /// Says why a tool is listed, or why not. Exit code 1 when it is not.
+    Why(why::Arguments),
+    /// Looks at all that can be wrong around the gateway, and says how it is mended. Exit code 1 when there is a problem.
+    Doctor(doctor::Arguments),
     /// Has the gateway that runs read its configuration and its plugins again.
     Reload(reload::Arguments),
     /// The tools.
@@ -126,6 +138,9 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Stdio => stdio::run(&context),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
+        Command::Ps(arguments) => ps::run(&context, &arguments),
+        Command::Why(arguments) => why::run(&context, &arguments),
+        Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),

@@ -7,9 +7,13 @@ pub mod error;
 
 pub mod info;
 
+pub mod instances;
+
 pub mod reload;
 
 pub mod source;
+
+mod why;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -19,6 +23,7 @@ use std::time::Duration;
 
 use crate::control::error::ControlError;
 use crate::control::info::{Listing, PluginInfo, Report};
+use crate::control::instances::InstanceInfo;
 use crate::control::reload::Reloads;
 use crate::control::source::{Build, Candidate, Found, Source};
 use crate::manifest::Kind;
@@ -161,6 +166,13 @@ impl Control {
     /// How every plugin does that is in the registry, also those that were never started.
     pub fn report(&self) -> Report {
         Report::of(&self.registry.plugins(), &self.reloads())
+    }
+
+    /// The instances that run, by plugin in the order these start in.
+    pub fn instances(&self) -> Vec<InstanceInfo> {
+        let plugins = self.registry.plugins();
+        let each = plugins.iter().flat_map(|plugin| instances::of(plugin));
+        each.collect()
     }
 
     /// Takes a plugin into the registry and starts it, if it starts by itself. One that has to be built is built first;

@@ -40,6 +40,8 @@ pub mod surroundings;
 
 pub mod viewer;
 
+pub mod why;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -50,13 +52,13 @@ use tokio::sync::watch;
 
 use crate::background::Supervisor;
 use crate::model::caller::Caller;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, FaultKind};
 use crate::registry::catalog::page::{UnknownCursor, Wanted};
 use crate::registry::catalog::{Catalog, Offer, Offers};
 use crate::registry::changes::{Changes, Seen};
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
-use crate::registry::pool::{Standing, Who};
+use crate::registry::pool::Who;
 use crate::registry::rules::Rules;
 use crate::registry::surroundings::Surroundings;
 pub use crate::registry::viewer::Viewer;
@@ -385,42 +387,14 @@ impl Registry {
             longest.cloned()
         };
         let plugin = closed.or_else(of_prefix)?;
-        if let Some(why) = plugin.closed() {
-            return Some(Err(plugin.refusal(&why)));
+        if plugin.closed().is_some() {
+            let message = self.why(name, caller);
+            return Some(Err(Fault::new(FaultKind::Unavailable, message)));
         }
         let woken = plugin.warm().await;
         if woken.is_ok() {
             self.rebuild();
         }
         Some(woken)
-    }
-
-    /// Why no tool of that name is listed, for people.
-    pub fn why(&self, name: &str, caller: &Caller) -> Option<String> {
-        let catalog = self.catalog();
-        if let Some(hidden) = catalog.hidden(caller).find(|hidden| hidden.name == name) {
-            return Some(format!(
-                "plugin `{}` offers it, but {}",
-                hidden.plugin, hidden.reason
-            ));
-        }
-        let plugins = self.plugins();
-        let seen = plugins.iter().filter(|plugin| caller.sees(plugin.id()));
-        let plugin = seen.filter(|plugin| {
-            let prefix = plugin.manifest.effective_prefix();
-            !prefix.is_empty() && name.starts_with(&prefix)
-        });
-        let plugin = plugin.max_by_key(|plugin| plugin.manifest.effective_prefix().len())?;
-        let id = plugin.id();
-        if let Some(why) = plugin.closed() {
-            return Some(format!("plugin `{id}` is not there: {why}"));
-        }
-        Some(match plugin.pool.standing() {
-            Standing::Failed(why) => why,
-            Standing::Starting => format!("plugin `{id}` is being started"),
-            Standing::Idle | Standing::Active | Standing::Stopped => {
-                format!("plugin `{id}` offers no such tool")
-            }
-        })
     }
 }

@@ -14,7 +14,7 @@ use crate::background::Supervisor;
 use crate::cli::Context;
 
 /// The variable with the token for a gateway that wants one. Arguments can be seen by everyone on the machine.
-const TOKEN: &str = "TOOLGATE_TOKEN";
+pub(super) const TOKEN: &str = "TOOLGATE_TOKEN";
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -28,6 +28,13 @@ pub(super) struct At {
     /// The address of the gateway, such as `http://127.0.0.1:8080`. [default: `server.listen` of the configuration]
     #[arg(long, value_name = "URL")]
     gateway: Option<String>,
+}
+
+impl At {
+    /// Whether a certain one is meant, as opposed to that of the configuration.
+    pub(super) fn is_named(&self) -> bool {
+        self.gateway.is_some()
+    }
 }
 
 /// A gateway that runs somewhere.
@@ -64,11 +71,38 @@ impl Gateway {
                 loaded.config.server.listen.to_string()
             }
         };
-        Ok(Self {
+        Ok(Self::at(context, authority))
+    }
+
+    /// The one at this host and port.
+    pub(super) fn at(context: &Context<'_>, authority: String) -> Self {
+        Self {
             authority,
             token: context.env.get(TOKEN).map(str::to_owned),
             supervisor: Supervisor::new(),
-        })
+        }
+    }
+
+    /// The version of the gateway, as far as it tells: that needs a token where there are some. `Err` where none answers.
+    pub(super) async fn version(&self) -> Result<Option<String>, Unanswered> {
+        let (status, text) = self.exchange(Method::GET, "/health", None).await?;
+        let health: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let is_ours = matches!(
+            health["status"].as_str(),
+            Some("starting" | "ready" | "stopping")
+        );
+        match status == 200 && is_ours {
+            true => Ok(health["version"].as_str().map(str::to_owned)),
+            false => Err(Unanswered::Nobody(format!(
+                "what answers at http://{} is no toolgate: HTTP {status}",
+                self.authority
+            ))),
+        }
+    }
+
+    /// Where it is asked.
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// Asks for something under `/api/v1/plugin/`.
@@ -88,7 +122,8 @@ impl Gateway {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Unanswered> {
-        let (status, text) = self.exchange(method, path, body).await?;
+        let path = format!("/api/v1/plugin/{path}");
+        let (status, text) = self.exchange(method, &path, body).await?;
         let strange = || {
             let message = format!(
                 "what answers at http://{} is no toolgate: HTTP {status}",
@@ -142,7 +177,7 @@ impl Gateway {
         });
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("/api/v1/plugin/{path}"))
+            .uri(path)
             .header(HOST, &self.authority);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));

@@ -112,6 +112,18 @@ pub fn prepare(
     Err(Problems(problems))
 }
 
+/// All there is, however wrong: what could be read, what it leads to, and every problem that would stop the start.
+pub fn survey(
+    explicit: Option<&Path>,
+    env: &Env,
+    builtins: &[Builtin<'_>],
+) -> (Loaded, Resolution, Problems) {
+    let (loaded, mut problems) = load_leniently(explicit, env);
+    let (resolution, more) = resolve_leniently(&loaded, builtins);
+    problems.extend(more);
+    (loaded, resolution, Problems(problems))
+}
+
 fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) {
     let (from_env, mut problems) = FromEnv::read(env);
     let loaded = Loaded {

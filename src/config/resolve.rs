@@ -21,6 +21,9 @@ pub use crate::registry::plugin::Source;
 /// A plugin that is compiled in: its id and its manifest in TOML.
 pub type Builtin<'a> = (PluginId, &'a str);
 
+/// The path of notes about plugins that others depend on and that do not exist: what needs them cannot start.
+pub const DEPENDS_ON: &str = "/depends_on";
+
 /// A plugin ready to be registered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResolvedPlugin {
@@ -316,10 +319,13 @@ impl Resolving<'_> {
             return Some(at("toolgate", message).mend(mend));
         }
         if !self.taken.insert((manifest.kind, manifest.id.clone())) {
-            return Some(at(
-                "id",
-                format!("another plugin of this kind has the id `{}`", manifest.id),
-            ));
+            return Some(
+                at(
+                    "id",
+                    format!("another plugin of this kind has the id `{}`", manifest.id),
+                )
+                .mend("give one of the two another id, or take its folder away"),
+            );
         }
         let max = self.loaded.config.max_plugins;
         if enabled
@@ -383,6 +389,7 @@ impl Resolving<'_> {
                 let file = plugin.folder.clone().or_else(|| self.loaded.file.clone());
                 notes.push(Problem {
                     file,
+                    path: DEPENDS_ON.to_owned(),
                     ..Problem::new(message)
                 });
             }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::control::reload::Reloads;
 use crate::control::source::{Broken, Candidate};
 use crate::manifest::{Grant, Kind, Load};
+use crate::registry::health::HealthReport;
 use crate::registry::life::State;
 use crate::registry::plugin::{Plugin, Source};
 use crate::wire::list::ListKind;
@@ -89,6 +90,8 @@ pub struct PluginReport {
     pub error: Option<String>,
     /// Calls that run.
     pub calls_in_flight: usize,
+    /// How it is, beside where it stands.
+    pub health: HealthReport,
 }
 
 impl Listing {
@@ -230,6 +233,7 @@ impl PluginReport {
             restarts: life.restarts,
             error: life.error,
             calls_in_flight: plugin.gate.in_flight(),
+            health: plugin.health_report(),
         }
     }
 }

@@ -109,6 +109,37 @@ pub(super) async fn report(
     data(&report)
 }
 
+/// `GET /api/v1/plugin/ps`: the instances that run.
+pub(super) async fn ps(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+) -> Response<Body> {
+    let mut instances = front.desk.control.instances();
+    instances.retain(|instance| sees(&caller, &instance.plugin));
+    data(&serde_json::json!({ "instances": instances }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct WhyQuery {
+    /// The name as a client would call it.
+    tool: String,
+}
+
+/// `GET /api/v1/plugin/why?tool=`: why a tool is listed, or why not. A plugin that a call would start is started.
+pub(super) async fn why(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    query: Result<Query<WhyQuery>, QueryRejection>,
+) -> Response<Body> {
+    let Ok(Query(WhyQuery { tool })) = query else {
+        return bad_request("name the tool: `?tool=`");
+    };
+    let Some(_active) = front.enter() else {
+        return busy("the gateway is stopping");
+    };
+    data(&front.desk.control.why(&tool, &rest::viewer(&caller)).await)
+}
+
 fn sees(caller: &Caller, id: &str) -> bool {
     id.parse().is_ok_and(|id| caller.sees(&id))
 }

@@ -357,8 +357,9 @@ fn lacking(plugins: &[Arc<Plugin>]) -> HashMap<(Kind, PluginId), String> {
     }
     let manifests: Vec<_> = plugins.iter().map(|plugin| &*plugin.manifest).collect();
     let why = |plugin: &Arc<Plugin>| {
-        let lacks = || lacks(&plugin.manifest, &manifests);
-        let why = by_id.get(plugin.id()).cloned().or_else(lacks)?;
+        // It says more than that something is not there.
+        let lacks = lacks(&plugin.manifest, &manifests);
+        let why = lacks.or_else(|| by_id.get(plugin.id()).cloned())?;
         Some((owned(plugin), why))
     };
     plugins.iter().filter_map(why).collect()

@@ -374,7 +374,7 @@ impl Pool {
         let principal = Arc::clone(&who.principal);
         let updates = Updates::counted(Arc::clone(&self.updates));
         let client = (principal, self.told_profile(&who.profile));
-        let slot = Slot::new(wanted, owner, client, updates);
+        let slot = Slot::new(state.starts, wanted, owner, client, updates);
         state.slots.push(Arc::clone(&slot));
         if let Some(evicted) = evicted {
             self.retire(state, evicted);

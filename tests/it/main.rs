@@ -28,6 +28,7 @@ mod mirrored_headers;
 mod modern_requests;
 mod offers;
 mod openapi;
+mod operators;
 mod overload;
 mod pipe;
 mod plugin_health;

@@ -27,6 +27,8 @@ struct Record {
     error_count: u64,
     restarts: u64,
     active_since: Option<Instant>,
+    /// When it came to its state.
+    since: Instant,
     times: Times,
 }
 
@@ -63,6 +65,8 @@ pub struct Snapshot {
     pub restarts: u64,
     /// How long it has been active; nothing when it is not.
     pub uptime: Duration,
+    /// How long it has been in this state.
+    pub in_state: Duration,
     /// How long its latest start took.
     pub times: Times,
 }
@@ -84,6 +88,7 @@ impl Life {
             error_count: 0,
             restarts: 0,
             active_since: None,
+            since: Instant::now(),
             times: Times::default(),
         };
         Self {
@@ -118,6 +123,7 @@ impl Life {
             uptime: record
                 .active_since
                 .map_or(Duration::ZERO, |since| since.elapsed()),
+            in_state: record.since.elapsed(),
             times: record.times,
         }
     }
@@ -141,6 +147,7 @@ impl Life {
             return Ok(());
         }
         record.state = now;
+        record.since = Instant::now();
         match now {
             State::Active => record.active_since = Some(Instant::now()),
             State::Stopping => {}
