@@ -251,19 +251,19 @@ impl Life {
 
     /// What runs goes on, and what was stopped stays stopped, whatever is missing.
     fn follow_blocks(&self, record: &mut Record, running: bool) {
-        match record.blocks.why() {
-            Some(_) if running => {}
-            Some(why) => {
-                if self.step(record, Signal::Miss).is_ok() || record.state == State::Unavailable {
-                    record.error = Some(why);
-                }
-            }
-            None if record.state == State::Unavailable => {
-                if self.step(record, Signal::Reset).is_ok() {
-                    record.error = None;
-                }
-            }
-            None => {}
+        let why = record.blocks.why();
+        if why.is_some() && running {
+            return;
+        }
+        let signal = match why {
+            Some(_) => Signal::Miss,
+            None => Signal::Reset,
+        };
+        // Without blocks only what was unavailable for them is tried anew.
+        let fits = why.is_some() || record.state == State::Unavailable;
+        let moved = fits && self.step(record, signal).is_ok();
+        if moved || (why.is_some() && record.state == State::Unavailable) {
+            record.error = why;
         }
     }
 
