@@ -74,8 +74,10 @@ const MAX_VIEWS: usize = 32;
 pub struct Registry {
     /// In the order they start in. Replaced as a whole.
     plugins: ArcSwap<Vec<Arc<Plugin>>>,
-    /// Held while plugins come, go or are exchanged: one such change at a time.
-    changing: tokio::sync::Mutex<()>,
+    /// Held while the set of plugins changes: one change at a time. Whether the gateway stops: then none comes any more.
+    changing: tokio::sync::Mutex<bool>,
+    /// Plugins that are tried out and not registered yet.
+    trials: Mutex<Vec<Arc<Plugin>>>,
     settings: Settings,
     catalog: ArcSwap<Catalog>,
     /// Catalogs of clients to whom plugins offer something else than in general, the latest last.
@@ -127,7 +129,8 @@ impl Registry {
         let registry = Self {
             catalog: ArcSwap::from_pointee(Catalog::default()),
             plugins: ArcSwap::from_pointee(membership::arrange(plugins)),
-            changing: tokio::sync::Mutex::new(()),
+            changing: tokio::sync::Mutex::new(false),
+            trials: Mutex::default(),
             settings,
             views: Mutex::default(),
             holds: AtomicUsize::new(0),
@@ -139,7 +142,10 @@ impl Registry {
             supervisor,
         };
         let plugins = registry.plugins.load_full();
-        plugins.iter().for_each(|plugin| registry.settle_in(plugin));
+        for plugin in plugins.iter() {
+            plugin.pool.live_in(&registry.surroundings);
+            registry.tell_loaded(plugin);
+        }
         registry.rebuild();
         Arc::new(registry)
     }

@@ -31,7 +31,7 @@ pub const DEFAULT_PLUGIN_DIR: &str = "custom_plugins";
 const MAX_BYTES: u64 = 16_777_216;
 
 /// The keys of our own file, for telling it from an assistant's.
-const OWN_KEYS: [&str; 10] = [
+const OWN_KEYS: [&str; 11] = [
     "server",
     "auth",
     "policy",
@@ -42,6 +42,7 @@ const OWN_KEYS: [&str; 10] = [
     "plugins",
     "max_plugins",
     "tool_names",
+    "startup",
 ];
 
 /// A config that was found and read.
@@ -250,6 +251,7 @@ impl Reading<'_> {
             plugins: IndexMap::new(),
             max_plugins: file.max_plugins,
             tool_names: file.tool_names,
+            startup: file.startup,
         };
         for (id, entry) in plugins {
             self.plugin(&id, entry);

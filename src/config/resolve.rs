@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexSet;
 
+use crate::config::Startup;
 use crate::config::expand::{Words, expand};
 use crate::config::load::Loaded;
 use crate::config::plugin_entry::PluginEntry;
@@ -56,6 +57,23 @@ pub struct Resolution {
     pub left_out: Vec<LeftOut>,
     /// What does not keep a plugin from being registered, such as a dependency that does not exist.
     pub notes: Problems,
+}
+
+impl Resolution {
+    /// Itself, unless `startup` does not let a gateway start without the plugins that are left out: then all that is wrong
+    /// with those that the operator wants.
+    pub fn fit_for(self, startup: Startup) -> Result<Self, Problems> {
+        let wanted = self.left_out.iter().filter(|one| one.enabled);
+        let problems = wanted.flat_map(|one| one.problems.0.iter().cloned());
+        let problems: Vec<_> = match startup {
+            Startup::Degrade => Vec::new(),
+            Startup::Strict => problems.collect(),
+        };
+        match problems.is_empty() {
+            true => Ok(self),
+            false => Err(Problems(problems)),
+        }
+    }
 }
 
 /// Finds the plugins and joins each with its entry in the config. `Err` holds every problem of the operator's own

@@ -94,7 +94,22 @@ pub struct PluginReport {
     pub health: HealthReport,
 }
 
+impl Listing {
+    /// Leaves out what is the operator's business: what could run and does not, and where things lie.
+    pub fn for_users(&mut self) {
+        self.unregistered.clear();
+        let registered = std::mem::take(&mut self.registered).into_iter();
+        self.registered = registered.filter_map(PluginInfo::for_user).collect();
+    }
+}
+
 impl PluginInfo {
+    /// Leaves out where it lies; `None` where it is not in the registry.
+    pub fn for_user(mut self) -> Option<Self> {
+        self.source.clear();
+        self.registered.then_some(self)
+    }
+
     /// One in the registry.
     pub fn of(plugin: &Arc<Plugin>) -> Self {
         let (manifest, life) = (&plugin.manifest, plugin.life.snapshot());
@@ -188,6 +203,12 @@ fn word(state: State, busy: bool) -> &'static str {
 }
 
 impl Report {
+    /// Leaves out what is wrong with the configuration: it names files, and plugins that are not everybody's.
+    pub fn for_users(&mut self) {
+        self.reloads.last_error = None;
+        self.reloads.broken.clear();
+    }
+
     pub(super) fn of(plugins: &[Arc<Plugin>], reloads: &Reloads) -> Self {
         Self {
             plugins: plugins
