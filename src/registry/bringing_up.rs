@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use crate::manifest::{Kind, Load};
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
-use crate::registry::kinds::lacks;
 use crate::registry::life::State;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Who;
@@ -153,11 +152,6 @@ impl Registry {
 
     /// What `plugin` needs and is not there at this moment.
     fn missing(&self, plugin: &Plugin) -> Option<String> {
-        let plugins = self.plugins();
-        let manifests: Vec<_> = plugins.iter().map(|plugin| &*plugin.manifest).collect();
-        if let Some(lacks) = lacks(&plugin.manifest, &manifests) {
-            return Some(lacks);
-        }
         let dependencies = self.dependencies(plugin);
         let down = dependencies
             .iter()

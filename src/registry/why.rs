@@ -53,7 +53,7 @@ pub enum Reason {
     Collision,
     /// Its definition is none.
     Definition,
-    /// Its plugin was stopped.
+    /// Its plugin was stopped, or waits for the operator to start it.
     Stopped,
     /// What its plugin needs is not there.
     Blocked,
@@ -246,7 +246,7 @@ fn not_listed(name: &str, hidden: &Hidden, plugin: Option<&Plugin>) -> Why {
 fn closed(plugin: &Plugin) -> (Reason, String) {
     let id = plugin.id();
     match plugin.life.state() {
-        State::Stopped | State::Stopping => (Reason::Stopped, start(id)),
+        State::Loaded | State::Stopped | State::Stopping => (Reason::Stopped, start(id)),
         _ if !plugin.grants.contains(&Grant::Tools) => {
             let mend = match plugin.manifest.requests.contains(&Grant::Tools) {
                 true => {
