@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -52,7 +52,9 @@ pub struct Plugin {
     unfit: Option<String>,
     /// Why it is not started for now: what it needs is not there.
     blocked: ArcSwapOption<String>,
-    /// Cancelled when it is no longer in the registry.
+    /// Whether it is no longer in the registry, or another is there in its place.
+    left: AtomicBool,
+    /// Cancelled when it has stopped after that.
     pub(super) removed: CancellationToken,
 }
 
@@ -151,6 +153,7 @@ impl Plugin {
             declared,
             unfit,
             blocked: ArcSwapOption::empty(),
+            left: AtomicBool::new(false),
             removed: CancellationToken::new(),
         })
     }
@@ -213,6 +216,17 @@ impl Plugin {
             None => {}
         }
         self.blocked.store(why.map(Arc::new));
+    }
+
+    /// Whether it is no longer in the registry, or another is there in its place. Calls that hold a permit of its gate
+    /// and have seen that it had not left are among those that its stop waits for.
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
+    }
+
+    /// Says that it is no longer in the registry. Before it stops, and after the one in its place is there.
+    pub(super) fn leave(&self) {
+        self.left.store(true, Ordering::Release);
     }
 
     /// Starts it so that its surface is known.
