@@ -159,7 +159,7 @@ impl Dispatcher {
         let caller = named(&format!("plugin:{owner}"));
         let context = &self.errand(caller, None, CancellationToken::new());
         let about = About {
-            plugin: owner.as_str(),
+            plugin: owner,
             tool,
             context,
             arguments: None,
