@@ -179,6 +179,26 @@ async fn a_watch_outlives_its_plugin() {
     gateway.finish().await;
 }
 
+/// F44: what was kept of a plugin goes with it.
+#[tokio::test]
+async fn what_is_kept_goes_with_its_plugin() {
+    let plugin = Hostile::new("h", &["--era", "modern", "--watched", NOWHERE]);
+    let (gateway, ledger) = (plugin.build().await, plugin.ledger());
+    let read = async || {
+        let request = modern::request("resources/read", json!({ "uri": "x:kept" }));
+        result_of(&gateway.send(&request.header("mcp-name", "x:kept")).await)
+    };
+    read().await;
+    read().await;
+    assert_eq!(ledger.count("read"), 1);
+    write(&gateway, &plugin.limit("max_queue", 7).text());
+    let done = reload(&gateway).await;
+    assert_eq!(done["data"]["changed"], json!(["h"]), "{done}");
+    read().await;
+    assert_eq!(ledger.count("read"), 2, "the new one was not asked");
+    gateway.finish().await;
+}
+
 #[tokio::test]
 async fn the_end_of_a_watch_is_on_record() {
     let plugin = Hostile::new("h", &["--watched", NOWHERE]);
