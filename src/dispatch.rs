@@ -16,6 +16,8 @@ pub mod audit;
 
 mod bridge;
 
+mod carrying;
+
 mod deadline;
 
 mod errand;
@@ -60,9 +62,8 @@ use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
-use crate::registry::breaker::guard::Pass;
 use crate::registry::plugin::Plugin;
-use crate::registry::pool::{Lease, Who};
+use crate::registry::pool::Who;
 use crate::runtime::{CallContext, Request};
 use crate::session::table::Bounds;
 use crate::wire::error::{INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND};
@@ -255,76 +256,6 @@ impl Dispatcher {
         })
     }
 
-    /// Carries a request to one plugin, within its deadline.
-    async fn carry(
-        &self,
-        address: &Address,
-        subject: &Subject,
-        request: Request,
-        context: &CallContext,
-    ) -> Result<Answer, Fault> {
-        let plugin = &address.plugin;
-        let wants_task = request.params.members.get("task").is_some();
-        let own = Duration::from_millis(address.timeout_ms(&request.method));
-        let deadline = deadline::Deadline::new(
-            context.timeout.map_or(own, |asked| asked.min(own)),
-            Duration::from_millis(plugin.manifest.limits.max_call_ms),
-            &*context.client,
-        );
-        let (mut lease, mut pass) = (None, None);
-        let work = self.ask(plugin, request, context, (&mut lease, &mut pass));
-        let ended = tokio::select! {
-            biased;
-            answer = work => answer,
-            () = context.cancel.cancelled() => Err(cancelled()),
-            () = self.closing.cancelled() => Err(shutting_down()),
-            () = deadline.passed() => Err(deadline.fault()),
-        };
-        if let Some(pass) = pass {
-            let hurried = context.timeout.is_some_and(|asked| asked < own);
-            leave(pass, &ended, lease.as_ref(), hurried);
-        }
-        if let Some(lease) = &lease {
-            note(lease, &ended);
-        }
-        if let (Ok(answer), Subject::Tool(_)) = (&ended, subject)
-            && let Some(task) = tasks::begun(answer, wants_task)
-        {
-            let id = &plugin.manifest.id;
-            self.tasks.note(&task, id, &context.caller.principal);
-        }
-        ended
-    }
-
-    /// Passes the gate and the breaker, takes an instance and asks it. Lease and pass are left to the caller: they are held
-    /// until the call is known to be over.
-    async fn ask(
-        &self,
-        plugin: &Plugin,
-        request: Request,
-        context: &CallContext,
-        (lease, pass): (&mut Option<Lease>, &mut Option<Pass>),
-    ) -> Result<Answer, Fault> {
-        if let Some(breaker) = &plugin.breaker {
-            // Nobody waits at the gate for a refusal.
-            breaker.check(|| plugin.pool.last_heard())?;
-        }
-        // As before: what may wait is boxed.
-        let _permit = match plugin.gate.try_enter() {
-            Some(permit) => permit,
-            None => Box::pin(plugin.gate.enter())
-                .await
-                .map_err(|_| full(plugin))?,
-        };
-        *pass = plugin.enter()?;
-        let lease = lease.insert(match plugin.pool.try_lease(context) {
-            Some(lease) => lease,
-            None => Box::pin(plugin.pool.lease(context)).await?,
-        });
-        let answer = rounds::request(&**lease.instance(), request, context).await;
-        answer.map_err(|fault| lease.explain(fault))
-    }
-
     /// Waits for plugins that are being started, for as long as a list would.
     async fn settled(&self, context: &CallContext) -> Result<(), Fault> {
         tokio::select! {
@@ -373,26 +304,6 @@ pub enum CallError {
 impl From<Fault> for CallError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
-    }
-}
-
-/// Tells the breaker what the call has shown. A deadline that its caller has shortened shows nothing.
-fn leave(pass: Pass, ended: &Result<Answer, Fault>, lease: Option<&Lease>, hurried: bool) {
-    let late = |fault: &Fault| fault.kind == FaultKind::Timeout;
-    if !(hurried && ended.as_ref().is_err_and(late)) {
-        let heard = lease.and_then(|lease| lease.instance().last_heard());
-        pass.ended(ended, heard);
-    }
-}
-
-/// What the instance is to be thought of after this call.
-fn note(lease: &Lease, ended: &Result<Answer, Fault>) {
-    match ended {
-        Ok(_) => lease.answered(),
-        Err(fault) if fault.kind == FaultKind::Timeout || fault.reason == "upstream_blocked" => {
-            lease.silent()
-        }
-        Err(_) => {}
     }
 }
 

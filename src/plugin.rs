@@ -138,6 +138,8 @@
 //! }
 //! ```
 
+mod cause;
+
 mod clock;
 
 mod completion;
@@ -176,6 +178,7 @@ use async_trait::async_trait;
 
 use crate::model::fault::Fault;
 
+pub(crate) use cause::Cause;
 pub use clock::Clock;
 pub(crate) use clock::utc;
 pub(crate) use completion::Completers;

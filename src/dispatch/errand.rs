@@ -1,5 +1,6 @@
 //! Calls that the gateway makes of its own accord: of filters and notifiers. They pass the gate and the deadline and are
-//! recorded like all others, but nobody is told of them and no filter is asked about them.
+//! recorded like all others, but nobody is told of them and no filter is asked about them, nor about what a filter or a
+//! notifier calls by its handles while it is asked: that could go on for ever.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::dispatch::{Dispatcher, bridge};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Deaf;
 use crate::model::fault::{Fault, FaultKind};
-use crate::plugin::first_text;
+use crate::plugin::{Cause, first_text};
 use crate::registry::plugin::Plugin;
 use crate::runtime::{CallContext, Request};
 use crate::wire::json::Json;
@@ -88,7 +89,8 @@ impl Dispatcher {
             method: Method::ToolsCall,
             params: params(tool, arguments),
         };
-        let called = self.carry(&address, &subject, request, context).await;
+        let carried = self.carry(&address, &subject, request, context);
+        let called = Cause::Errand.during(carried).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
         record.close(outcome.as_ref());
         let broken = |why: &str| Fault::new(FaultKind::Broken, format!("`{name}` failed: {why}"));

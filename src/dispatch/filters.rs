@@ -2,6 +2,10 @@
 //!
 //! They are asked one after the other, each about what the one before made of it (`registry/kinds.rs`). One that cannot
 //! be asked or answers something else refuses the call, unless its manifest says that it may be passed over.
+//!
+//! Filters come and go while calls are under way. One that was exchanged is asked in its new form, if that is still for
+//! this tool. One that the operator has taken out is not asked, whatever its manifest said of failures: it is no filter of
+//! this gateway any more, and the call is as one that comes now. One that is stopped but there has failed.
 
 mod verdict;
 
@@ -15,6 +19,7 @@ use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, WAKE_DEADLINE, cancelled, shutting_down};
 use crate::model::answer::{Answer, ResultKind, kind_of};
 use crate::model::fault::{Fault, FaultKind};
+use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::Entry;
 use crate::registry::kinds::{Step, Verdict, step};
 use crate::registry::plugin::Plugin;
@@ -36,7 +41,7 @@ pub(super) enum Way {
 
 /// The call that filters are asked about.
 pub(super) struct About<'a> {
-    pub(super) plugin: &'a str,
+    pub(super) plugin: &'a PluginId,
     /// The plugin's own name of the tool.
     pub(super) tool: &'a str,
     pub(super) context: &'a CallContext,
@@ -75,7 +80,7 @@ impl About<'_> {
     /// What a filter is called with.
     fn shown(&self, way: Way, value: &Json) -> Json {
         let mut shown = Members::default();
-        shown.set("plugin", Json::of(self.plugin));
+        shown.set("plugin", Json::of(self.plugin.as_str()));
         shown.set("tool", Json::of(self.tool));
         shown.set("caller", Json::of(&*self.context.caller.principal));
         if let Some(session) = short_session(self.context) {
@@ -101,7 +106,7 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let arguments = request.params.members.get("arguments").cloned();
         let about = About {
-            plugin: address.plugin.manifest.id.as_str(),
+            plugin: &address.plugin.manifest.id,
             tool: &entry.tool,
             context,
             arguments: None,
@@ -167,6 +172,9 @@ impl Dispatcher {
         mut value: Json,
     ) -> Result<Json, Fault> {
         for filter in filters {
+            let Some(filter) = &self.filter_now(filter, about) else {
+                continue;
+            };
             let said = self.ask_filter(filter, way, about, &value).await;
             // Nobody waits for the answer any more.
             if about.context.cancel.is_cancelled() {
@@ -190,6 +198,14 @@ impl Dispatcher {
             };
         }
         Ok(value)
+    }
+
+    /// The filter as it is now; `None` when it is none of this tool any more.
+    fn filter_now(&self, filter: &Arc<Plugin>, about: &About<'_>) -> Option<Arc<Plugin>> {
+        let now = self.registry.present(filter)?;
+        let is_asked =
+            Arc::ptr_eq(&now, filter) || now.manifest.filter.applies_to(about.plugin, about.tool);
+        is_asked.then_some(now)
     }
 
     async fn ask_filter(

@@ -1,8 +1,9 @@
 //! Contents of resources, kept for as long as their server allowed (MCP 2026-07-28, caching): for everyone where it said
-//! so, else for the principal that asked. What the plugin says to have changed is dropped.
+//! so, else for the principal that asked. What the plugin says to have changed is dropped, and so is all that one said
+//! which was exchanged since.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -55,6 +56,8 @@ struct Result {
     answer: Answer,
     bytes: usize,
     until: Instant,
+    /// The plugin that said it: another of that id may say something else.
+    plugin: Weak<Plugin>,
     /// What the plugin listed then.
     listing: Arc<Listing>,
     /// How many updates the plugin had told of before it was asked.
@@ -63,7 +66,7 @@ struct Result {
 
 /// A request for a resource, as far as it decides what may be kept.
 pub(super) struct Wanted<'a> {
-    plugin: &'a Plugin,
+    plugin: &'a Arc<Plugin>,
     uri: String,
     principal: &'a Arc<str>,
     who: &'a Who,
@@ -75,7 +78,7 @@ impl<'a> Wanted<'a> {
     /// What `request` wants; `None` where its answer is not to be kept: it is another method, or a round of several.
     pub(super) fn of(
         request: &Request,
-        plugin: &'a Plugin,
+        plugin: &'a Arc<Plugin>,
         principal: &'a Arc<str>,
         who: &'a Who,
     ) -> Option<Self> {
@@ -123,7 +126,7 @@ impl Kept {
             let Some(result) = shelf.results.get(&key) else {
                 continue;
             };
-            match result.is_fresh(&listing, wanted.updates) {
+            match result.is_fresh(wanted, &listing) {
                 true => return Some(result.aged()),
                 false => shelf.forget(&key),
             }
@@ -151,6 +154,7 @@ impl Kept {
             answer: answer.clone(),
             bytes,
             until: Instant::now() + time,
+            plugin: Arc::downgrade(wanted.plugin),
             listing,
             updates: wanted.updates,
         };
@@ -178,10 +182,11 @@ impl Shelf {
 }
 
 impl Result {
-    fn is_fresh(&self, listing: &Arc<Listing>, updates: u64) -> bool {
+    fn is_fresh(&self, wanted: &Wanted<'_>, listing: &Arc<Listing>) -> bool {
         Instant::now() < self.until
+            && self.plugin.as_ptr() == Arc::as_ptr(wanted.plugin)
             && Arc::ptr_eq(&self.listing, listing)
-            && self.updates == updates
+            && self.updates == wanted.updates
     }
 
     /// The answer, which may be kept for as long as is left.

@@ -19,7 +19,7 @@ use crate::manifest::Kind;
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{PluginHandle, PluginKind, Reach, Supply};
+use crate::plugin::{Cause, PluginHandle, PluginKind, Reach, Supply};
 use crate::registry::catalog::{Entry, Hidden};
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
@@ -65,7 +65,7 @@ impl Dispatcher {
         owner: &PluginId,
         to: &PluginId,
         (tool, arguments): (&str, Json),
-        caller: Option<Arc<Caller>>,
+        (caller, cause): (Option<Arc<Caller>>, Cause),
     ) -> Result<Json, Fault> {
         if !arguments.is_object() {
             let message = format!("the arguments of `{tool}` must be an object");
@@ -75,14 +75,13 @@ impl Dispatcher {
         let context = self.errand(caller, None, CancellationToken::new());
         let subject = Subject::Tool(tool.to_owned());
         let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
-        // What filters and notifiers do themselves they are not asked about nor told of.
-        let quiet = self.is_behind_filters(owner);
-        if !quiet {
+        let (unfiltered, untold) = self.exempt(owner, cause);
+        if !untold {
             record.tell(&self.notices);
         }
         let called = async {
             let entry = self.entry_of(to, tool, &context.caller).await?;
-            let address = Address::of_call_between(entry, quiet);
+            let address = Address::of_call_between(entry, unfiltered);
             let request = Request {
                 method: Method::ToolsCall,
                 params: params(tool, arguments),
@@ -90,7 +89,11 @@ impl Dispatcher {
             let called = self.go(&address, &subject, request, &context, &mut record);
             Box::pin(called).await
         };
-        let called = called.await;
+        let onward = match unfiltered {
+            true => Cause::Errand,
+            false => Cause::Other,
+        };
+        let called = onward.during(called).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
         record.close(outcome.as_ref());
         match outcome? {
@@ -101,9 +104,25 @@ impl Dispatcher {
         }
     }
 
-    fn is_behind_filters(&self, owner: &PluginId) -> bool {
-        self.registry
-            .with_catalog(|catalog| catalog.is_behind_filters(owner))
+    /// Whether filters are not asked about what `owner` calls, and whether notifiers are not told of it: what they do
+    /// themselves would go on for ever else.
+    fn exempt(&self, owner: &PluginId, cause: Cause) -> (bool, bool) {
+        let plugins = self.registry.plugins();
+        let kinds = || {
+            let named = plugins.iter().filter(|plugin| plugin.id() == owner);
+            named.map(|plugin| plugin.manifest.kind)
+        };
+        let unfiltered = match cause {
+            Cause::Errand => true,
+            // A filter that waits for it to start cannot be asked.
+            Cause::Hook => self
+                .registry
+                .with_catalog(|catalog| catalog.is_behind_filters(owner)),
+            // Only the gateway asks a filter: no client has it call anything.
+            Cause::Other => kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter),
+        };
+        let untold = unfiltered || kinds().any(|kind| kind == Kind::Notifier);
+        (unfiltered, untold)
     }
 
     /// The tool of the plugin, if `caller` may see it; waits for a plugin that is not known yet.
@@ -145,8 +164,9 @@ impl Dispatcher {
         owner: &PluginId,
         name: Option<&PluginId>,
         (tool, arguments): (&str, Json),
+        cause: Cause,
     ) -> Result<Json, Fault> {
-        if self.is_behind_filters(owner) {
+        if self.exempt(owner, cause).0 {
             return Ok(arguments);
         }
         let plugins = self.registry.plugins();
@@ -160,7 +180,7 @@ impl Dispatcher {
         let caller = named(&format!("plugin:{owner}"));
         let context = &self.errand(caller, None, CancellationToken::new());
         let about = About {
-            plugin: owner.as_str(),
+            plugin: owner,
             tool,
             context,
             arguments: None,
@@ -246,10 +266,10 @@ impl Reach for Reached {
                 }
                 _ => return Err(not_for("filters and notifiers are not called by name")),
             };
-            let owner = self.owner.clone();
+            let (owner, cause) = (self.owner.clone(), Cause::now());
             self.at_home(|dispatcher| async move {
                 dispatcher
-                    .call_between(&owner, &to, (&tool, arguments), caller)
+                    .call_between(&owner, &to, (&tool, arguments), (caller, cause))
                     .await
             })
             .await
@@ -262,10 +282,10 @@ impl Reach for Reached {
             if self.kind != PluginKind::Filter {
                 return Err(not_for("only filters make a chain"));
             }
-            let (owner, name) = (self.owner.clone(), self.name.clone());
+            let (owner, name, cause) = (self.owner.clone(), self.name.clone(), Cause::now());
             self.at_home(|dispatcher| async move {
                 dispatcher
-                    .pass_for(&owner, name.as_ref(), (&tool, arguments))
+                    .pass_for(&owner, name.as_ref(), (&tool, arguments), cause)
                     .await
             })
             .await
@@ -278,7 +298,7 @@ impl Reach for Reached {
         };
         if self.kind != PluginKind::Notifier
             || !dispatcher.notices.is_listening()
-            || dispatcher.is_behind_filters(&self.owner)
+            || dispatcher.exempt(&self.owner, Cause::now()).1
         {
             return;
         }

@@ -1,12 +1,16 @@
-//! Whose tasks are whose: a task is known to the principal that began it, and goes on in the plugin that has it.
+//! Whose tasks are whose: a task is known to the principal that began it, and goes on in the plugin that has it. Those of
+//! a plugin that was exchanged are gone, for the one in its place may give the same id to a task of somebody else; except
+//! that a remote server goes on with its tasks whoever speaks to it.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
+use crate::registry::plugin::Plugin;
 use crate::wire::members::Members;
 use crate::wire::message::Outcome;
 use crate::wire::revision::Era;
@@ -25,8 +29,34 @@ type Key = (Arc<str>, Box<str>);
 
 #[derive(Debug, Default)]
 struct Known {
-    plugins: HashMap<Key, PluginId>,
+    plugins: HashMap<Key, Owner>,
     in_order: VecDeque<Key>,
+}
+
+/// Where a task is.
+#[derive(Debug)]
+struct Owner {
+    id: PluginId,
+    /// The plugin that began it, where the task ends with that.
+    plugin: Option<Weak<Plugin>>,
+}
+
+impl Owner {
+    fn of(plugin: &Arc<Plugin>) -> Self {
+        let outlives = plugin.runtime == RuntimeKind::McpHttp;
+        Self {
+            id: plugin.id().clone(),
+            plugin: (!outlives).then(|| Arc::downgrade(plugin)),
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        let there = |plugin: &Weak<Plugin>| {
+            let plugin = plugin.upgrade();
+            plugin.is_some_and(|plugin| !plugin.has_left())
+        };
+        self.plugin.as_ref().is_none_or(there)
+    }
 }
 
 impl Tasks {
@@ -35,10 +65,14 @@ impl Tasks {
     }
 
     /// Notes a task that `plugin` has begun for `principal`.
-    pub(super) fn note(&self, task: &str, plugin: &PluginId, principal: &Arc<str>) {
+    pub(super) fn note(&self, task: &str, plugin: &Arc<Plugin>, principal: &Arc<str>) {
         let key = (Arc::clone(principal), Box::from(task));
         let mut known = self.known();
-        if known.plugins.insert(key.clone(), plugin.clone()).is_some() {
+        if known
+            .plugins
+            .insert(key.clone(), Owner::of(plugin))
+            .is_some()
+        {
             return;
         }
         known.in_order.push_back(key);
@@ -53,13 +87,17 @@ impl Tasks {
     pub(super) fn are_in(&self, plugin: &PluginId, principal: &Arc<str>) -> bool {
         let known = self.known();
         let mut tasks = known.plugins.iter();
-        tasks.any(|((owner, _), its)| owner == principal && its == plugin)
+        tasks.any(|((whose, _), owner)| {
+            whose == principal && owner.id == *plugin && owner.is_there()
+        })
     }
 
     /// The plugin that has the task, if it is one of `principal`'s.
     pub(super) fn find(&self, task: &str, principal: &Arc<str>) -> Option<PluginId> {
         let key = (Arc::clone(principal), task.into());
-        self.known().plugins.get(&key).cloned()
+        let known = self.known();
+        let owner = known.plugins.get(&key).filter(|owner| owner.is_there());
+        owner.map(|owner| owner.id.clone())
     }
 }
 
@@ -93,6 +131,10 @@ pub(super) fn unknown(task: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::background::Supervisor;
+    use crate::manifest::{Grant, parse_toml};
+    use crate::registry::plugin::{Setup, Source};
+    use crate::runtime::in_process::InProcess;
     use crate::wire::json::Json;
     use crate::wire::message::Reply;
 
@@ -129,16 +171,35 @@ mod tests {
         check(r#"{"task":{"taskId":4}}"#, None, Legacy, true, None);
     }
 
+    fn plugin(text: &str, kind: RuntimeKind) -> Arc<Plugin> {
+        Plugin::new(Setup {
+            runtime: (kind, Arc::new(InProcess::new())),
+            manifest: Arc::new(parse_toml(text).expect("a manifest")),
+            source: Source::Builtin,
+            grants: [Grant::Tools].into(),
+            supervisor: Supervisor::new(),
+            unfit: None,
+        })
+    }
+
     #[test]
-    fn a_task_is_known_to_who_began_it() {
-        let plugin = |id: &str| id.parse::<PluginId>().expect("an id");
-        let (tasks, p, q) = (Tasks::default(), plugin("p"), plugin("q"));
+    fn a_task_is_known_to_who_began_it_for_as_long_as_it_can_be_there() {
+        let near = "id = \"p\"\nversion = \"1.0.0\"\nruntime = \"in_process\"\nin_process.entry = \"builtin:p\"\n";
+        let far = "id = \"q\"\nversion = \"1.0.0\"\nruntime = \"mcp_http\"\nmcp_http.url = \"http://127.0.0.1:9/\"\n";
+        let near = plugin(near, RuntimeKind::InProcess);
+        let far = plugin(far, RuntimeKind::McpHttp);
+        let tasks = Tasks::default();
+        let (p, q) = (near.id().clone(), far.id().clone());
         let (ann, bob): (Arc<str>, Arc<str>) = ("ann".into(), "bob".into());
-        tasks.note("1", &p, &ann);
+        tasks.note("1", &near, &ann);
         assert_eq!(tasks.find("1", &ann), Some(p.clone()));
         assert_eq!(tasks.find("1", &bob), None);
         assert_eq!(tasks.find("3", &ann), None);
         assert!(tasks.are_in(&p, &ann));
         assert!(!tasks.are_in(&q, &ann) && !tasks.are_in(&p, &bob));
+        tasks.note("2", &far, &ann);
+        drop((near, far));
+        assert!(tasks.find("1", &ann).is_none() && !tasks.are_in(&p, &ann));
+        assert_eq!(tasks.find("2", &ann), Some(q));
     }
 }

@@ -1,48 +1,37 @@
-//! Resources that are watched for clients. A watch outlives the instance it began on: the next one is told of it.
+//! Resources that are watched for clients. A watch outlives the instance it began on: the next one is told of it, also one
+//! of the plugin that took the place of the first. While no such plugin is there the watch waits for one to come.
+
+mod wish;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::dispatch::address::Address;
 use crate::dispatch::audit::Record;
 use crate::dispatch::subject::Subject;
-use crate::dispatch::{CallError, Dispatcher, bridge, cancelled, full, is_unknown, shutting_down};
+use crate::dispatch::watching::wish::{Placed, Wish};
+use crate::dispatch::{CallError, Dispatcher, bridge, cancelled, is_unknown, shutting_down};
 use crate::manifest::Handles;
 use crate::model::answer::Answer;
-use crate::model::client::{Deaf, Hearer};
+use crate::model::client::Hearer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::plugin::Plugin;
-use crate::registry::pool::Lease;
-use crate::runtime::updates::Watch;
-use crate::runtime::{CallContext, Request};
+use crate::runtime::CallContext;
 use crate::session::Session;
 use crate::wire::json::Json;
-use crate::wire::message::{Outcome, Params, Reply};
+use crate::wire::message::{Outcome, Reply};
 use crate::wire::method::Method;
-use crate::wire::revision::Era;
 
 /// The most resources that one session watches.
 const MAX_PER_SESSION: usize = 1_000;
-
-/// How long a plugin may take to hear that a resource is no longer watched.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How long to wait before a plugin that ended is asked again to tell of a resource; doubles up to the longest.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The longest such wait.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-
-/// The most resources of one plugin that one session asks it for at once.
-const AT_ONCE: usize = 16;
-
-/// The places among those that one session asks one plugin for at once.
-#[derive(Default)]
-struct Turns(OnceLock<Semaphore>);
 
 /// What sessions watch, by session and URI.
 #[derive(Default)]
@@ -61,25 +50,6 @@ struct OfSession {
 pub struct Watched {
     wish: Arc<Wish>,
     _until: DropGuard,
-}
-
-/// One watch on one instance.
-struct Placed {
-    lease: Lease,
-    watch: Watch,
-}
-
-/// What is watched, for whom.
-struct Wish {
-    address: Address,
-    /// The plugin's own URI.
-    own: Arc<str>,
-    /// The URI the client knows it by, where that is another.
-    listed: Option<Json>,
-    hearer: Arc<dyn Hearer>,
-    context: CallContext,
-    /// Where it is watched now.
-    placed: Mutex<Option<Placed>>,
 }
 
 impl Watching {
@@ -115,7 +85,7 @@ impl Dispatcher {
                 let wish = Arc::new(wish.lasting(ended));
                 wish.put(Some(placed));
                 let (dispatcher, kept) = (Arc::clone(self), Arc::clone(&wish));
-                let name = format!("{} watch", wish.address.plugin.manifest.id);
+                let name = format!("{} watch", wish.id);
                 self.supervisor.spawn(name, |stop| async move {
                     dispatcher.keep(&kept, stop).await;
                 });
@@ -201,7 +171,9 @@ impl Dispatcher {
         let subject = Subject::Resource(uri.to_owned());
         let method = Method::ResourcesUnsubscribe;
         let mut record = Record::open(&*self.audit, &method, uri, &context);
-        record.found(&wish.address.plugin);
+        if let Some(plugin) = placed.plugin.upgrade() {
+            record.found(&plugin);
+        }
         let answer = wish.leave(placed, &context).await;
         drop(watched);
         let outcome = match answer {
@@ -246,10 +218,11 @@ impl Dispatcher {
                 session: session.cloned(),
                 ..context.clone()
             };
-            let wish = Wish::new(address, subject, hearer, within);
+            let wish = Wish::new(&address, subject, hearer, within);
+            let placing = self.place_on(&address.plugin, &wish);
             let (placed, answer) = tokio::select! {
                 biased;
-                placed = wish.place() => placed?,
+                placed = placing => placed?,
                 () = context.cancel.cancelled() => return Err(cancelled()),
                 () = self.closing.cancelled() => return Err(shutting_down()),
             };
@@ -261,7 +234,17 @@ impl Dispatcher {
         Err(self.unknown(subject, &context.caller))
     }
 
-    /// Sees to it that the resource stays watched, whatever becomes of instances, until nobody wants that any more.
+    /// Asks the plugin, or the one that takes its place meanwhile.
+    async fn place_on(&self, plugin: &Arc<Plugin>, wish: &Wish) -> Result<(Placed, Answer), Fault> {
+        let placed = wish.place(plugin).await;
+        match self.registry.present(plugin) {
+            Some(next) if placed.is_err() && !Arc::ptr_eq(&next, plugin) => wish.place(&next).await,
+            _ => placed,
+        }
+    }
+
+    /// Sees to it that the resource stays watched, whatever becomes of instances and of their plugin, until nobody wants
+    /// that any more.
     async fn keep(&self, wish: &Wish, stop: CancellationToken) {
         let unwanted = async {
             tokio::select! {
@@ -285,170 +268,50 @@ impl Dispatcher {
                 }
                 () = ended.cancelled() => {}
             }
-            let mut pause = PAUSE;
-            loop {
-                tokio::select! {
-                    () = &mut unwanted => return,
-                    () = tokio::time::sleep(pause) => {}
-                }
-                let placed = tokio::select! {
-                    () = &mut unwanted => return,
-                    placed = wish.place() => placed,
-                };
-                // One that refuses does not watch: it is asked again, as one that does not start is.
-                if let Ok((placed, answer)) = placed
-                    && matches!(answer.outcome, Outcome::Result(_))
-                {
-                    wish.put(Some(placed));
-                    wish.tell();
-                    break;
-                }
-                pause = (pause * 2).min(MAX_PAUSE);
-            }
-        }
-    }
-}
-
-impl Turns {
-    /// No more than the plugin's gate lets through, so that one session alone does not fill the queue before it.
-    fn of(&self, plugin: &Plugin) -> &Semaphore {
-        let passing = plugin.manifest.limits.max_concurrent_calls as usize;
-        self.0
-            .get_or_init(|| Semaphore::new(passing.clamp(1, AT_ONCE)))
-    }
-}
-
-impl Wish {
-    fn new(
-        address: Address,
-        subject: &Subject,
-        hearer: &Arc<dyn Hearer>,
-        context: CallContext,
-    ) -> Self {
-        let own = address.own.as_ref().and_then(Json::string);
-        Self {
-            own: own.map_or_else(|| subject.name().into(), Into::into),
-            listed: address.own.as_ref().map(|_| Json::of(subject.name())),
-            address,
-            hearer: Arc::clone(hearer),
-            context,
-            placed: Mutex::default(),
-        }
-    }
-
-    /// The same beyond the call it came with: what a plugin says to its requests from now on goes to the session, if
-    /// there is one.
-    fn lasting(self, ended: CancellationToken) -> Self {
-        let session = self.context.session.as_ref();
-        let client = session.and_then(|session| session.client());
-        Self {
-            context: CallContext {
-                client: client.unwrap_or_else(|| Arc::new(Deaf)),
-                cancel: ended,
-                farewell: None,
-                ..self.context
-            },
-            ..self
-        }
-    }
-
-    fn placed(&self) -> MutexGuard<'_, Option<Placed>> {
-        self.placed.lock().expect("no holder of this lock panics")
-    }
-
-    fn put(&self, placed: Option<Placed>) {
-        *self.placed() = placed;
-    }
-
-    fn take(&self) -> Option<Placed> {
-        self.placed().take()
-    }
-
-    /// Cancelled when the instance that watches has ended; `None` when none watches any more.
-    fn instance_ended(&self) -> Option<CancellationToken> {
-        let placed = self.placed();
-        let lease = &placed.as_ref()?.lease;
-        Some(lease.instance().ended().clone())
-    }
-
-    /// Waits for the end of the session that it is watched in.
-    async fn session_ended(&self) {
-        match &self.context.session {
-            Some(session) => session.ended().cancelled().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// The context of the request that ends it, when its own has.
-    fn parting(&self) -> CallContext {
-        CallContext {
-            cancel: CancellationToken::new(),
-            ..self.context.clone()
-        }
-    }
-
-    fn request(&self, method: Method) -> Request {
-        let mut params = Params::default();
-        params.members.set("uri", Json::of(&*self.own));
-        Request { method, params }
-    }
-
-    /// Says that the resource may be another than it was: nobody told of it while nobody watched.
-    fn tell(&self) {
-        let mut params = Params::default();
-        let uri = self.listed.clone();
-        let uri = uri.unwrap_or_else(|| Json::of(&*self.own));
-        params.members.set("uri", uri);
-        self.hearer.hear(&Method::ResourcesUpdated, &params);
-    }
-
-    fn turns(&self) -> Option<Arc<Turns>> {
-        let session = self.context.session.as_ref()?;
-        Some(session.drawer(&self.address.plugin.manifest.id).get())
-    }
-
-    /// Passes the gate, takes an instance and asks it to tell of the resource. Bounded by the time of a call.
-    async fn place(&self) -> Result<(Placed, Answer), Fault> {
-        let plugin = &self.address.plugin;
-        let bound = Duration::from_millis(self.address.timeout_ms(&Method::ResourcesSubscribe));
-        let placing = async {
-            let turns = self.turns();
-            let _turn = match &turns {
-                // It is never closed.
-                Some(turns) => turns.of(plugin).acquire().await.ok(),
-                None => None,
+            // Nothing of it is held while the next one is waited for.
+            let Some(Placed { plugin, .. }) = wish.take() else {
+                return;
             };
-            let _permit = plugin.gate.enter().await.map_err(|_| full(plugin))?;
-            let pass = plugin.enter()?;
-            let lease = plugin.pool.lease(&self.context).await?;
-            let (own, listed) = (Arc::clone(&self.own), self.listed.clone());
-            let watch = lease.updates().watch(own, listed, Arc::clone(&self.hearer));
-            let request = self.request(Method::ResourcesSubscribe);
-            let answer = lease.instance().request(request, &self.context).await;
-            if let Some(pass) = pass {
-                pass.ended(&answer, None);
+            tokio::select! {
+                () = &mut unwanted => return,
+                placed = self.place_again(wish, plugin) => wish.put(Some(placed)),
             }
-            Ok((Placed { lease, watch }, answer?))
-        };
-        tokio::time::timeout(bound, placing)
-            .await
-            .unwrap_or_else(|_| {
-                let message = format!("Operation timed out after {} ms", bound.as_millis());
-                Err(Fault::new(FaultKind::Timeout, message))
-            })
+            wish.tell();
+        }
     }
 
-    /// Tells the plugin that nobody watches any more; `None` where it need not know. A legacy one does not count who does.
-    async fn leave(&self, placed: Placed, context: &CallContext) -> Option<Answer> {
-        let Placed { lease, watch } = placed;
-        drop(watch);
-        let instance = lease.instance();
-        if instance.era() == Era::Legacy && lease.updates().is_watched(&self.own) {
-            return None;
+    /// Asks until the resource is watched: one that has taken the place of `last` at once, the same after a pause. Waits
+    /// for as long as the caller does.
+    async fn place_again(&self, wish: &Wish, mut last: Weak<Plugin>) -> Placed {
+        let mut pause = PAUSE;
+        loop {
+            let plugin = tokio::select! {
+                biased;
+                plugin = self.registry.another(wish.kind, &wish.id, &last) => {
+                    pause = PAUSE;
+                    plugin
+                }
+                plugin = same_after(pause, &last) => {
+                    pause = (pause * 2).min(MAX_PAUSE);
+                    plugin
+                }
+            };
+            last = Arc::downgrade(&plugin);
+            // One that refuses does not watch: it is asked again, as one that does not start is.
+            if let Ok((placed, answer)) = wish.place(&plugin).await
+                && matches!(answer.outcome, Outcome::Result(_))
+            {
+                return placed;
+            }
         }
-        let request = self.request(Method::ResourcesUnsubscribe);
-        let asked = instance.request(request, context);
-        // It may end at this moment, or not answer: then it has nothing to tell either.
-        tokio::time::timeout(FAREWELL, asked).await.ok()?.ok()
+    }
+}
+
+/// The plugin after this time, if it is there then. Else this does not end.
+async fn same_after(pause: Duration, plugin: &Weak<Plugin>) -> Arc<Plugin> {
+    tokio::time::sleep(pause).await;
+    match plugin.upgrade() {
+        Some(plugin) if !plugin.has_left() => plugin,
+        _ => std::future::pending().await,
     }
 }

@@ -10,6 +10,7 @@ use crate::model::caller::Caller;
 use crate::model::client::{Client, Deaf};
 use crate::model::drawer::Drawer;
 use crate::model::plugin_id::PluginId;
+use crate::plugin::Cause;
 use crate::wire::error::RpcError;
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
@@ -39,6 +40,7 @@ pub(crate) struct Call {
     pub(crate) session: Option<Arc<dyn Drawers>>,
     pub(crate) cancel: CancellationToken,
     pub(crate) client: Arc<dyn Client>,
+    pub(crate) cause: Cause,
 }
 
 struct Shared {
@@ -97,6 +99,7 @@ impl ToolContext {
             session: None,
             cancel: CancellationToken::new(),
             client: Arc::new(Deaf),
+            cause: Cause::Other,
         })
     }
 
@@ -168,6 +171,11 @@ impl ToolContext {
     /// Asks the client of this call: elicitation, sampling, roots. The answer is its result or its error.
     pub fn ask(&self, method: Method, params: Params) -> BoxFuture<'_, Result<Json, RpcError>> {
         self.0.call.client.ask(method, params)
+    }
+
+    /// Why it is called.
+    pub(crate) fn cause(&self) -> Cause {
+        self.0.call.cause
     }
 
     /// Whether the answer is no longer wanted.

@@ -81,7 +81,8 @@ impl PluginHandle {
         arguments: Json,
     ) -> Result<Json, Fault> {
         let caller = Arc::new(context.caller().clone());
-        self.reach.call(tool, arguments, Some(caller)).await
+        let called = self.reach.call(tool, arguments, Some(caller));
+        context.cause().during(called).await
     }
 
     /// Calls a tool and reads its structured content. A tool that failed is a fault with its words.

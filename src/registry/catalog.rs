@@ -103,7 +103,7 @@ pub struct Catalog {
     hidden: Vec<Hidden>,
     /// The filters, in order.
     filters: Vec<Arc<Plugin>>,
-    /// What filters and notifiers may call without being asked about it themselves.
+    /// What filters and notifiers may need before they can be asked.
     behind_filters: BTreeSet<PluginId>,
     kept: Mutex<HashMap<KeptKey, Bytes>>,
 }
@@ -305,8 +305,8 @@ impl Catalog {
         entries.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
     }
 
-    /// Whether filters or notifiers may call something by way of this plugin, so that they must not be asked about what
-    /// it calls, nor told of it.
+    /// Whether filters or notifiers may wait for this plugin to start, so that they must not be asked about what it calls
+    /// meanwhile, nor told of it.
     pub fn is_behind_filters(&self, plugin: &PluginId) -> bool {
         self.behind_filters.contains(plugin)
     }

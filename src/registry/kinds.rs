@@ -113,8 +113,8 @@ pub fn lacks(manifest: &Manifest, all: &[&Manifest]) -> Option<String> {
     })
 }
 
-/// The plugins that filters and notifiers may use while they are asked: they themselves, and what is handed to them.
-/// Filters are not asked about what these call, else they could be asked for ever.
+/// The plugins that filters and notifiers may need before they can be asked: they themselves, and what is handed to them.
+/// Filters are not asked about what these call while they start, else each would wait for the other.
 pub fn behind_filters(all: &[&Manifest]) -> BTreeSet<PluginId> {
     let is_asked = |known: &&&Manifest| matches!(known.kind, Kind::Filter | Kind::Notifier);
     let mut found = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! Which plugins there are: they come, go, and are exchanged while the gateway runs.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -25,6 +25,30 @@ impl Registry {
             .iter()
             .find(|plugin| plugin.key() == (kind, id))
             .cloned()
+    }
+
+    /// The plugin that stands where `plugin` stood when somebody took it up: itself, or the one it was exchanged for.
+    /// `None` when it was taken out.
+    pub fn present(&self, plugin: &Arc<Plugin>) -> Option<Arc<Plugin>> {
+        if !plugin.has_left() {
+            return Some(Arc::clone(plugin));
+        }
+        let (kind, id) = plugin.key();
+        self.find(kind, id)
+    }
+
+    /// Waits until another plugin than `last` is there under that key. The caller sees to it that this ends.
+    pub async fn another(&self, kind: Kind, id: &PluginId, last: &Weak<Plugin>) -> Arc<Plugin> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            if let Some(plugin) = self.find(kind, id)
+                && Arc::as_ptr(&plugin) != last.as_ptr()
+            {
+                return plugin;
+            }
+            // The sender lives as long as this.
+            changes.changed().await.ok();
+        }
     }
 
     /// The plugins of that id: one of each kind at most.
@@ -99,6 +123,7 @@ impl Registry {
             let mut plugins = self.plugins().to_vec();
             plugins.retain(|other| !Arc::ptr_eq(other, plugin));
             self.put(plugins);
+            plugin.leave();
         }
         let faults = self.leave(plugin, drain).await;
         let gone = LifeEvent::new(plugin.id(), LifeKind::Removed);
@@ -154,6 +179,7 @@ impl Registry {
         *place = Arc::clone(new);
         self.follow(new);
         self.put(plugins);
+        old.leave();
         self.tell_loaded(new);
         Some(())
     }
@@ -205,6 +231,11 @@ impl Registry {
     /// Stores another set of plugins, and says what keeps each from starting.
     fn put(&self, plugins: Vec<Arc<Plugin>>) {
         self.plugins.store(Arc::new(arrange(plugins)));
+        // Those made before would keep plugins that are gone.
+        self.views
+            .lock()
+            .expect("no holder of this lock panics")
+            .clear();
         self.changed();
     }
 

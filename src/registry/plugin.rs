@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,9 @@ pub struct Plugin {
     /// What it did so far.
     pub counts: Counts,
     declared: Arc<Surface>,
-    /// Cancelled when it is no longer in the registry.
+    /// Whether it is no longer in the registry, or another is there in its place.
+    left: AtomicBool,
+    /// Cancelled when it has stopped after that.
     pub(super) removed: CancellationToken,
 }
 
@@ -141,6 +143,7 @@ impl Plugin {
             life,
             counts: Counts::default(),
             declared,
+            left: AtomicBool::new(false),
             removed: CancellationToken::new(),
         })
     }
@@ -197,6 +200,17 @@ impl Plugin {
 
     fn waits_for_operator(&self) -> bool {
         self.manifest.load == Load::Manual && self.life.state() == State::Loaded
+    }
+
+    /// Whether it is no longer in the registry, or another is there in its place. Calls that hold a permit of its gate
+    /// and have seen that it had not left are among those that its stop waits for.
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
+    }
+
+    /// Says that it is no longer in the registry. Before it stops, and after the one in its place is there.
+    pub(super) fn leave(&self) {
+        self.left.store(true, Ordering::Release);
     }
 
     /// Starts it so that its surface is known, unless that is the operator's business.

@@ -5,17 +5,19 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::binary::Binary;
-use crate::hostile::{Hostile, all_gone, call, is_alive, result_of, text_of};
+use crate::hostile::{Hostile, all_gone, call, calling, is_alive, result_of, text_of};
 use crate::support::{Connection, LegacySession, Program, Request, TestGateway, until, within};
 
 const ECHO: &str = "\n[plugins.echo]\nenabled = true\n";
 
-fn write(gateway: &TestGateway, config: &str) {
+/// Writes another configuration, of these plugins and `echo`.
+pub(crate) fn write(gateway: &TestGateway, config: &str) {
     let file = gateway.folder().join("toolgate.toml");
     std::fs::write(file, format!("{config}{ECHO}")).expect("the folder is ours");
 }
 
-async fn reload(gateway: &TestGateway) -> Value {
+/// Has the configuration read again; what the gateway says to that.
+pub(crate) async fn reload(gateway: &TestGateway) -> Value {
     let request = Request::new("POST", "/api/v1/plugin/reload").body_of(&json!({}));
     gateway.send(&request).await.json()
 }
@@ -101,6 +103,33 @@ async fn a_call_that_runs_comes_to_its_end_where_it_runs() {
     let (done, answer) = tokio::join!(reload(&gateway), ends);
     assert_eq!(done["data"]["changed"], json!(["h"]), "{done}");
     assert_eq!(text_of(&result_of(&answer)), "resumed");
+    gateway.finish().await;
+}
+
+/// F44: a call that waits in the queue of what is exchanged goes to what takes its place.
+#[tokio::test]
+async fn a_call_that_waits_goes_to_what_takes_the_place() {
+    let held = Hostile::new("h", &[]).limit("max_concurrent_calls", 1);
+    let ledger = held.ledger();
+    let gateway = TestGateway::builder().config(&held.text()).build().await;
+    let file = gateway.folder().join("go on");
+    let running = calling(&gateway, "h__pause", json!({ "until": file }));
+    let old = gateway.plugin("h");
+    until("one runs", || old.gate.in_flight() == 1).await;
+    let waiting = calling(&gateway, "h__pid", json!({}));
+    until("one waits", || old.gate.queued() == 1).await;
+    write(&gateway, &held.limit("max_queue", 7).text());
+    let ends = async {
+        until("the new one is there", || old.has_left()).await;
+        std::fs::write(&file, "").expect("the folder is ours");
+        let running = within("the one that runs ends", running).await;
+        assert_eq!(text_of(&running.expect("no panic")), "resumed");
+        within("the other ends", waiting).await.expect("no panic")
+    };
+    let (done, answer) = tokio::join!(reload(&gateway), ends);
+    assert_eq!(done["data"]["changed"], json!(["h"]), "{done}");
+    let pids = ledger.pids();
+    assert_eq!(text_of(&answer), pids[1].to_string(), "{pids:?} {answer}");
     gateway.finish().await;
 }
 

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::hostile::{Hostile, kill, result_of, text_of};
-use crate::support::{Connection, LegacySession, StdioClient, TestGateway, modern};
+use crate::reload::{reload, write};
+use crate::support::{Connection, LegacySession, StdioClient, TestGateway, modern, until};
 use crate::tokens::{ANN, BOB, token};
 
 /// A file that is not there.
@@ -143,6 +144,58 @@ async fn the_next_process_is_asked_until_it_tells_of_the_resource() {
     assert_eq!(told["params"]["uri"], "x:10");
     assert!(ledger.count("subscribe") > 2);
     drop(stream);
+    gateway.finish().await;
+}
+
+/// F44: a watch goes over to the plugin that takes the place, and waits for one where there is none. Nothing of the one
+/// before is kept for it.
+#[tokio::test]
+async fn a_watch_outlives_its_plugin() {
+    let plugin = Hostile::new("h", &["--watched", NOWHERE]);
+    let (gateway, ledger) = (plugin.build().await, plugin.ledger());
+    let (mut stream, granted) = listen(&gateway, &numbered(1), json!({})).await;
+    assert_eq!(granted, json!(["x:10"]));
+    let exchanged = plugin.text() + "max_queue = 7\n";
+    for (at, config) in [exchanged, String::new(), plugin.text()].iter().enumerate() {
+        let named = gateway.registry().named("h").pop();
+        let old = named.map(|old| std::sync::Arc::downgrade(&old));
+        write(&gateway, config);
+        let done = reload(&gateway).await["data"].clone();
+        let what = ["changed", "removed", "added"][at];
+        assert_eq!(done[what], json!(["h"]), "{done}");
+        if let Some(old) = old {
+            until("the one before is gone", || old.strong_count() == 0).await;
+        }
+        if what != "removed" {
+            let told = stream.event().await.expect("the stream goes on");
+            assert_eq!(told["method"], "notifications/resources/updated", "{what}");
+            assert_eq!(told["params"]["uri"], "x:10");
+        }
+    }
+    assert_eq!(ledger.count("subscribe"), 3);
+    drop(stream);
+    // Nobody watches any more, and the last one is told.
+    ledger.reaches("unsubscribe", 1).await;
+    gateway.finish().await;
+}
+
+/// F44: what was kept of a plugin goes with it.
+#[tokio::test]
+async fn what_is_kept_goes_with_its_plugin() {
+    let plugin = Hostile::new("h", &["--era", "modern", "--watched", NOWHERE]);
+    let (gateway, ledger) = (plugin.build().await, plugin.ledger());
+    let read = async || {
+        let request = modern::request("resources/read", json!({ "uri": "x:kept" }));
+        result_of(&gateway.send(&request.header("mcp-name", "x:kept")).await)
+    };
+    read().await;
+    read().await;
+    assert_eq!(ledger.count("read"), 1);
+    write(&gateway, &plugin.limit("max_queue", 7).text());
+    let done = reload(&gateway).await;
+    assert_eq!(done["data"]["changed"], json!(["h"]), "{done}");
+    read().await;
+    assert_eq!(ledger.count("read"), 2, "the new one was not asked");
     gateway.finish().await;
 }
 

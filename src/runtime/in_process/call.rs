@@ -11,7 +11,7 @@ use crate::model::answer::Answer;
 use crate::model::drawer::Drawer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{self, Drawers, Handler, ToolContext, ToolError};
+use crate::plugin::{self, Cause, Drawers, Handler, ToolContext, ToolError};
 use crate::runtime::in_process::hooks::Life;
 use crate::runtime::own_thread::panic_text;
 use crate::runtime::{CallContext, Request};
@@ -65,7 +65,9 @@ impl Call {
             arguments,
             context,
         } = self;
-        let work = guarded(|| (tool.handler)(arguments, context));
+        // Its thread may be another one than that of the gateway.
+        let cause = context.cause();
+        let work = cause.during(guarded(|| (tool.handler)(arguments, context)));
         let done = match tool.timeout {
             None => work.await,
             Some(bound) => match tokio::time::timeout(bound, work).await {
@@ -98,6 +100,7 @@ pub(super) fn surroundings(life: &Life, meta: Members, context: &CallContext) ->
         session: session.map(|session| session as Arc<dyn Drawers>),
         cancel: context.cancel.clone(),
         client: Arc::clone(&context.client),
+        cause: Cause::now(),
     })
 }
 

@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    BuiltPrompt, BuiltResource, BuiltTool, HookResult, Notifier, Plugin, PluginContext, Prompts,
-    Resources, Tools,
+    BuiltPrompt, BuiltResource, BuiltTool, Cause, HookResult, Notifier, Plugin, PluginContext,
+    Prompts, Resources, Tools,
 };
 use crate::runtime::own_thread::panic_text;
 use crate::runtime::{Milestone, Reached};
@@ -196,7 +196,10 @@ impl Life {
     ) -> Result<(), Fault> {
         *self.stage.lock().expect("no holder of this lock panics") = name;
         let hook = match std::panic::catch_unwind(AssertUnwindSafe(hook)) {
-            Ok(hook) => AssertUnwindSafe(hook).catch_unwind().await,
+            Ok(hook) => {
+                let hook = AssertUnwindSafe(hook).catch_unwind();
+                Cause::Hook.during(hook).await
+            }
             Err(panic) => Err(panic),
         };
         let id = &self.id;

@@ -3,10 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use toolgate::plugin::{Plugin, ToolContext, ToolError, Tools};
+use toolgate::wire::json::Json;
 
-use crate::hostile::{Hostile, failure, names, value};
+use crate::hostile::{Hostile, calling, failure, failure_of, names, text_of, value};
 use crate::kinds::{add, saying, stamper};
-use crate::support::{Latch, Request, TestGateway, plugin};
+use crate::reload::{reload, write};
+use crate::support::{Latch, Request, TestGateway, modern, plugin, within};
 
 /// The entry of a filter in this process.
 fn filter(id: &str, more: &str) -> String {
@@ -73,9 +76,7 @@ async fn a_chain_changes_arguments_and_results_in_order_in_each_runtime() {
 
 /// Calls a tool that is not listed: the code and the message of the error.
 async fn unknown(gateway: &TestGateway, tool: &str) -> (Value, String) {
-    let answer = gateway
-        .send(&crate::support::modern::call(tool, json!({})))
-        .await;
+    let answer = gateway.send(&modern::call(tool, json!({}))).await;
     let error = answer.json()["error"].clone();
     let words = error["message"].as_str().unwrap_or_default().to_owned();
     (error["code"].clone(), words)
@@ -243,4 +244,122 @@ async fn a_call_waits_for_a_filter_that_is_being_started() {
     let told = value(&gateway, "echo__echo", json!({})).await;
     assert_eq!(told, json!({ "in": ["child"] }));
     gateway.finish().await;
+}
+
+/// What becomes of a filter while a call runs that is to pass it on its way back: what the caller gets then.
+async fn answer_after(change: impl AsyncFnOnce(&TestGateway)) -> Value {
+    let latch = Latch::new();
+    let zeta = plugin(|tools| {
+        let said = json!({ "result": { "content": [], "structuredContent": { "by": "zeta" } } });
+        add(tools, "filter_result", move |_| said.clone());
+    });
+    let gateway = TestGateway::builder()
+        .config(&filter("zeta", "priority = 1"))
+        .plugin("zeta", zeta)
+        .plugin("held", latch.plugin())
+        .build()
+        .await;
+    let running = calling(&gateway, "held__wait", json!({}));
+    latch.begun(1).await;
+    change(&gateway).await;
+    latch.open();
+    let answer = within("the call ends", running).await.expect("no panic");
+    gateway.finish().await;
+    answer
+}
+
+/// F44: the filter that is there now is asked.
+#[tokio::test]
+async fn a_call_outlives_the_exchange_of_its_filter() {
+    const HELD: &str = "[plugins.held]\nenabled = true\n";
+    let answer = answer_after(async |gateway| {
+        let old = gateway.plugin("zeta");
+        write(gateway, &(filter("zeta", "priority = 2") + HELD));
+        let done = reload(gateway).await;
+        assert_eq!(done["data"]["changed"], json!(["zeta"]), "{done}");
+        assert!(old.has_left());
+    })
+    .await;
+    assert_eq!(answer["structuredContent"], json!({ "by": "zeta" }));
+    // One that is for other tools now.
+    let answer = answer_after(async |gateway| {
+        let other = filter("zeta", "filter = { tools = [\"other\"] }");
+        write(gateway, &(other + HELD));
+        let done = reload(gateway).await;
+        assert_eq!(done["data"]["changed"], json!(["zeta"]), "{done}");
+    })
+    .await;
+    assert_eq!(text_of(&answer), "let go", "{answer}");
+    // One that is none any more.
+    let answer = answer_after(async |gateway| {
+        write(gateway, HELD);
+        let done = reload(gateway).await;
+        assert_eq!(done["data"]["removed"], json!(["zeta"]), "{done}");
+    })
+    .await;
+    assert_eq!(text_of(&answer), "let go", "{answer}");
+    // One that is there and does not run has not agreed.
+    let answer = answer_after(async |gateway| {
+        let stop = Request::new("POST", "/api/v1/plugin/stop");
+        let stopped = gateway.send(&stop.body_of(&json!({ "id": "zeta" }))).await;
+        assert_eq!(stopped.status, 200, "{}", stopped.text());
+    })
+    .await;
+    assert_eq!(failure_of(&answer).0, "filter_failed");
+}
+
+/// A filter whose answer on the way in waits for the latch.
+fn waiting(latch: &Latch) -> impl Plugin {
+    let latch = latch.clone();
+    plugin(move |tools: &mut Tools| {
+        let definition =
+            Json::literal(r#"{"name":"filter_arguments","inputSchema":{"type":"object"}}"#);
+        let latch = latch.clone();
+        tools.raw(definition, move |_, _: ToolContext| {
+            let latch = latch.clone();
+            async move {
+                latch.hold().await;
+                let said = json!({ "content": [], "structuredContent": { "unchanged": true } });
+                Ok::<_, ToolError>(Json::of(&said))
+            }
+        });
+    })
+}
+
+/// F44: a call that is in a filter when its plugin is exchanged goes to what takes the place, if it has the tool still.
+#[tokio::test]
+async fn a_call_in_a_filter_outlives_the_exchange_of_its_plugin() {
+    for takes_away in [false, true] {
+        let latch = Latch::new();
+        let held = Hostile::new("h", &[]);
+        let zeta = filter("zeta", "filter = { plugins = [\"h\"] }");
+        let gateway = TestGateway::builder()
+            .config(&(held.text() + &zeta))
+            .plugin("zeta", waiting(&latch))
+            .build()
+            .await;
+        let call = modern::call("h__pid", json!({}));
+        let running = async { within("the call ends", gateway.send(&call)).await.json() };
+        let exchange = async {
+            latch.begun(1).await;
+            let choice = match takes_away {
+                true => "deny = [\"pid\"]",
+                false => "rename = { pid = \"other\" }",
+            };
+            let text = format!("{}[plugins.h.expose]\n{choice}\n{zeta}", held.text());
+            write(&gateway, &text);
+            let done = reload(&gateway).await;
+            assert_eq!(done["data"]["changed"], json!(["h"]), "{done}");
+            latch.open();
+        };
+        let (answer, ()) = tokio::join!(running, exchange);
+        if takes_away {
+            let words = answer["error"]["message"].as_str().unwrap_or_default();
+            assert!(words.contains("Unknown tool `h__pid`"), "{answer}");
+        } else {
+            let pid = held.ledger().pids()[1].to_string();
+            assert_eq!(text_of(&answer["result"]), pid, "{answer}");
+        }
+        gateway.finish().await;
+    }
 }

@@ -162,6 +162,102 @@ async fn what_filters_do_themselves_is_not_filtered() {
     gateway.finish().await;
 }
 
+/// A plugin with the one tool `tool`, which asks a provider and says what it was told by that, by way of `words`.
+struct Relay {
+    given: Arc<OnceLock<PluginContext>>,
+    tool: &'static str,
+    to: (&'static str, &'static str),
+    words: fn(Value) -> Value,
+    cooperative: bool,
+}
+
+impl Relay {
+    fn new(
+        tool: &'static str,
+        to: (&'static str, &'static str),
+        words: fn(Value) -> Value,
+    ) -> Self {
+        Self {
+            given: Arc::default(),
+            tool,
+            to,
+            words,
+            cooperative: true,
+        }
+    }
+}
+
+#[async_trait]
+impl Plugin for Relay {
+    async fn on_init(&self, context: &PluginContext) -> HookResult {
+        // Those that filters need can ask for something while they start.
+        let (id, tool) = self.to;
+        context
+            .provider(id)?
+            .call(tool, Json::literal("{}"))
+            .await?;
+        self.given.set(context.clone()).ok();
+        Ok(())
+    }
+
+    fn tools(&self, tools: &mut Tools) {
+        let (given, (id, asked), words) = (Arc::clone(&self.given), self.to, self.words);
+        let definition = json!({ "name": self.tool, "inputSchema": { "type": "object" } });
+        tools.raw(Json::of(&definition), move |_, context: ToolContext| {
+            let given = given.get().cloned().expect("it was initialized");
+            async move {
+                let handle = given.provider(id)?;
+                let told: Value = handle.ask(asked, &json!({})).await?;
+                let for_caller = handle.call_for(&context, asked, Json::literal("{}"));
+                let for_caller: Value = for_caller.await?.parse().expect("JSON");
+                assert_eq!(for_caller["structuredContent"], told);
+                let said = json!({ "content": [], "structuredContent": words(told) });
+                Ok::<_, ToolError>(Json::of(&said))
+            }
+        });
+    }
+
+    fn cooperative(&self) -> bool {
+        self.cooperative
+    }
+}
+
+/// What a client has a provider call passes the filters, also where a filter uses that provider; what the filter has it
+/// call does not. Wherever the provider runs.
+#[tokio::test]
+async fn a_provider_that_a_filter_uses_is_no_way_past_the_filters() {
+    for cooperative in [true, false] {
+        let provider = Relay {
+            cooperative,
+            ..Relay::new("relay", ("store", "read"), |told| json!({ "told": told }))
+        };
+        let guard = Relay::new("judge", ("vault", "relay"), |told| {
+            match told == json!({ "told": {} }) {
+                true => json!({ "unchanged": true }),
+                false => json!({ "refuse": format!("it was filtered: {told}") }),
+            }
+        });
+        let gateway = TestGateway::builder()
+            .config(
+                "[plugins.store]\nkind = \"provider\"\n[plugins.vault]\nkind = \"provider\"\nresources = { required = [\"store\"] }\n[plugins.guard]\nkind = \"filter\"\nfilter = { arguments = \"judge\" }\nresources = { required = [\"vault\"] }\n[plugins.stamp]\nkind = \"filter\"\n",
+            )
+            .plugin("store", plugin(|tools| add(tools, "read", |asked| asked)))
+            .plugin("vault", provider)
+            .plugin("guard", guard)
+            .plugin("stamp", stamper("s"))
+            .build()
+            .await;
+        let told = value(&gateway, "vault__relay", json!({})).await;
+        let inner = json!({ "in": ["s"], "out": ["s"] });
+        assert_eq!(
+            told,
+            json!({ "told": inner, "out": ["s"] }),
+            "{cooperative}"
+        );
+        gateway.finish().await;
+    }
+}
+
 #[tokio::test]
 async fn a_missing_resource_makes_a_plugin_unavailable_and_is_named() {
     let gateway = TestGateway::builder()
