@@ -41,7 +41,7 @@ use http::Uri;
 
 use crate::manifest::{Era as EraChoice, Manifest};
 use crate::model::fault::{Fault, FaultKind};
-use crate::runtime::client::{Peer, Probe, discover, initialize, open};
+use crate::runtime::client::{Peer, Probe, discover, initialize, initialize_first, open};
 use crate::runtime::mcp_http::changes::Pace;
 use crate::runtime::mcp_http::connect::{Http, Tls};
 use crate::runtime::mcp_http::endpoint::Endpoint;
@@ -136,7 +136,11 @@ impl McpHttp {
                         Probe::Inconclusive(fault) => fault.reason == "upstream_4xx",
                         Probe::Legacy | Probe::Modern(_) => true,
                     };
-                    initialize(link, &host, deadline).await
+                    match conclusive {
+                        true => initialize(link, &host, deadline).await,
+                        // It may only have been slow.
+                        false => initialize_first(link, &host, deadline).await,
+                    }
                 }
             },
             EraChoice::Auto => open(link, EraChoice::Legacy, &host, deadline).await,

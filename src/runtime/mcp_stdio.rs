@@ -74,7 +74,8 @@ impl McpStdio {
         }
     }
 
-    fn era(&self, manifest: &Manifest, prefer: Era) -> EraChoice {
+    /// How the plugin is asked for its era, and for which first.
+    fn era(&self, manifest: &Manifest, prefer: Era) -> (EraChoice, Era) {
         let memory = self
             .eras
             .lock()
@@ -83,23 +84,20 @@ impl McpStdio {
             .copied();
         match (manifest.era, memory) {
             (EraChoice::Auto, Some(Memory::Speaks(Era::Legacy) | Memory::MayDieOfTheQuestion)) => {
-                EraChoice::Legacy
+                (EraChoice::Auto, Era::Legacy)
             }
-            (EraChoice::Auto, Some(Memory::Speaks(Era::Modern))) => EraChoice::Modern,
-            (choice, _) => choice,
+            (EraChoice::Auto, Some(Memory::Speaks(Era::Modern))) => (EraChoice::Modern, prefer),
+            (choice, _) => (choice, prefer),
         }
     }
 
-    /// Remembers what a start with `choice` taught about the plugin's era.
-    fn learn(&self, host: &Host, choice: EraChoice, started: &Result<Arc<Child>, Fault>) {
+    /// Remembers what a start taught about the plugin's era; `was_probed` when it was asked for the modern one first.
+    fn learn(&self, host: &Host, was_probed: bool, started: &Result<Arc<Child>, Fault>) {
         let key = (host.plugin.clone(), host.prefer);
         let mut eras = self.eras.lock().expect("no holder of this lock panics");
         match started {
             Ok(child) => drop(eras.insert(key, Memory::Speaks(child.server.peer.era()))),
-            Err(fault)
-                if choice == EraChoice::Auto
-                    && matches!(fault.reason, PROBE_FAILED | START_TIMEOUT) =>
-            {
+            Err(fault) if was_probed && matches!(fault.reason, PROBE_FAILED | START_TIMEOUT) => {
                 eras.insert(key, Memory::MayDieOfTheQuestion);
             }
             Err(_) => drop(eras.remove(&key)),
@@ -110,7 +108,7 @@ impl McpStdio {
         &self,
         manifest: &Arc<Manifest>,
         host: &Host,
-        era: EraChoice,
+        (era, first): (EraChoice, Era),
     ) -> Result<Arc<Child>, Fault> {
         let section = manifest.mcp_stdio.as_ref().ok_or_else(|| {
             Fault::new(
@@ -132,6 +130,7 @@ impl McpStdio {
         };
         let host = Host {
             supervisor: host.supervisor.child(),
+            prefer: first,
             ..host.clone()
         };
         let child = self
@@ -243,7 +242,8 @@ impl Runtime for McpStdio {
             Ok(started) => started,
             Err(_) => Err(too_slow(&manifest)),
         };
-        self.learn(&host, choice, &started);
+        let was_probed = choice == (EraChoice::Auto, Era::Modern);
+        self.learn(&host, was_probed, &started);
         Ok(started?)
     }
 }
