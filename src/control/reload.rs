@@ -29,6 +29,8 @@ pub struct Reload {
     pub failed: Vec<Failed>,
     /// Sections of the configuration that count from the next start of the gateway only.
     pub needs_restart: Vec<&'static str>,
+    /// What the configuration says of plugins that are nowhere.
+    pub notes: Vec<String>,
 }
 
 /// A plugin that could not be taken in or exchanged.
@@ -100,6 +102,7 @@ impl Control {
         };
         let mut reload = Reload {
             needs_restart: found.needs_restart.clone(),
+            notes: found.notes.clone(),
             ..Reload::default()
         };
         let plan = self.plan(&found, &mut reload);

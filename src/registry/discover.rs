@@ -10,6 +10,7 @@ use crate::manifest::document::{Format, Node};
 use crate::manifest::glob::Pattern;
 use crate::manifest::import::{FILE_NAMES as FOREIGN_FILE_NAMES, ForeignFormat};
 use crate::manifest::problem::{Problem, Problems};
+use crate::model::plugin_id::PluginId;
 
 /// How deep below a plugin directory a plugin may lie.
 pub const MAX_DEPTH: usize = 8;
@@ -212,6 +213,20 @@ pub fn format_of(file: &Path) -> Format {
     }
 }
 
+/// The id in a manifest that cannot be read as a document: the first line that looks as if it said one.
+pub fn guess_id(file: &Path) -> Option<PluginId> {
+    let text = read_text(file).ok()?;
+    text.lines().find_map(|line| {
+        let line = line.trim_start_matches(|c: char| c.is_whitespace() || c == '{');
+        let key = ["id", "\"id\"", "'id'"];
+        let rest = key.iter().find_map(|key| line.strip_prefix(key))?;
+        let value = rest.trim_start().strip_prefix(['=', ':'])?.trim_start();
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (id, _) = value[1..].split_once(quote)?;
+        id.parse().ok()
+    })
+}
+
 /// Reads a text of at most [`MAX_MANIFEST_BYTES`].
 fn read_text(file: &Path) -> io::Result<String> {
     let mut text = String::new();
@@ -234,6 +249,20 @@ mod tests {
         let file = root.join(file);
         fs::create_dir_all(file.parent().expect("has a parent")).expect("temp dir is writable");
         fs::write(file, text).expect("temp dir is writable");
+    }
+
+    #[test]
+    fn the_id_of_a_broken_manifest_is_guessed() {
+        let root = tempfile::tempdir().expect("temp dir");
+        let check = |text: &str, expect: Option<&str>| {
+            put(root.path(), "plugin.toml", text);
+            let found = guess_id(&root.path().join("plugin.toml"));
+            assert_eq!(found.as_ref().map(PluginId::as_str), expect, "{text}");
+        };
+        check("version = \nid = \"a-b\" # mine\n", Some("a-b"));
+        check("{ \"id\": \"c\", ", Some("c"));
+        check("  'id' = 'd'", Some("d"));
+        check("idle = 'e'\nid = f\nid = 'G H'\nid = 'open", None);
     }
 
     fn folders(root: &Path, found: &[Found]) -> Vec<String> {
