@@ -4,12 +4,13 @@ mod output;
 
 mod stderr;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use indexmap::IndexMap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -39,11 +40,14 @@ const EXIT_GRACE: Duration = Duration::from_millis(300);
 /// How many of the last lines of a child's stderr are told.
 const LAST_LINES: usize = 20;
 
+/// How many plugins' eras are remembered. One that is forgotten is only asked again.
+const MAX_MEMORIES: usize = 4096;
+
 /// Starts child processes.
 pub struct McpStdio {
     launcher: Launcher,
-    /// Which era each plugin speaks when one of them is preferred, as far as is known.
-    eras: Mutex<HashMap<(PluginId, Era), Memory>>,
+    /// Which era each plugin speaks when one of them is preferred, as far as is known: the latest [`MAX_MEMORIES`].
+    eras: Mutex<IndexMap<(PluginId, Era), Memory>>,
 }
 
 /// What is known of a plugin's era.
@@ -95,13 +99,18 @@ impl McpStdio {
     fn learn(&self, host: &Host, was_probed: bool, started: &Result<Arc<Child>, Fault>) {
         let key = (host.plugin.clone(), host.prefer);
         let mut eras = self.eras.lock().expect("no holder of this lock panics");
-        match started {
-            Ok(child) => drop(eras.insert(key, Memory::Speaks(child.server.peer.era()))),
+        eras.shift_remove(&key);
+        let memory = match started {
+            Ok(child) => Memory::Speaks(child.server.peer.era()),
             Err(fault) if was_probed && matches!(fault.reason, PROBE_FAILED | START_TIMEOUT) => {
-                eras.insert(key, Memory::MayDieOfTheQuestion);
+                Memory::MayDieOfTheQuestion
             }
-            Err(_) => drop(eras.remove(&key)),
+            Err(_) => return,
+        };
+        if eras.len() >= MAX_MEMORIES {
+            eras.shift_remove_index(0);
         }
+        eras.insert(key, memory);
     }
 
     async fn attempt(
