@@ -7,8 +7,9 @@ pub mod runtimes;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::app::files::{Files, Origin};
 pub use crate::app::runtimes::{Runtimes, compiled_in};
 use crate::background::Supervisor;
 use crate::config::env::Env;
-use crate::config::load::Loaded;
+use crate::config::load::{FILE_NAME, Loaded};
 use crate::config::resolve::Resolution;
 use crate::config::{Config, ToolNames};
 use crate::control::Control;
@@ -47,6 +48,8 @@ pub struct App {
     /// Who may call.
     pub callers: Callers,
     config: Config,
+    /// What the operator's file is called, or would be.
+    config_name: OsString,
     supervisor: Supervisor,
 }
 
@@ -81,6 +84,8 @@ impl App {
         audit: Arc<dyn Sink>,
     ) -> Self {
         let config = loaded.config.clone();
+        let named = origin.config.as_deref().and_then(Path::file_name);
+        let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
         let supervisor = Supervisor::new();
         let files = Files::new(origin, config.clone(), supervisor.clone());
         let plugins = files.register(resolution);
@@ -134,6 +139,7 @@ impl App {
             desk: Arc::new(desk),
             callers,
             config,
+            config_name,
             supervisor,
         }
     }
@@ -166,8 +172,9 @@ impl App {
     pub fn watch(&self) {
         if self.config.server.watch {
             let control = Arc::clone(&self.desk.control);
+            let name = self.config_name.clone();
             self.supervisor
-                .spawn("configuration", |stop| watch::watch(control, stop));
+                .spawn("configuration", |stop| watch::watch(control, name, stop));
         }
     }
 

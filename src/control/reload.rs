@@ -53,6 +53,9 @@ pub struct Reloads {
     pub last_error: Option<String>,
     /// Plugins that are wrong, as of the last one: those that are there stay as they were.
     pub broken: Vec<Failed>,
+    /// Sections that need a restart, as of the last one: they are logged when they become others.
+    #[serde(skip)]
+    needs_restart: Vec<&'static str>,
 }
 
 impl Failed {
@@ -66,10 +69,10 @@ impl Failed {
 }
 
 impl Reload {
-    /// Whether it changed anything, or was kept from it.
+    /// Whether it changed nothing.
     pub fn is_empty(&self) -> bool {
         let lists = [&self.added, &self.changed, &self.removed];
-        lists.iter().all(|list| list.is_empty()) && self.failed.is_empty()
+        lists.iter().all(|list| list.is_empty())
     }
 }
 
@@ -107,13 +110,14 @@ impl Control {
         };
         let plan = self.plan(&found, &mut reload);
         self.carry_out(plan, &mut reload).await;
-        {
+        let before = {
             let mut reloads = self.reloads();
             reloads.done += 1;
             reloads.last_error = None;
-        }
+            std::mem::replace(&mut reloads.needs_restart, reload.needs_restart.clone())
+        };
         self.complain(&reload.failed);
-        if !reload.needs_restart.is_empty() {
+        if !reload.needs_restart.is_empty() && reload.needs_restart != before {
             let sections = reload.needs_restart.join(", ");
             tracing::warn!("These settings count from the next start only: {sections}");
         }
