@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ use crate::background::Supervisor;
 use crate::config::env::Env;
 use crate::config::load::{FILE_NAME, Loaded};
 use crate::config::resolve::Resolution;
-use crate::config::{Config, ToolNames};
+use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::audit::Sink;
@@ -30,6 +30,7 @@ use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
+use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
 use crate::registry::rules::Rules;
 use crate::registry::{Registry, Settings};
@@ -51,6 +52,8 @@ pub struct App {
     /// What the operator's file is called, or would be.
     config_name: OsString,
     supervisor: Supervisor,
+    /// Done once notifiers are told of events.
+    notices: Once,
 }
 
 /// How children are started: `helper` is this program, when it can serve as the helper.
@@ -141,18 +144,36 @@ impl App {
             config,
             config_name,
             supervisor,
+            notices: Once::new(),
+        }
+    }
+
+    fn begin_notices(&self) {
+        let dispatcher = &self.desk.dispatcher;
+        self.notices.call_once(|| dispatcher.begin_notices());
+    }
+
+    /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that
+    /// could not be; nothing runs then.
+    pub async fn set_up(&self) -> Result<(), RegistryError> {
+        match self.config.startup {
+            Startup::Degrade => Ok(()),
+            Startup::Strict => {
+                self.begin_notices();
+                self.desk.registry().setup_all().await
+            }
         }
     }
 
     /// Starts the plugins.
     pub fn start(&self) {
-        self.desk.dispatcher.begin_notices();
+        self.begin_notices();
         self.desk.registry().start();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
     pub fn start_for_client(&self) {
-        self.desk.dispatcher.begin_notices();
+        self.begin_notices();
         self.desk.registry().start_for_client();
     }
 

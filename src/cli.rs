@@ -2,6 +2,8 @@
 
 mod check;
 
+mod doctor;
+
 mod gateway;
 
 mod manifest;
@@ -9,6 +11,8 @@ mod manifest;
 mod output;
 
 mod plugins;
+
+mod ps;
 
 mod schema;
 
@@ -24,6 +28,8 @@ mod token;
 
 mod tools;
 
+mod why;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,9 +38,10 @@ use clap::{Parser, Subcommand};
 use crate::app::files::Origin;
 use crate::app::{App, Runtimes, compiled_in, launcher};
 use crate::builtin::{self, Builtin};
+use crate::cli::signals::Signals;
 use crate::config::env::Env;
 use crate::config::load::{Loaded, load};
-use crate::config::resolve::resolve;
+use crate::config::resolve::{Resolution, resolve};
 use crate::manifest::problem::Problems;
 use crate::model::plugin_id::PluginId;
 use crate::runtime::in_process::InProcess;
@@ -72,6 +79,12 @@ enum Command {
     /// The plugins.
     #[command(subcommand)]
     Plugins(plugins::Command),
+    /// The instances of plugins that run in the gateway.
+    Ps(ps::Arguments),
+    /// Says why a tool is listed, or why not. Exit code 1 when it is not.
+    Why(why::Arguments),
+    /// Looks at all that can be wrong around the gateway, and says how it is mended. Exit code 1 when there is a problem.
+    Doctor(doctor::Arguments),
     /// Has the gateway that runs read its configuration and its plugins again.
     Reload(reload::Arguments),
     /// The tools.
@@ -125,6 +138,9 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Stdio => stdio::run(&context),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
+        Command::Ps(arguments) => ps::run(&context, &arguments),
+        Command::Why(arguments) => why::run(&context, &arguments),
+        Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
@@ -167,6 +183,17 @@ impl Context<'_> {
     /// A gateway of this configuration, with nothing started.
     fn app(&self, loaded: &Loaded, log: &Log) -> Result<App, Problems> {
         let resolution = resolve(loaded, &self.manifests())?;
+        Ok(self.app_of(loaded, resolution, log))
+    }
+
+    /// The same for one that is to serve: unless it may not start without the plugins that are left out.
+    fn serving_app(&self, loaded: &Loaded, log: &Log) -> Result<App, Problems> {
+        let resolution = resolve(loaded, &self.manifests())?;
+        let resolution = resolution.fit_for(loaded.config.startup)?;
+        Ok(self.app_of(loaded, resolution, log))
+    }
+
+    fn app_of(&self, loaded: &Loaded, resolution: Resolution, log: &Log) -> App {
         let manifests = self.manifests().into_iter();
         let origin = Origin {
             config: self.config.clone(),
@@ -174,7 +201,7 @@ impl Context<'_> {
             builtins: manifests.map(|(id, text)| (id, text.to_owned())).collect(),
             runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, self.helper())),
         };
-        Ok(App::new(loaded, resolution, origin, log.audit()))
+        App::new(loaded, resolution, origin, log.audit())
     }
 
     /// This program, where it can serve as the helper of child processes.
@@ -202,6 +229,31 @@ impl Context<'_> {
     fn start_log(&self, default: &str) -> Result<Log, ExitCode> {
         crate::telemetry::start(self.log.as_deref().unwrap_or(default), self.log_format)
             .map_err(|err| failure(&err))
+    }
+}
+
+/// Sets up what has to be there before anything is served. `Err` is the code to end with.
+async fn set_up(app: &App, signals: &mut Signals) -> Result<(), ExitCode> {
+    let done = tokio::select! {
+        done = app.set_up() => done.map_err(|err| {
+            failure(&format!("the gateway does not start, because of `startup = \"strict\"`: {err}"))
+        }),
+        signal = signals.stop() => {
+            tracing::info!("Stopping after {signal}");
+            Err(ExitCode::SUCCESS)
+        }
+    };
+    if done.is_err() {
+        stop(app, signals).await;
+    }
+    done
+}
+
+/// Stops what runs, unless another signal says not to wait for that.
+async fn stop(app: &App, signals: &mut Signals) {
+    tokio::select! {
+        _ = app.stop() => {}
+        _ = signals.stop() => {}
     }
 }
 

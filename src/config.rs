@@ -53,6 +53,19 @@ pub struct Config {
     /// Enabled plugins the gateway takes; those above are left out.
     pub max_plugins: usize,
     pub tool_names: ToolNames,
+    pub startup: Startup,
+}
+
+/// What becomes of the start of the gateway when a plugin cannot be set up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Startup {
+    /// That plugin and those that need it are not there, and say why; all others are served.
+    #[default]
+    Degrade,
+    /// The gateway does not start: what was set up is stopped again, and the exit code is 1. Nothing is served before all
+    /// plugins that start with the gateway are set up, one after the other.
+    Strict,
 }
 
 /// Which characters listed tool names may have.
@@ -79,6 +92,7 @@ impl Default for Config {
             plugins: IndexMap::new(),
             max_plugins: file::max_plugins(),
             tool_names: ToolNames::Default,
+            startup: Startup::Degrade,
         }
     }
 }

@@ -7,11 +7,15 @@ pub mod error;
 
 pub mod info;
 
+pub mod instances;
+
 pub mod reload;
 
 pub mod source;
 
-use std::collections::{BTreeSet, HashSet};
+mod why;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,6 +23,7 @@ use std::time::Duration;
 
 use crate::control::error::ControlError;
 use crate::control::info::{Listing, PluginInfo, Report};
+use crate::control::instances::InstanceInfo;
 use crate::control::reload::Reloads;
 use crate::control::source::{Build, Candidate, Found, Source};
 use crate::manifest::Kind;
@@ -27,6 +32,9 @@ use crate::registry::Registry;
 use crate::registry::life::State;
 use crate::registry::plugin::{Plugin, StartError};
 
+/// The right to change one plugin.
+type Turn = tokio::sync::OwnedMutexGuard<()>;
+
 /// The operator's hand on the plugins.
 pub struct Control {
     registry: Arc<Registry>,
@@ -34,8 +42,10 @@ pub struct Control {
     /// How long calls that run may go on when their plugin is taken away.
     drain: Duration,
     max_plugins: usize,
-    /// One change of the set of plugins at a time.
+    /// One reload at a time.
     alone: tokio::sync::Mutex<()>,
+    /// One change of each plugin at a time.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Plugins that the operator has taken out by hand: a reload does not bring them back.
     set_aside: Mutex<HashSet<(Kind, PluginId)>>,
     reloads: Mutex<Reloads>,
@@ -57,6 +67,7 @@ impl Control {
             drain,
             max_plugins,
             alone: tokio::sync::Mutex::new(()),
+            turns: Mutex::default(),
             set_aside: Mutex::default(),
             reloads: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -68,12 +79,30 @@ impl Control {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until no other change goes on.
+    /// Waits until no other reload goes on.
     async fn alone(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, ControlError> {
         let alone = self.alone.lock().await;
+        self.open()?;
+        Ok(alone)
+    }
+
+    /// Waits until nobody else changes the plugin.
+    async fn turn(&self, id: &str) -> Result<Turn, ControlError> {
+        let turn = {
+            let mut turns = self.turns.lock().expect("no holder of this lock panics");
+            // Those that nobody waits for are made again when they are needed.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(id.to_owned()).or_default())
+        };
+        let turn = turn.lock_owned().await;
+        self.open()?;
+        Ok(turn)
+    }
+
+    fn open(&self) -> Result<(), ControlError> {
         match self.closed.load(Ordering::SeqCst) {
             true => Err(ControlError::conflict("the gateway is stopping".to_owned())),
-            false => Ok(alone),
+            false => Ok(()),
         }
     }
 
@@ -139,10 +168,17 @@ impl Control {
         Report::of(&self.registry.plugins(), &self.reloads())
     }
 
+    /// The instances that run, by plugin in the order these start in.
+    pub fn instances(&self) -> Vec<InstanceInfo> {
+        let plugins = self.registry.plugins();
+        let each = plugins.iter().flat_map(|plugin| instances::of(plugin));
+        each.collect()
+    }
+
     /// Takes a plugin into the registry and starts it, if it starts by itself. One that has to be built is built first;
     /// `rebuild` builds it in any case.
     pub async fn register(&self, id: &str, rebuild: bool) -> Result<PluginInfo, ControlError> {
-        let _alone = self.alone().await?;
+        let _turn = self.turn(id).await?;
         if !self.registry.named(id).is_empty() {
             return Err(ControlError::conflict(format!(
                 "plugin `{id}` is registered already"
@@ -191,6 +227,12 @@ impl Control {
         let mut candidates = found.candidates.iter();
         let candidate = candidates.find(|candidate| candidate.manifest.id.as_str() == id);
         let candidate = candidate.ok_or_else(|| ControlError::not_found(id))?;
+        if candidate.state == State::Disabled {
+            let why = candidate.why();
+            return Err(ControlError::conflict(format!(
+                "plugin `{id}` is disabled{why}"
+            )));
+        }
         let built = self.source.build(candidate, rebuild).await;
         built.map_err(|fault| ControlError::of_build(&fault))
     }
@@ -204,7 +246,7 @@ impl Control {
 
     /// Takes a plugin out: its tools are gone at once, what runs comes to its end. A reload does not bring it back.
     pub async fn unregister(&self, id: &str) -> Result<(), ControlError> {
-        let _alone = self.alone().await?;
+        let _turn = self.turn(id).await?;
         let plugin = self.named(id)?;
         let (kind, key) = plugin.key();
         self.set_aside().insert((kind, key.clone()));
@@ -214,7 +256,7 @@ impl Control {
 
     /// Starts a plugin that does not run. Whatever failed before is forgotten.
     pub async fn start(&self, id: &str) -> Result<PluginInfo, ControlError> {
-        let _alone = self.alone().await?;
+        let _turn = self.turn(id).await?;
         let plugin = self.named(id)?;
         match self.registry.start_plugin(&plugin).await {
             Ok(()) => Ok(PluginInfo::of(&plugin)),
@@ -226,17 +268,10 @@ impl Control {
     /// Stops a plugin: its tools are not listed any more, what runs comes to its end. It stays in the registry. The error
     /// that it may have made of that is kept with it.
     pub async fn stop(&self, id: &str) -> Result<PluginInfo, ControlError> {
-        let _alone = self.alone().await?;
+        let _turn = self.turn(id).await?;
         let plugin = self.named(id)?;
-        match plugin.life.state() {
-            State::Active | State::Loaded | State::Initialized | State::Error => {}
-            state => {
-                return Err(ControlError::conflict(format!(
-                    "Cannot stop plugin in state `{state}`"
-                )));
-            }
-        }
-        plugin.stop(self.drain).await;
+        let stopped = plugin.halt(self.drain).await;
+        stopped.map_err(|err| ControlError::conflict(err.to_string()))?;
         Ok(PluginInfo::of(&plugin))
     }
 

@@ -305,7 +305,6 @@ impl Dispatcher {
         context: &CallContext,
         (lease, pass): (&mut Option<Lease>, &mut Option<Pass>),
     ) -> Result<Answer, Fault> {
-        plugin.refuse_blocked()?;
         if let Some(breaker) = &plugin.breaker {
             // Nobody waits at the gate for a refusal.
             breaker.check(|| plugin.pool.last_heard())?;

@@ -40,6 +40,8 @@ pub mod surroundings;
 
 pub mod viewer;
 
+pub mod why;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,7 +58,7 @@ use crate::registry::catalog::{Catalog, Offer, Offers};
 use crate::registry::changes::{Changes, Seen};
 use crate::registry::naming::Alphabet;
 use crate::registry::plugin::Plugin;
-use crate::registry::pool::{Standing, Who};
+use crate::registry::pool::Who;
 use crate::registry::rules::Rules;
 use crate::registry::surroundings::Surroundings;
 pub use crate::registry::viewer::Viewer;
@@ -72,8 +74,10 @@ const MAX_VIEWS: usize = 32;
 pub struct Registry {
     /// In the order they start in. Replaced as a whole.
     plugins: ArcSwap<Vec<Arc<Plugin>>>,
-    /// Held while plugins come, go or are exchanged: one such change at a time.
-    changing: tokio::sync::Mutex<()>,
+    /// Held while the set of plugins changes: one change at a time. Whether the gateway stops: then none comes any more.
+    changing: tokio::sync::Mutex<bool>,
+    /// Plugins that are tried out and not registered yet.
+    trials: Mutex<Vec<Arc<Plugin>>>,
     settings: Settings,
     catalog: ArcSwap<Catalog>,
     /// Catalogs of clients to whom plugins offer something else than in general, the latest last.
@@ -125,7 +129,8 @@ impl Registry {
         let registry = Self {
             catalog: ArcSwap::from_pointee(Catalog::default()),
             plugins: ArcSwap::from_pointee(membership::arrange(plugins)),
-            changing: tokio::sync::Mutex::new(()),
+            changing: tokio::sync::Mutex::new(false),
+            trials: Mutex::default(),
             settings,
             views: Mutex::default(),
             holds: AtomicUsize::new(0),
@@ -137,7 +142,10 @@ impl Registry {
             supervisor,
         };
         let plugins = registry.plugins.load_full();
-        plugins.iter().for_each(|plugin| registry.settle_in(plugin));
+        for plugin in plugins.iter() {
+            plugin.pool.live_in(&registry.surroundings);
+            registry.tell_loaded(plugin);
+        }
         registry.rebuild();
         Arc::new(registry)
     }
@@ -379,8 +387,8 @@ impl Registry {
             longest.cloned()
         };
         let plugin = closed.or_else(of_prefix)?;
-        if let Some(why) = plugin.closed() {
-            let message = format!("plugin `{}`: {why}", plugin.id());
+        if plugin.closed().is_some() {
+            let message = self.why(name, caller);
             return Some(Err(Fault::new(FaultKind::Unavailable, message)));
         }
         let woken = plugin.warm().await;
@@ -388,34 +396,5 @@ impl Registry {
             self.rebuild();
         }
         Some(woken)
-    }
-
-    /// Why no tool of that name is listed, for people.
-    pub fn why(&self, name: &str, caller: &Caller) -> Option<String> {
-        let catalog = self.catalog();
-        if let Some(hidden) = catalog.hidden(caller).find(|hidden| hidden.name == name) {
-            return Some(format!(
-                "plugin `{}` offers it, but {}",
-                hidden.plugin, hidden.reason
-            ));
-        }
-        let plugins = self.plugins();
-        let seen = plugins.iter().filter(|plugin| caller.sees(plugin.id()));
-        let plugin = seen.filter(|plugin| {
-            let prefix = plugin.manifest.effective_prefix();
-            !prefix.is_empty() && name.starts_with(&prefix)
-        });
-        let plugin = plugin.max_by_key(|plugin| plugin.manifest.effective_prefix().len())?;
-        let id = plugin.id();
-        if let Some(why) = plugin.closed() {
-            return Some(format!("plugin `{id}` is not there: {why}"));
-        }
-        Some(match plugin.pool.standing() {
-            Standing::Failed(why) => why,
-            Standing::Starting => format!("plugin `{id}` is being started"),
-            Standing::Idle | Standing::Active | Standing::Stopped => {
-                format!("plugin `{id}` offers no such tool")
-            }
-        })
     }
 }

@@ -31,6 +31,14 @@ use crate::wire::level::LogLevel;
 use crate::wire::message::{Id, Params, write_notification};
 use crate::wire::method::Method;
 
+/// How much of its id is shown: enough to tell sessions apart, too little to use one.
+const SHOWN: usize = 8;
+
+/// The beginning of a session's id, as records and lists show it.
+pub fn shown(id: &str) -> &str {
+    &id[..SHOWN.min(id.len())]
+}
+
 /// One session.
 #[derive(Debug)]
 pub struct Session {

@@ -119,6 +119,7 @@ impl Files {
             ("policy", now.policy != then.policy),
             ("tool_names", now.tool_names != then.tool_names),
             ("max_plugins", now.max_plugins != then.max_plugins),
+            ("startup", now.startup != then.startup),
         ];
         let changed = sections.iter().filter(|(_, changed)| *changed);
         changed.map(|(section, _)| *section).collect()

@@ -46,8 +46,11 @@ pub(super) async fn watch(control: Arc<Control>, configuration: OsString, stop: 
         }
         // New places are watched before they are read, so that nothing falls between.
         watched.look_at(control.places().await);
-        // What went wrong is logged there, and kept for the report.
-        control.reload().await.ok();
+        tokio::select! {
+            // What went wrong is logged there, and kept for the report.
+            _ = control.reload() => {}
+            () = stop.cancelled() => return,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::background::Supervisor;
 use crate::cli::Context;
 
 /// The variable with the token for a gateway that wants one. Arguments can be seen by everyone on the machine.
-const TOKEN: &str = "TOOLGATE_TOKEN";
+pub(super) const TOKEN: &str = "TOOLGATE_TOKEN";
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -78,11 +78,38 @@ impl Gateway {
                 loaded.config.server.listen.to_string()
             }
         };
-        Ok(Self {
+        Ok(Self::at(context, authority))
+    }
+
+    /// The one at this host and port.
+    pub(super) fn at(context: &Context<'_>, authority: String) -> Self {
+        Self {
             authority,
             token: context.env.get(TOKEN).map(str::to_owned),
             supervisor: Supervisor::new(),
-        })
+        }
+    }
+
+    /// The version of the gateway, as far as it tells: that needs a token where there are some. `Err` where none answers.
+    pub(super) async fn version(&self) -> Result<Option<String>, Unanswered> {
+        let (status, text) = self.exchange(Method::GET, "/health", None).await?;
+        let health: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let is_ours = matches!(
+            health["status"].as_str(),
+            Some("starting" | "ready" | "stopping")
+        );
+        match status == 200 && is_ours {
+            true => Ok(health["version"].as_str().map(str::to_owned)),
+            false => Err(Unanswered::Nobody(format!(
+                "what answers at http://{} is no toolgate: HTTP {status}",
+                self.authority
+            ))),
+        }
+    }
+
+    /// Where it is asked.
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// Asks for something under `/api/v1/plugin/`.
@@ -102,7 +129,8 @@ impl Gateway {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Unanswered> {
-        let (status, text) = self.exchange(method, path, body).await?;
+        let path = format!("/api/v1/plugin/{path}");
+        let (status, text) = self.exchange(method, &path, body).await?;
         let strange = || {
             let message = format!(
                 "what answers at http://{} is no toolgate: HTTP {status}",
@@ -181,7 +209,7 @@ impl Gateway {
         });
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("/api/v1/plugin/{path}"))
+            .uri(path)
             .header(HOST, &self.authority);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));

@@ -52,6 +52,17 @@ pub(super) fn span(seconds: f64) -> String {
     }
 }
 
+/// A number of bytes for people: `12 KiB`, `3.4 MiB`.
+pub(super) fn bytes(count: u64) -> String {
+    const KIB: f64 = 1024.0;
+    match count as f64 {
+        b if b < 10.0 * KIB => format!("{b:.0} B"),
+        b if b < KIB * KIB => format!("{:.0} KiB", b / KIB),
+        b if b < KIB * KIB * KIB => format!("{:.1} MiB", b / (KIB * KIB)),
+        b => format!("{:.1} GiB", b / (KIB * KIB * KIB)),
+    }
+}
+
 /// A text on one line without control characters, cut after `max` characters.
 pub(super) fn one_line(text: &str, max: usize) -> String {
     let clean: String = text

@@ -165,6 +165,7 @@ fn report(context: &Context<'_>, json: bool, at: &At) -> ExitCode {
         vec![
             text(plugin, "id"),
             text(plugin, "status"),
+            text(&plugin["health"], "status"),
             milliseconds("load_time_ms"),
             milliseconds("init_time_ms"),
             output::span(uptime),
@@ -176,7 +177,8 @@ fn report(context: &Context<'_>, json: bool, at: &At) -> ExitCode {
     };
     let rows: Vec<_> = plugins.iter().map(row).collect();
     let headings = [
-        "PLUGIN", "STATE", "LOAD", "INIT", "UPTIME", "ERRORS", "RESTARTS", "CALLS", "ERROR",
+        "PLUGIN", "STATE", "HEALTH", "LOAD", "INIT", "UPTIME", "ERRORS", "RESTARTS", "CALLS",
+        "ERROR",
     ];
     output::table(&headings, &rows);
     let (done, failed) = (&report["reloads"]["done"], &report["reloads"]["failed"]);
@@ -195,7 +197,7 @@ fn report(context: &Context<'_>, json: bool, at: &At) -> ExitCode {
 const ERROR: usize = 60;
 
 /// A member as a cell of a table.
-fn text(value: &Value, key: &str) -> String {
+pub(super) fn text(value: &Value, key: &str) -> String {
     match &value[key] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::cli::signals::{Signalled, Signals};
-use crate::cli::{Begun, Context, failure, output};
+use crate::cli::{Begun, Context, failure, output, set_up, stop};
 use crate::config::check::exposed;
 use crate::front::config::ServerConfig;
 use crate::runtime::process::{become_subreaper, raise_file_limit};
@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
     raise_file_limit();
     become_subreaper();
     let code = runtime.block_on(async {
-        let app = match context.app(&loaded, &log) {
+        let app = match context.serving_app(&loaded, &log) {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
@@ -48,9 +48,15 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
             Ok(signals) => signals,
             Err(err) => return failure(&format!("could not catch signals: {err}")),
         };
+        if let Err(code) = set_up(&app, &mut signals).await {
+            return code;
+        }
         let (front, address) = match app.open_http(address).await {
             Ok(opened) => opened,
-            Err(err) => return failure(&format!("could not listen on {address}: {err}; is another gateway running there?")),
+            Err(err) => {
+                stop(&app, &mut signals).await;
+                return failure(&format!("could not listen on {address}: {err}; is another gateway running there?"));
+            }
         };
         app.start();
         app.watch();
@@ -65,7 +71,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
         tracing::info!("Stopping after {signal}");
         app.desk.control.close();
         let drain = Duration::from_millis(loaded.config.server.drain_ms);
-        let stop = async {
+        let stopping = async {
             let left = front.drain().await;
             if left > 0 {
                 tracing::warn!(left, "Ended calls that were not over in time");
@@ -76,7 +82,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
             }
         };
         tokio::select! {
-            () = stop => {}
+            () = stopping => {}
             signal = signals.stop() => tracing::warn!("Ending at once after a second {signal}"),
             () = tokio::time::sleep(drain + LAST_RESORT) => tracing::error!("Could not stop in time"),
         }

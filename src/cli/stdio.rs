@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::signals::{Signalled, Signals};
-use crate::cli::{Begun, Context, failure};
+use crate::cli::{Begun, Context, failure, set_up};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
 pub(super) fn run(context: &Context<'_>) -> ExitCode {
@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
     raise_file_limit();
     become_subreaper();
     let code = runtime.block_on(async {
-        let app = match context.app(&loaded, &log) {
+        let app = match context.serving_app(&loaded, &log) {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
@@ -28,6 +28,9 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
             Ok(signals) => signals,
             Err(err) => return failure(&format!("could not catch signals: {err}")),
         };
+        if let Err(code) = set_up(&app, &mut signals).await {
+            return code;
+        }
         app.start_for_client();
         app.watch();
         let stop = CancellationToken::new();
@@ -50,10 +53,7 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
                 Signalled::Reload => app.reload(),
             }
         }
-        tokio::select! {
-            _ = app.stop() => {}
-            _ = signals.stop() => {}
-        }
+        crate::cli::stop(&app, &mut signals).await;
         ExitCode::SUCCESS
     });
     // A read of standard input cannot be given up; nobody waits for it.

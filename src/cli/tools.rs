@@ -102,7 +102,7 @@ async fn list(app: &App, json: bool, all: bool) -> ExitCode {
             vec![
                 hidden.name.clone(),
                 hidden.plugin.to_string(),
-                hidden.reason.clone(),
+                hidden.sentence(),
             ]
         };
         let hidden: Vec<_> = catalog.hidden(caller).map(row).collect();

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::config::ToolNames;
 use crate::config::schema;
+use crate::config::{Startup, ToolNames};
 use crate::dispatch::config::PolicyConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
 use crate::manifest::glob::Pattern;
@@ -51,6 +51,8 @@ pub struct ConfigFile {
     pub max_plugins: usize,
     /// Which characters listed tool names may have.
     pub tool_names: ToolNames,
+    /// What becomes of the start of the gateway when a plugin cannot be set up.
+    pub startup: Startup,
 }
 
 /// The event bus. Its backends have no settings yet.

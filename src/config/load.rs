@@ -31,7 +31,7 @@ pub const DEFAULT_PLUGIN_DIR: &str = "custom_plugins";
 const MAX_BYTES: u64 = 16_777_216;
 
 /// The keys of our own file, for telling it from an assistant's.
-const OWN_KEYS: [&str; 10] = [
+const OWN_KEYS: [&str; 11] = [
     "server",
     "auth",
     "policy",
@@ -42,6 +42,7 @@ const OWN_KEYS: [&str; 10] = [
     "plugins",
     "max_plugins",
     "tool_names",
+    "startup",
 ];
 
 /// A config that was found and read.
@@ -110,6 +111,18 @@ pub fn prepare(
     let left_out = resolution.left_out.into_iter().filter(|one| one.enabled);
     problems.extend(left_out.flat_map(|one| one.problems.0));
     Err(Problems(problems))
+}
+
+/// All there is, however wrong: what could be read, what it leads to, and every problem that would stop the start.
+pub fn survey(
+    explicit: Option<&Path>,
+    env: &Env,
+    builtins: &[Builtin<'_>],
+) -> (Loaded, Resolution, Problems) {
+    let (loaded, mut problems) = load_leniently(explicit, env);
+    let (resolution, more) = resolve_leniently(&loaded, builtins);
+    problems.extend(more);
+    (loaded, resolution, Problems(problems))
 }
 
 fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) {
@@ -239,6 +252,7 @@ impl Reading<'_> {
             plugins: IndexMap::new(),
             max_plugins: file.max_plugins,
             tool_names: file.tool_names,
+            startup: file.startup,
         };
         for (id, entry) in plugins {
             self.plugin(&id, entry);

@@ -1,11 +1,11 @@
 //! The plugins there are: compiled in, found in folders, defined in the config; each with the operator's word on it.
 
 use std::collections::{BTreeSet, HashSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexSet;
 
+use crate::config::Startup;
 use crate::config::expand::{Words, expand};
 use crate::config::load::Loaded;
 use crate::config::plugin_entry::PluginEntry;
@@ -15,11 +15,14 @@ use crate::manifest::import::{ForeignFormat, Imported, Refused, import};
 use crate::manifest::problem::{Problem, Problems, nearest};
 use crate::manifest::{Grant, Kind, Load, Manifest, read};
 use crate::model::plugin_id::PluginId;
-use crate::registry::discover::{Found, discover, guess_id};
+use crate::registry::discover::{Found, discover, guess_ids};
 pub use crate::registry::plugin::Source;
 
 /// A plugin that is compiled in: its id and its manifest in TOML.
 pub type Builtin<'a> = (PluginId, &'a str);
+
+/// The path of notes about plugins that others depend on and that do not exist: what needs them cannot start.
+pub const DEPENDS_ON: &str = "/depends_on";
 
 /// A plugin ready to be registered.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,24 @@ pub struct Resolution {
     /// What the operator's file says of plugins that are nowhere. Folders come and go, so a gateway does without; to
     /// whoever checks the file it is a mistake.
     pub nowhere: Problems,
+}
+
+impl Resolution {
+    /// Itself, unless `startup` does not let a gateway start without the plugins that are left out or nowhere: then all
+    /// that is wrong with those that the operator wants.
+    pub fn fit_for(self, startup: Startup) -> Result<Self, Problems> {
+        let wanted = self.left_out.iter().filter(|one| one.enabled);
+        let problems = wanted.flat_map(|one| &one.problems.0);
+        let problems = problems.chain(&self.nowhere.0).cloned();
+        let problems: Vec<_> = match startup {
+            Startup::Degrade => Vec::new(),
+            Startup::Strict => problems.collect(),
+        };
+        match problems.is_empty() {
+            true => Ok(self),
+            false => Err(Problems(problems)),
+        }
+    }
 }
 
 /// Finds the plugins and joins each with its entry in the config. `Err` holds every problem of the operator's own
@@ -174,10 +195,7 @@ impl Resolving<'_> {
     /// entry on it is no mistake besides.
     fn unreadable(&mut self, manifest: &Path, problems: Problems) {
         let folder = manifest.parent().unwrap_or(manifest).to_path_buf();
-        let name = folder.file_name().and_then(OsStr::to_str);
-        let by_name = name.and_then(|name| name.parse::<PluginId>().ok());
-        let guesses = guess_id(manifest).into_iter().chain(by_name);
-        let guesses: Vec<PluginId> = guesses.collect();
+        let guesses = guess_ids(manifest);
         let entries = &self.loaded.config.plugins;
         let entry = guesses.iter().find_map(|id| entries.get(id));
         let enabled = entry.is_none_or(|entry| entry.enabled);
@@ -316,10 +334,13 @@ impl Resolving<'_> {
             return Some(at("toolgate", message).mend(mend));
         }
         if !self.taken.insert((manifest.kind, manifest.id.clone())) {
-            return Some(at(
-                "id",
-                format!("another plugin of this kind has the id `{}`", manifest.id),
-            ));
+            return Some(
+                at(
+                    "id",
+                    format!("another plugin of this kind has the id `{}`", manifest.id),
+                )
+                .mend("give one of the two another id, or take its folder away"),
+            );
         }
         let max = self.loaded.config.max_plugins;
         if enabled
@@ -383,6 +404,7 @@ impl Resolving<'_> {
                 let file = plugin.folder.clone().or_else(|| self.loaded.file.clone());
                 notes.push(Problem {
                     file,
+                    path: DEPENDS_ON.to_owned(),
                     ..Problem::new(message)
                 });
             }

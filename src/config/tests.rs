@@ -18,6 +18,7 @@ pub(crate) const FULL: &str = r#"
 plugin_dirs = ["plugins", "/opt/toolgate/plugins"]
 max_plugins = 20
 tool_names = "strict"
+startup = "strict"
 
 [server]
 listen = "0.0.0.0:8080"
@@ -129,8 +130,8 @@ fn a_full_config_is_read() {
         [world.path("plugins"), "/opt/toolgate/plugins".into()]
     );
     assert_eq!(
-        (config.max_plugins, config.tool_names),
-        (20, ToolNames::Strict)
+        (config.max_plugins, config.tool_names, config.startup),
+        (20, ToolNames::Strict, Startup::Strict)
     );
     assert!(config.policy.deny[0].matches("shell.exec"));
     let time = find(&resolution, "time");

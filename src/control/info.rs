@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::control::reload::Reloads;
 use crate::control::source::{Broken, Candidate};
 use crate::manifest::{Grant, Kind, Load};
+use crate::registry::health::HealthReport;
 use crate::registry::life::State;
 use crate::registry::plugin::{Plugin, Source};
 use crate::wire::list::ListKind;
@@ -89,9 +90,26 @@ pub struct PluginReport {
     pub error: Option<String>,
     /// Calls that run.
     pub calls_in_flight: usize,
+    /// How it is, beside where it stands.
+    pub health: HealthReport,
+}
+
+impl Listing {
+    /// Leaves out what is the operator's business: what could run and does not, and where things lie.
+    pub fn for_users(&mut self) {
+        self.unregistered.clear();
+        let registered = std::mem::take(&mut self.registered).into_iter();
+        self.registered = registered.filter_map(PluginInfo::for_user).collect();
+    }
 }
 
 impl PluginInfo {
+    /// Leaves out where it lies; `None` where it is not in the registry.
+    pub fn for_user(mut self) -> Option<Self> {
+        self.source.clear();
+        self.registered.then_some(self)
+    }
+
     /// One in the registry.
     pub fn of(plugin: &Arc<Plugin>) -> Self {
         let (manifest, life) = (&plugin.manifest, plugin.life.snapshot());
@@ -185,6 +203,12 @@ fn word(state: State, busy: bool) -> &'static str {
 }
 
 impl Report {
+    /// Leaves out what is wrong with the configuration: it names files, and plugins that are not everybody's.
+    pub fn for_users(&mut self) {
+        self.reloads.last_error = None;
+        self.reloads.broken.clear();
+    }
+
     pub(super) fn of(plugins: &[Arc<Plugin>], reloads: &Reloads) -> Self {
         Self {
             plugins: plugins
@@ -209,6 +233,7 @@ impl PluginReport {
             restarts: life.restarts,
             error: life.error,
             calls_in_flight: plugin.gate.in_flight(),
+            health: plugin.health_report(),
         }
     }
 }

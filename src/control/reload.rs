@@ -4,6 +4,7 @@
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
+use futures::StreamExt;
 use serde::Serialize;
 
 use crate::control::Control;
@@ -13,6 +14,9 @@ use crate::registry::plugin::{Plugin, Source};
 
 /// How long clients are not told of single changes while a reload goes on: they are told of all of them at once.
 const HOLD: Duration = Duration::from_secs(2);
+
+/// How many plugins are exchanged at the same time.
+const AT_ONCE: usize = 8;
 
 /// What a reload did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -186,19 +190,29 @@ impl Control {
         let id = |plugin: &Arc<Plugin>| plugin.id().to_string();
         reload.removed.extend(plan.remove.iter().map(id));
         reload.added.extend(plan.add.iter().map(id));
-        let removing = plan
-            .remove
-            .iter()
-            .map(|plugin| self.registry.remove(plugin, self.drain));
-        let exchanging = plan.exchange.iter().map(|(old, new)| async move {
-            let done = self.registry.replace(old, new, self.drain).await;
-            (new.id().to_string(), done)
+        let removing = plan.remove.iter().map(|plugin| async move {
+            // The turn is refused when the gateway stops, which stops everything.
+            if let Ok(_turn) = self.turn(plugin.id().as_str()).await {
+                self.registry.remove(plugin, self.drain).await;
+            }
         });
+        let exchanging = plan.exchange.into_iter().map(|(old, new)| async move {
+            let id = new.id().to_string();
+            let done = match self.turn(&id).await {
+                Ok(_turn) => {
+                    let done = self.registry.replace(&old, &new, self.drain).await;
+                    done.map_err(|err| err.to_string())
+                }
+                Err(err) => Err(err.message),
+            };
+            (id, done)
+        });
+        let exchanging = futures::stream::iter(exchanging).buffer_unordered(AT_ONCE);
         let adding = self.registry.insert(plan.add);
         let work = async {
             tokio::join!(
                 futures::future::join_all(removing),
-                futures::future::join_all(exchanging),
+                exchanging.collect::<Vec<_>>(),
                 adding
             )
         };
@@ -217,10 +231,7 @@ impl Control {
         for (id, done) in exchanged {
             match done {
                 Ok(()) => reload.changed.push(id),
-                Err(error) => reload.failed.push(Failed {
-                    id,
-                    error: error.to_string(),
-                }),
+                Err(error) => reload.failed.push(Failed { id, error }),
             }
         }
         if let Err(error) = added {

@@ -224,7 +224,6 @@ impl Dispatcher {
         let message = match subject {
             Subject::Tool(_) => {
                 let why = self.registry.why(name, caller);
-                let why = why.unwrap_or_else(|| "`tools/list` names those there are".to_owned());
                 format!("Unknown tool `{name}`: {why}")
             }
             Subject::Prompt(_) => {

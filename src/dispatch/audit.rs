@@ -8,12 +8,10 @@ use crate::dispatch::notices::{Notice, Notices};
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::plugin::Plugin;
 use crate::runtime::CallContext;
+use crate::session::shown;
 use crate::wire::message::Outcome;
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
-
-/// How much of a session's id stands in a record: enough to tell sessions apart, too little to use one.
-const SESSION_DIGITS: usize = 8;
 
 /// What a record says.
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +169,7 @@ impl<'a> Record<'a> {
 /// The beginning of the session's id, where the call has one.
 pub(super) fn short_session(context: &CallContext) -> Option<&str> {
     let session = context.session.as_ref()?;
-    Some(&session.id[..SESSION_DIGITS.min(session.id.len())])
+    Some(shown(&session.id))
 }
 
 impl Drop for Record<'_> {

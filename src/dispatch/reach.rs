@@ -20,7 +20,7 @@ use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{PluginHandle, PluginKind, Reach, Supply};
-use crate::registry::catalog::Entry;
+use crate::registry::catalog::{Entry, Hidden};
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
 use crate::runtime::Request;
@@ -132,7 +132,8 @@ impl Dispatcher {
             let hidden = catalog
                 .hidden(caller)
                 .find(|hidden| hidden.plugin == *id && hidden.name.ends_with(tool));
-            let why = hidden.map_or("offers no such tool", |hidden| &hidden.reason);
+            let offers_none = || format!("plugin `{id}` offers no such tool");
+            let why = hidden.map_or_else(offers_none, Hidden::sentence);
             let message = format!("the tool `{tool}` of plugin `{id}` cannot be called: {why}");
             Fault::new(FaultKind::NotFound, message)
         })

@@ -57,6 +57,9 @@ pub(super) async fn list(
     };
     listing.registered.retain(seen);
     listing.unregistered.retain(seen);
+    if may_change(&front, &caller).is_err() {
+        listing.for_users();
+    }
     match query.page() {
         Err(message) => bad_request(&message),
         Ok(None) => data(&listing),
@@ -85,7 +88,12 @@ pub(super) async fn get(
     if !sees(&caller, &id) {
         return failed(&ControlError::not_found(&id));
     }
-    answer(front.desk.control.get(&id).await)
+    let found = front.desk.control.get(&id).await;
+    let found = match may_change(&front, &caller) {
+        Ok(()) => found,
+        Err(_) => found.and_then(|info| info.for_user().ok_or(ControlError::not_found(&id))),
+    };
+    answer(found)
 }
 
 /// `GET /api/v1/plugin/report`: how the plugins do, also those that were never started.
@@ -95,7 +103,41 @@ pub(super) async fn report(
 ) -> Response<Body> {
     let mut report = front.desk.control.report();
     report.plugins.retain(|plugin| sees(&caller, &plugin.id));
+    if may_change(&front, &caller).is_err() {
+        report.for_users();
+    }
     data(&report)
+}
+
+/// `GET /api/v1/plugin/ps`: the instances that run.
+pub(super) async fn ps(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+) -> Response<Body> {
+    let mut instances = front.desk.control.instances();
+    instances.retain(|instance| sees(&caller, &instance.plugin));
+    data(&serde_json::json!({ "instances": instances }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct WhyQuery {
+    /// The name as a client would call it.
+    tool: String,
+}
+
+/// `GET /api/v1/plugin/why?tool=`: why a tool is listed, or why not. A plugin that a call would start is started.
+pub(super) async fn why(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    query: Result<Query<WhyQuery>, QueryRejection>,
+) -> Response<Body> {
+    let Ok(Query(WhyQuery { tool })) = query else {
+        return bad_request("name the tool: `?tool=`");
+    };
+    let Some(_active) = front.enter() else {
+        return busy("the gateway is stopping");
+    };
+    data(&front.desk.control.why(&tool, &rest::viewer(&caller)).await)
 }
 
 fn sees(caller: &Caller, id: &str) -> bool {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::manifest::{Kind, Load};
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
+use crate::registry::kinds::lacks;
 use crate::registry::life::State;
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Who;
@@ -66,9 +67,9 @@ impl Registry {
         self.poll_health(plugin);
         let (registry, plugin) = (Arc::clone(self), Arc::clone(plugin));
         let name = format!("{} surface", plugin.id());
+        // From this moment on nothing is missed.
+        let (mut offered, mut life) = (plugin.pool.changes(), plugin.life.changes());
         self.supervisor.spawn(name, |stop| async move {
-            let mut offered = plugin.pool.changes();
-            let mut life = plugin.life.changes();
             loop {
                 tokio::select! {
                     // Both senders live as long as the plugin, which is held here.
@@ -91,8 +92,9 @@ impl Registry {
             .collect();
         let places = Semaphore::new(STARTS_AT_ONCE);
         let starts = plugins.iter().map(|plugin| async {
-            // One that is blocked waits for nobody: two that need each other would wait for ever.
-            if plugin.manifest.load == Load::Eager && plugin.blocked().is_none() {
+            // One that lacks something for good waits for nobody: two that need each other would wait for ever.
+            let starts = plugin.manifest.load == Load::Eager && !plugin.is_stopped();
+            if starts && self.is_complete(plugin) {
                 for dependency in self.dependencies(plugin) {
                     if let Some(done) = done.get(&dependency.key()) {
                         // The sender lives as long as this loop.
@@ -123,11 +125,9 @@ impl Registry {
         needed.cloned().collect()
     }
 
-    /// Whether all plugins are registered that `plugin` depends on.
+    /// Whether all plugins are registered that `plugin` depends on, and none of them needs it in turn.
     fn is_complete(&self, plugin: &Plugin) -> bool {
-        let plugins = self.plugins();
-        let mut needs = plugin.manifest.needs();
-        needs.all(|id| plugins.iter().any(|other| other.id() == id))
+        !plugin.life.is_lacking()
     }
 
     /// Finds out whether all is there that `plugin` needs.
@@ -137,7 +137,9 @@ impl Registry {
             for dependency in self.dependencies(plugin) {
                 self.wake_dependency(&dependency).await;
             }
-            plugin.block(self.missing(plugin));
+            plugin.wait_for(self.missing(plugin));
+            // What came between the look and the word would not be noticed again.
+            plugin.wait_for(self.missing(plugin));
         }
     }
 
@@ -151,10 +153,15 @@ impl Registry {
 
     /// What `plugin` needs and is not there at this moment.
     fn missing(&self, plugin: &Plugin) -> Option<String> {
+        let plugins = self.plugins();
+        let manifests: Vec<_> = plugins.iter().map(|plugin| &*plugin.manifest).collect();
+        if let Some(lacks) = lacks(&plugin.manifest, &manifests) {
+            return Some(lacks);
+        }
         let dependencies = self.dependencies(plugin);
         let down = dependencies
             .iter()
-            .find(|dependency| dependency.life.state() != State::Active)?;
+            .find(|dependency| !dependency.is_there())?;
         Some(format!(
             "it needs `{}`, which is {}",
             down.id(),
@@ -167,21 +174,19 @@ impl Registry {
         if plugin.life.state() != State::Active {
             return;
         }
-        let waiting: Vec<_> = self
-            .plugins()
-            .iter()
-            .filter(|other| {
-                other.needs(plugin.id())
-                    && other.blocked().is_some()
-                    && self.is_complete(other)
-                    && self.missing(other).is_none()
-            })
-            .cloned()
-            .collect();
+        let waits = |other: &&Arc<Plugin>| {
+            let idle = matches!(other.life.state(), State::Loaded | State::Unavailable);
+            other.needs(plugin.id())
+                && idle
+                && !other.pool.is_running()
+                && self.is_complete(other)
+                && self.missing(other).is_none()
+        };
+        let waiting: Vec<_> = self.plugins().iter().filter(waits).cloned().collect();
         if waiting.is_empty() {
             return;
         }
-        waiting.iter().for_each(|plugin| plugin.block(None));
+        waiting.iter().for_each(|plugin| plugin.wait_for(None));
         let registry = Arc::clone(self);
         self.supervisor
             .spawn("start of dependents", |stop| async move {

@@ -20,7 +20,7 @@ use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
-use crate::registry::naming::{Alphabet, listed_name};
+use crate::registry::naming::{Alphabet, listed_name, unruled_name};
 use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
 use crate::runtime::Surface;
@@ -60,14 +60,34 @@ pub struct Entry {
 }
 
 /// A tool, prompt or resource that is not listed, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
     /// The name it would be listed under, or the plugin's own where it has none.
     pub name: String,
     /// Whose it is.
     pub plugin: PluginId,
-    /// Why, in a sentence.
+    /// What keeps it from being listed.
+    pub cause: Cause,
+    /// Why, in words that follow a `but`.
     pub reason: String,
+}
+
+/// What keeps something from being listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A rule of `policy`.
+    Policy,
+    /// The plugin's `expose`.
+    Expose,
+    /// The kind of its plugin.
+    Kind,
+    /// Another plugin lists something of this name.
+    Collision,
+    /// Its definition is none: a bad schema, too large, a name that is not for it.
+    Definition,
+    /// Its plugin is not there.
+    Closed,
 }
 
 /// All that is listed at one moment.
@@ -165,8 +185,9 @@ impl Catalog {
         self.hidden.extend(tools.map(|tool| {
             Hidden {
                 name: listed_name(manifest, &tool.name, alphabet)
-                    .unwrap_or_else(|_| tool.name.to_string()),
+                    .unwrap_or_else(|_| unruled_name(manifest, &tool.name, alphabet)),
                 plugin: manifest.id.clone(),
+                cause: Cause::Closed,
                 reason: reason.to_owned(),
             }
         }));
@@ -202,27 +223,38 @@ impl Catalog {
             .extend(listing.omitted.iter().map(|omitted| Hidden {
                 name: omitted.name.clone(),
                 plugin: id.clone(),
+                cause: Cause::Definition,
                 reason: omitted.reason.clone(),
             }));
         for tool in &listing.definitions {
             let entry = match listed_name(&plugin.manifest, &tool.name, alphabet) {
-                Err(why) => Err((tool.name.to_string(), why)),
+                Err(why) => {
+                    let is_ruled = plugin.manifest.expose.listed_name(&tool.name).is_none();
+                    let cause = [Cause::Definition, Cause::Expose][usize::from(is_ruled)];
+                    Err((
+                        unruled_name(&plugin.manifest, &tool.name, alphabet),
+                        cause,
+                        why,
+                    ))
+                }
                 Ok(name) => match taken.get(&name.to_lowercase()) {
                     // Names that differ only in case are one name to many clients.
                     Some(first) => {
-                        Err((name, format!("plugin `{first}` lists a tool of this name")))
+                        let why = format!("plugin `{first}` lists a tool of this name");
+                        Err((name, Cause::Collision, why))
                     }
                     None => definition::entry(plugin, tool, &name, &self.resources)
-                        .map_err(|why| (name, why)),
+                        .map_err(|why| (name, Cause::Definition, why)),
                 },
             };
-            let entry = match kinds::hides(&plugin.manifest, &tool.name) {
-                None => entry,
-                Some(why) => entry.and_then(|entry| Err((entry.name.to_string(), why))),
-            };
-            let entry = entry.and_then(|entry| match rules.refuse(&entry.name, entry.category) {
-                Some(why) => Err((entry.name.to_string(), why)),
-                None => Ok(entry),
+            let entry = entry.and_then(|entry| {
+                let by_kind = kinds::hides(&plugin.manifest, &tool.name);
+                let by_rule = || rules.refuse(&entry.name, entry.category);
+                let hidden = by_kind.map(|why| (Cause::Kind, why));
+                match hidden.or_else(|| Some((Cause::Policy, by_rule()?))) {
+                    Some((cause, why)) => Err((entry.name.to_string(), cause, why)),
+                    None => Ok(entry),
+                }
             });
             match entry {
                 Ok(mut entry) => {
@@ -235,12 +267,13 @@ impl Catalog {
                         .insert(Arc::clone(&entry.name), Arc::clone(&entry));
                     self.in_order.push(entry);
                 }
-                Err((name, reason)) => {
+                Err((name, cause, reason)) => {
                     tracing::info!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
                     let plugin = id.clone();
                     self.hidden.push(Hidden {
                         name,
                         plugin,
+                        cause,
                         reason,
                     });
                 }
@@ -362,6 +395,13 @@ impl Catalog {
     /// Whether no tool is listed.
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
+    }
+}
+
+impl Hidden {
+    /// Why it is not listed: the one sentence that lists, models and operators are told.
+    pub fn sentence(&self) -> String {
+        format!("plugin `{}` offers it, but {}", self.plugin, self.reason)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Finds plugins: folders that hold a manifest.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -213,18 +214,22 @@ pub fn format_of(file: &Path) -> Format {
     }
 }
 
-/// The id in a manifest that cannot be read as a document: the first line that looks as if it said one.
-pub fn guess_id(file: &Path) -> Option<PluginId> {
-    let text = read_text(file).ok()?;
-    text.lines().find_map(|line| {
+/// The ids that the plugin may have whose manifest cannot be read as a document: by the first line that looks as if it
+/// said one, and by the name of the folder.
+pub fn guess_ids(manifest: &Path) -> Vec<PluginId> {
+    let text = read_text(manifest).unwrap_or_default();
+    let by_text = text.lines().find_map(|line| {
         let line = line.trim_start_matches(|c: char| c.is_whitespace() || c == '{');
         let key = ["id", "\"id\"", "'id'"];
         let rest = key.iter().find_map(|key| line.strip_prefix(key))?;
         let value = rest.trim_start().strip_prefix(['=', ':'])?.trim_start();
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        let (id, _) = value[1..].split_once(quote)?;
-        id.parse().ok()
-    })
+        Some(value[1..].split_once(quote)?.0)
+    });
+    let folder = manifest.parent().and_then(Path::file_name);
+    let by_folder = folder.and_then(OsStr::to_str);
+    let names = by_text.into_iter().chain(by_folder);
+    names.filter_map(|name| name.parse().ok()).collect()
 }
 
 /// Reads a text of at most [`MAX_MANIFEST_BYTES`].
@@ -254,15 +259,19 @@ mod tests {
     #[test]
     fn the_id_of_a_broken_manifest_is_guessed() {
         let root = tempfile::tempdir().expect("temp dir");
-        let check = |text: &str, expect: Option<&str>| {
-            put(root.path(), "plugin.toml", text);
-            let found = guess_id(&root.path().join("plugin.toml"));
-            assert_eq!(found.as_ref().map(PluginId::as_str), expect, "{text}");
+        let check = |text: &str, expect: &[&str]| {
+            put(root.path(), "folder/plugin.toml", text);
+            let found = guess_ids(&root.path().join("folder/plugin.toml"));
+            assert_eq!(
+                Vec::from_iter(found.iter().map(PluginId::as_str)),
+                expect,
+                "{text}"
+            );
         };
-        check("version = \nid = \"a-b\" # mine\n", Some("a-b"));
-        check("{ \"id\": \"c\", ", Some("c"));
-        check("  'id' = 'd'", Some("d"));
-        check("idle = 'e'\nid = f\nid = 'G H'\nid = 'open", None);
+        check("version = \nid = \"a-b\" # mine\n", &["a-b", "folder"]);
+        check("{ \"id\": \"c\", ", &["c", "folder"]);
+        check("  'id' = 'd'", &["d", "folder"]);
+        check("idle = 'e'\nid = f\nid = 'G H'\nid = 'open", &["folder"]);
     }
 
     fn folders(root: &Path, found: &[Found]) -> Vec<String> {

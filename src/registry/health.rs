@@ -163,6 +163,7 @@ mod tests {
             error_count: 7,
             restarts: 0,
             uptime: Duration::from_millis(1_500),
+            in_state: Duration::from_millis(1_500),
             times: Times::default(),
         };
         let vitals = Vitals::new(&HealthCheck::default());

@@ -49,6 +49,8 @@ pub enum Signal {
     Stop,
     /// It has come to its end.
     End,
+    /// The operator takes back what was to run and does not, or not well.
+    Halt,
     /// A hook of it failed; `handled` when the plugin itself has dealt with that.
     Fail {
         /// Whether it can go on from where it stood.
@@ -104,13 +106,14 @@ impl State {
             (Initialized | Stopped, Signal::Start) => Active,
             (Active, Signal::Stop) => Stopping,
             (Stopping, Signal::End) => Stopped,
+            (Loaded | Initialized | Error | Unavailable, Signal::Halt) => Stopped,
             // A plugin that cannot even stop well has stopped.
             (Stopping, Signal::Fail { .. }) => Stopped,
             (Loaded | Initialized | Active | Stopped, Signal::Fail { handled: true }) => self,
             (Loaded | Initialized | Active | Stopped, Signal::Fail { handled: false }) => Error,
             (Active, Signal::Crash { spent: false }) => Active,
             (Active, Signal::Crash { spent: true }) => Error,
-            (Loaded | Initialized | Active | Stopped | Error, Signal::Miss) => Unavailable,
+            (Loaded | Initialized | Active | Error, Signal::Miss) => Unavailable,
             (Error | Unavailable, Signal::Reset) => Loaded,
             (state, signal) => return Err(InvalidState { state, signal }),
         })
@@ -156,7 +159,7 @@ impl Signal {
             Self::Unregister => "unregister",
             Self::Initialize => "initialize",
             Self::Start => "start",
-            Self::Stop | Self::End => "stop",
+            Self::Stop | Self::End | Self::Halt => "stop",
             Self::Fail { .. } | Self::Crash { .. } | Self::Miss => "fail",
             Self::Reset => "reset",
         }
@@ -213,6 +216,10 @@ mod tests {
         check(Signal::Stop, &[(Active, Stopping)]);
         check(Signal::End, &[(Stopping, Stopped)]);
         check(
+            Signal::Halt,
+            &[Loaded, Initialized, Error, Unavailable].map(|state| (state, Stopped)),
+        );
+        check(
             Signal::Fail { handled: false },
             &[
                 (Loaded, Error),
@@ -236,7 +243,7 @@ mod tests {
         check(Signal::Crash { spent: true }, &[(Active, Error)]);
         check(
             Signal::Miss,
-            &[Loaded, Initialized, Active, Stopped, Error].map(|state| (state, Unavailable)),
+            &[Loaded, Initialized, Active, Error].map(|state| (state, Unavailable)),
         );
         check(Signal::Reset, &[(Error, Loaded), (Unavailable, Loaded)]);
     }

@@ -59,7 +59,10 @@ impl Registry {
             return Ok(());
         }
         {
-            let _alone = self.changing.lock().await;
+            let closing = self.changing.lock().await;
+            if *closing {
+                return Ok(());
+            }
             let mut plugins = self.plugins().to_vec();
             for plugin in &new {
                 let (kind, id) = plugin.key();
@@ -70,10 +73,11 @@ impl Registry {
                 plugins.push(Arc::clone(plugin));
             }
             for plugin in &new {
-                self.settle_in(plugin);
+                plugin.pool.live_in(&self.surroundings);
                 self.follow(plugin);
             }
             self.put(plugins);
+            new.iter().for_each(|plugin| self.tell_loaded(plugin));
         }
         self.bring_up(&self.freed(new), None).await;
         self.changed();
@@ -82,6 +86,7 @@ impl Registry {
 
     /// Starts a plugin that does not run, after those it depends on.
     pub async fn start_plugin(self: &Arc<Self>, plugin: &Arc<Plugin>) -> Result<(), StartError> {
+        plugin.may_start().map_err(StartError::InvalidState)?;
         self.look_for_dependencies(plugin).await;
         plugin.start().await
     }
@@ -101,9 +106,8 @@ impl Registry {
         faults
     }
 
-    /// Gives a plugin what surrounds all of them.
-    pub(super) fn settle_in(&self, plugin: &Plugin) {
-        plugin.pool.live_in(&self.surroundings);
+    /// Tells that a plugin is registered now.
+    pub(super) fn tell_loaded(&self, plugin: &Plugin) {
         let come = LifeEvent::new(plugin.id(), LifeKind::Loaded);
         let state = plugin.life.state().as_str();
         self.surroundings.life.tell(come.in_state(state));
@@ -111,55 +115,84 @@ impl Registry {
 
     /// Puts `new` in the place of `old`, of the same kind and id. Where `old` is at work, `new` is started first and asked
     /// whether it is well; if it is not, everything stays as it was. Calls go to the one or the other, none is lost.
+    /// Nothing is done where `old` is not registered any more.
     pub async fn replace(
         self: &Arc<Self>,
         old: &Arc<Plugin>,
         new: &Arc<Plugin>,
         drain: Duration,
     ) -> Result<(), StartError> {
-        self.settle_in(new);
+        new.pool.live_in(&self.surroundings);
         new.pool.learn_from(&old.pool);
-        let at_work = old.life.state() == State::Active || new.manifest.load == Load::Eager;
-        let stopped = matches!(old.life.state(), State::Stopped | State::Stopping);
-        if at_work && !stopped && new.blocked().is_none() {
-            self.try_out(new).await?;
+        if old.life.state() == State::Active {
+            self.try_out(old, new).await?;
         }
-        {
-            let _alone = self.changing.lock().await;
-            let mut plugins = self.plugins().to_vec();
-            match plugins.iter_mut().find(|plugin| Arc::ptr_eq(plugin, old)) {
-                Some(place) => *place = Arc::clone(new),
-                None => plugins.push(Arc::clone(new)),
-            }
-            self.follow(new);
-            self.put(plugins);
-        }
-        if stopped {
+        let Some(()) = self.exchange(old, new).await else {
+            new.pool.stop().await;
+            return Ok(());
+        };
+        if old.is_stopped() {
             // What the operator has stopped stays stopped.
-            for signal in [Signal::Initialize, Signal::Start, Signal::Stop, Signal::End] {
-                new.life.on(signal).ok();
-            }
+            new.halt(Duration::ZERO).await.ok();
             self.changed();
+        } else {
+            self.bring_up(&self.freed(vec![Arc::clone(new)]), None)
+                .await;
         }
         self.leave(old, drain).await;
         Ok(())
     }
 
+    /// Stores the set with `new` in the place of `old`; `None` where `old` is not in it, or the gateway stops.
+    async fn exchange(self: &Arc<Self>, old: &Arc<Plugin>, new: &Arc<Plugin>) -> Option<()> {
+        let closing = self.changing.lock().await;
+        if *closing {
+            return None;
+        }
+        let mut plugins = self.plugins().to_vec();
+        let place = plugins.iter_mut().find(|plugin| Arc::ptr_eq(plugin, old))?;
+        *place = Arc::clone(new);
+        self.follow(new);
+        self.put(plugins);
+        self.tell_loaded(new);
+        Some(())
+    }
+
     /// Starts a plugin that nobody can call yet, and asks whether it is well.
-    async fn try_out(&self, plugin: &Arc<Plugin>) -> Result<(), StartError> {
-        let tried = async {
-            plugin.warm().await?;
-            let bound = Duration::from_millis(plugin.manifest.health.timeout_ms);
-            match plugin.pool.any_instance() {
+    async fn try_out(&self, old: &Arc<Plugin>, new: &Arc<Plugin>) -> Result<(), StartError> {
+        let mut plugins = self.plugins().to_vec();
+        let place = plugins.iter_mut().find(|plugin| Arc::ptr_eq(plugin, old));
+        if let Some(place) = place {
+            *place = Arc::clone(new);
+        }
+        new.lack(lacking(&plugins).remove(&owned(new)));
+        self.look_for_dependencies(new).await;
+        if new.manifest.load == Load::Manual {
+            // It runs because the operator has started it.
+            new.life.on(Signal::Initialize).ok();
+        }
+        let tried = self.on_trial(new, async {
+            new.warm().await?;
+            let bound = Duration::from_millis(new.manifest.health.timeout_ms);
+            match new.pool.any_instance() {
                 Some(instance) => instance.probe(bound).await,
                 None => Ok(()),
             }
-        };
+        });
         let tried = tried.await;
         if tried.is_err() {
-            plugin.pool.stop().await;
+            new.pool.stop().await;
         }
         tried.map_err(StartError::Failed)
+    }
+
+    /// Does `work` with a plugin that is not registered yet; when the gateway stops meanwhile, so does the plugin.
+    async fn on_trial<T>(&self, plugin: &Arc<Plugin>, work: impl Future<Output = T>) -> T {
+        let trials = || self.trials.lock().expect("no holder of this lock panics");
+        trials().push(Arc::clone(plugin));
+        let done = work.await;
+        trials().retain(|other| !Arc::ptr_eq(other, plugin));
+        done
     }
 
     /// Ends a plugin that is no longer in the set.
@@ -182,36 +215,44 @@ impl Registry {
             let mut depends = new.iter();
             depends.any(|plugin| other.needs(plugin.id()))
                 && !new.iter().any(|plugin| Arc::ptr_eq(plugin, other))
-                && other.blocked().is_none()
                 && !other.pool.is_running()
         };
         let waiting: Vec<_> = plugins.iter().filter(waits).cloned().collect();
         new.into_iter().chain(waiting).collect()
     }
 
-    /// Starts everything that is not blocked, in order; at the first failure stops what it has started, in reverse, and
-    /// gives the failure back. What is active already is left as it is.
+    /// Starts what starts by itself and what that needs, one after the other in order. At the first failure stops what it
+    /// has started, in reverse, and gives the failure back. What is active already is left as it is, so that it may be
+    /// asked for again.
     pub async fn setup_all(self: &Arc<Self>) -> Result<(), RegistryError> {
         let plugins = self.plugins();
         if let Some(cycle) = cycles(&plugins).into_iter().next() {
             return Err(RegistryError::DependencyCycle { members: cycle });
         }
-        let mut begun: Vec<&Arc<Plugin>> = Vec::new();
-        for plugin in plugins.iter() {
-            if plugin.life.state() == State::Active {
+        let is_active = |plugin: &Plugin| plugin.life.state() == State::Active;
+        let off = plugins.iter().filter(|plugin| !is_active(plugin));
+        let off: Vec<&Arc<Plugin>> = off.collect();
+        let mut failed = None;
+        for plugin in &off {
+            // One that another needed may have been started for that.
+            if plugin.manifest.load != Load::Eager || is_active(plugin) {
                 continue;
             }
-            if let Err(error) = plugin.start().await {
-                for plugin in begun.into_iter().rev() {
-                    plugin.stop(Duration::ZERO).await;
-                }
+            if let Err(error) = self.start_plugin(plugin).await {
                 let id = plugin.id().clone();
-                return Err(RegistryError::SetupFailed { id, error });
+                failed = Some(RegistryError::SetupFailed { id, error });
+                // It is not tried again.
+                plugin.stop(Duration::ZERO).await;
+                break;
             }
-            begun.push(plugin);
+        }
+        if failed.is_some() {
+            for plugin in off.into_iter().rev().filter(|plugin| is_active(plugin)) {
+                plugin.stop(Duration::ZERO).await;
+            }
         }
         self.changed();
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Stops all active plugins, dependents before what they depend on. Goes on whatever fails, and says it at the end.
@@ -223,10 +264,17 @@ impl Registry {
         }
     }
 
-    /// Stops all instances, dependents before what they depend on, all others at the same time.
+    /// Stops all instances, dependents before what they depend on, all others at the same time. Nothing comes any more.
     pub async fn stop(&self) {
+        *self.changing.lock().await = true;
+        let trials = self
+            .trials
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone();
+        let trials = trials.iter().map(|plugin| plugin.stop(Duration::ZERO));
         // Each has said in the log what went wrong.
-        self.stop_all().await;
+        tokio::join!(self.stop_all(), futures::future::join_all(trials));
     }
 
     async fn stop_all(&self) -> Vec<(PluginId, Fault)> {
@@ -272,38 +320,50 @@ fn cycles(plugins: &[Arc<Plugin>]) -> Vec<Vec<PluginId>> {
 
 /// Puts plugins into the order they start in, and tells each of them what it needs and is not there.
 pub(super) fn arrange(mut plugins: Vec<Arc<Plugin>>) -> Vec<Arc<Plugin>> {
-    let order = order(&nodes(&plugins));
+    let mut lacking = lacking(&plugins);
+    for plugin in &plugins {
+        plugin.lack(lacking.remove(&owned(plugin)));
+    }
+    let order = order(&nodes(&plugins)).order;
+    let rank: HashMap<&PluginId, usize> =
+        order.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    plugins.sort_by_key(|plugin| rank.get(plugin.id()).copied().unwrap_or(usize::MAX));
+    plugins
+}
+
+fn owned(plugin: &Plugin) -> (Kind, PluginId) {
+    let (kind, id) = plugin.key();
+    (kind, id.clone())
+}
+
+/// What each of these plugins needs and is not among them, or needs it in turn.
+fn lacking(plugins: &[Arc<Plugin>]) -> HashMap<(Kind, PluginId), String> {
+    let order = order(&nodes(plugins));
     let names = |ids: &[PluginId]| {
         let ids: Vec<_> = ids.iter().map(PluginId::as_str).collect();
         ids.join("`, `")
     };
-    let mut blocked: HashMap<&PluginId, String> = HashMap::new();
+    let mut by_id: HashMap<&PluginId, String> = HashMap::new();
     for cycle in &order.cycles {
         let why = format!("it depends on itself through `{}`", names(cycle));
-        blocked.extend(cycle.iter().map(|id| (id, why.clone())));
+        by_id.extend(cycle.iter().map(|id| (id, why.clone())));
     }
     for id in &order.behind_cycles {
-        blocked.insert(id, "a plugin it needs depends on itself".to_owned());
+        by_id.insert(id, "a plugin it needs depends on itself".to_owned());
     }
     for (id, missing) in &order.missing {
         let why = format!("it needs `{}`, which is not there", names(missing));
-        blocked.insert(id, why);
+        by_id.insert(id, why);
     }
     let manifests: Vec<_> = plugins.iter().map(|plugin| &*plugin.manifest).collect();
-    for plugin in &plugins {
-        let lacks = || lacks(&plugin.manifest, &manifests);
-        let why = blocked.get(plugin.id()).cloned().or_else(lacks);
-        // One that runs goes on: what it needed at its start may go.
-        if why.is_none() || !plugin.pool.is_running() {
-            plugin.block(why);
-        }
-    }
-    let rank: HashMap<&PluginId, usize> = order
-        .order
-        .iter()
-        .enumerate()
-        .map(|(at, id)| (id, at))
-        .collect();
-    plugins.sort_by_key(|plugin| rank.get(plugin.id()).copied().unwrap_or(usize::MAX));
-    plugins
+    let why = |plugin: &Arc<Plugin>| {
+        // It says more than that something is not there.
+        let lacks = lacks(&plugin.manifest, &manifests);
+        let why = lacks.or_else(|| by_id.get(plugin.id()).cloned())?;
+        Some((owned(plugin), why))
+    };
+    plugins.iter().filter_map(why).collect()
 }
+
+#[cfg(test)]
+mod tests;

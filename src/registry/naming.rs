@@ -43,6 +43,11 @@ pub fn listed_name(manifest: &Manifest, tool: &str, alphabet: Alphabet) -> Resul
     Ok(name)
 }
 
+/// The name that `tool` of the plugin would have if no rule kept it from being listed.
+pub fn unruled_name(manifest: &Manifest, tool: &str, alphabet: Alphabet) -> String {
+    fit(&format!("{}{tool}", manifest.effective_prefix()), alphabet)
+}
+
 /// Brings a name into the form `[A-Za-z0-9_.-]{1,64}`. Where that loses something a hash keeps names apart.
 fn fit(name: &str, alphabet: Alphabet) -> String {
     let keep = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::manifest::runtime::RuntimeKind;
-use crate::manifest::{Grant, Kind, Manifest};
+use crate::manifest::{Grant, Kind, Load, Manifest};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::registry::breaker::guard::{Breaker, Pass};
@@ -48,10 +47,6 @@ pub struct Plugin {
     /// What it did so far.
     pub counts: Counts,
     declared: Arc<Surface>,
-    /// Why it can never run as it is configured.
-    unfit: Option<String>,
-    /// Why it is not started for now: what it needs is not there.
-    blocked: ArcSwapOption<String>,
     /// Cancelled when it is no longer in the registry.
     pub(super) removed: CancellationToken,
 }
@@ -123,10 +118,7 @@ impl Plugin {
             limits.max_concurrent_calls as usize,
             limits.max_queue as usize,
         );
-        let life = Arc::new(Life::new(manifest.id.clone()));
-        if let Some(why) = &unfit {
-            life.misses(why.clone());
-        }
+        let life = Arc::new(Life::new(manifest.id.clone(), unfit));
         let is_remote = kind == RuntimeKind::McpHttp;
         let breaker = is_remote.then(|| Breaker::new(&manifest));
         let declared = Arc::new(declared(&manifest));
@@ -149,8 +141,6 @@ impl Plugin {
             life,
             counts: Counts::default(),
             declared,
-            unfit,
-            blocked: ArcSwapOption::empty(),
             removed: CancellationToken::new(),
         })
     }
@@ -187,10 +177,9 @@ impl Plugin {
         &self.declared
     }
 
-    /// Why it is not to be started, in a sentence that begins after its name. `None` when it may be.
+    /// Why nothing of it is started, in a sentence that begins after its name. `None` when it may be.
     pub fn blocked(&self) -> Option<String> {
-        let unfit = || self.unfit.clone();
-        unfit().or_else(|| self.blocked.load().as_deref().cloned())
+        self.life.blocked()
     }
 
     /// Whether nothing it offers is listed, and why.
@@ -198,37 +187,24 @@ impl Plugin {
         match self.life.state() {
             State::Stopping => Some("it is being stopped".to_owned()),
             State::Stopped => Some("it is stopped".to_owned()),
-            _ => self.blocked(),
+            State::Loaded if self.waits_for_operator() => {
+                Some("it is started by the operator, and has not been yet".to_owned())
+            }
+            State::Unavailable => self.blocked(),
+            _ => None,
         }
     }
 
-    /// Says that what it needs is not there, or that it is again.
-    pub(super) fn block(&self, why: Option<String>) {
-        if self.unfit.is_some() {
-            return;
-        }
-        match &why {
-            Some(why) => self.life.misses(why.clone()),
-            None if self.blocked.load().is_some() => self.life.reset(),
-            None => {}
-        }
-        self.blocked.store(why.map(Arc::new));
+    fn waits_for_operator(&self) -> bool {
+        self.manifest.load == Load::Manual && self.life.state() == State::Loaded
     }
 
-    /// Starts it so that its surface is known.
+    /// Starts it so that its surface is known, unless that is the operator's business.
     pub async fn warm(&self) -> Result<(), Fault> {
-        self.refuse_blocked()?;
-        self.pool.warm().await
-    }
-
-    /// The fault of whoever wants something of it while it is blocked.
-    pub fn refuse_blocked(&self) -> Result<(), Fault> {
-        if self.unfit.is_none() && self.blocked.load().is_none() {
-            return Ok(());
+        if let Some(why) = self.closed() {
+            return Err(self.refusal(&why));
         }
-        let why = self.blocked().unwrap_or_default();
-        let message = format!("plugin `{}`: {why}", self.manifest.id);
-        Err(Fault::new(FaultKind::Unavailable, message))
+        self.pool.warm().await
     }
 
     /// Lets a call through the breaker, where it has one.
@@ -237,23 +213,52 @@ impl Plugin {
         entered.transpose()
     }
 
+    /// The fault of whoever wants something of it that it does not do now.
+    pub fn refusal(&self, why: &str) -> Fault {
+        let message = format!("plugin `{}`: {why}", self.manifest.id);
+        Fault::new(FaultKind::Unavailable, message)
+    }
+
     /// Starts it anew: whatever failed before is forgotten.
     pub async fn start(&self) -> Result<(), StartError> {
-        match self.life.state() {
-            state @ (State::Active | State::Stopping) => {
-                let signal = Signal::Start;
-                return Err(StartError::InvalidState(InvalidState { state, signal }));
-            }
-            State::Error | State::Unavailable if self.blocked().is_none() => self.life.reset(),
-            _ => {}
-        }
+        self.may_start().map_err(StartError::InvalidState)?;
+        self.life.reset();
         self.pool.open();
         if let Some(breaker) = &self.breaker {
             breaker.close();
         }
-        self.warm().await.map_err(StartError::Failed)?;
+        self.pool.warm().await.map_err(StartError::Failed)?;
         self.life.started();
         Ok(())
+    }
+
+    /// Says what it needs and is not registered, or needs it in turn.
+    pub(super) fn lack(&self, why: Option<String>) {
+        self.life.set_absent(why, self.pool.is_running());
+    }
+
+    /// Says what it needs and does not run.
+    pub(super) fn wait_for(&self, why: Option<String>) {
+        self.life.set_waits(why, self.pool.is_running());
+    }
+
+    /// Whether those that need it may start.
+    pub(super) fn is_there(&self) -> bool {
+        self.life.state() == State::Active
+    }
+
+    /// Whether it was stopped, or is about to be.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.life.state(), State::Stopping | State::Stopped)
+    }
+
+    /// Whether it stands where it can be started from.
+    pub fn may_start(&self) -> Result<(), InvalidState> {
+        let signal = Signal::Start;
+        match self.life.state() {
+            state @ (State::Active | State::Stopping) => Err(InvalidState { state, signal }),
+            _ => Ok(()),
+        }
     }
 
     /// Stops it: takes no new calls, lets those that run come to their end for as long as `drain`, then ends all
@@ -269,6 +274,27 @@ impl Plugin {
             self.pool.tell_stopped();
         }
         faults
+    }
+}
+
+impl Plugin {
+    /// Stops it for the operator, wherever it stands: what does not run is not started any more either. Says whether there
+    /// was anything to stop.
+    pub async fn halt(&self, drain: Duration) -> Result<(), InvalidState> {
+        match self.life.state() {
+            State::Active => drop(self.stop(drain).await),
+            state @ (State::Stopping | State::Stopped) => {
+                let signal = Signal::Stop;
+                return Err(InvalidState { state, signal });
+            }
+            _ => {
+                self.pool.close();
+                // A start that comes to its end just now is ended, too.
+                self.life.on(Signal::Halt).ok();
+                self.stop(Duration::ZERO).await;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,8 @@
 
 pub(in crate::registry) mod budget;
 
+mod ending;
+
 mod check;
 
 mod lease;
@@ -35,7 +37,6 @@ use crate::manifest::{Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
-use crate::registry::life_events::LifeKind;
 use crate::registry::pool::budget::NotNow;
 pub use crate::registry::pool::check::UNHEALTHY;
 pub use crate::registry::pool::lease::Lease;
@@ -48,6 +49,9 @@ use crate::registry::pool::surrounded::Surrounded;
 use crate::runtime::updates::Updates;
 use crate::runtime::{CallContext, Instance, Runtime, Surface};
 use crate::session::Session;
+
+/// The reason of a start that is refused because something is missing.
+const BLOCKED: &str = "blocked";
 
 /// How long lists that are others now may take to be read for somebody who waits.
 const CATCH_UP: Duration = Duration::from_secs(5);
@@ -335,6 +339,17 @@ impl Pool {
         if state.stopped {
             return Err(self.stopping().into());
         }
+        let running = state.slots.iter().any(|slot| !slot.is_over());
+        let blocked = match running {
+            true => self.life.blocked(),
+            false => self.life.refuse(),
+        };
+        if let Some(why) = blocked {
+            let message = format!("plugin `{}`: {why}", self.manifest.id);
+            return Err(Fault::new(FaultKind::Unavailable, message)
+                .because(BLOCKED)
+                .into());
+        }
         if !again {
             self.check_budget(state)?;
         }
@@ -359,7 +374,7 @@ impl Pool {
         let principal = Arc::clone(&who.principal);
         let updates = Updates::counted(Arc::clone(&self.updates));
         let client = (principal, self.told_profile(&who.profile));
-        let slot = Slot::new(wanted, owner, client, updates);
+        let slot = Slot::new(state.starts, wanted, owner, client, updates);
         state.slots.push(Arc::clone(&slot));
         if let Some(evicted) = evicted {
             self.retire(state, evicted);
@@ -406,54 +421,10 @@ impl Pool {
             .for_each(|slot| self.retire(&mut state, slot));
     }
 
-    /// Starts things again after [`Pool::stop`], as if nothing had ever failed.
-    pub fn open(&self) {
-        let mut state = self.state();
-        state.stopped = false;
-        self.forgive(&mut state);
-    }
-
     /// Takes in what another pool of the same plugin has found out that it offers, so that clients are told only of what
     /// differs.
     pub fn learn_from(&self, other: &Self) {
         self.offered.learn_from(&other.offered);
-    }
-
-    /// Stops everything and starts nothing more. Says what went wrong meanwhile.
-    pub async fn stop(&self) -> Vec<Fault> {
-        let (slots, mut instances) = {
-            let mut state = self.state();
-            state.stopped = true;
-            (std::mem::take(&mut state.slots), state.leaving.clone())
-        };
-        slots.iter().for_each(|slot| slot.retired.cancel());
-        instances.extend(slots.iter().filter_map(|slot| slot.instance()));
-        let stops = instances.iter().map(|instance| instance.stop());
-        let faults = futures::future::join_all(stops).await;
-        faults.into_iter().flatten().collect()
-    }
-
-    /// Stops an instance that leaves.
-    async fn end(&self, instance: &Arc<dyn Instance>) {
-        instance.stop().await;
-        self.state()
-            .leaving
-            .retain(|leaving| !Arc::ptr_eq(leaving, instance));
-    }
-
-    /// Stops an instance that is no longer in the pool.
-    fn retire(self: &Arc<Self>, state: &mut State, slot: Arc<Slot>) {
-        slot.retired.cancel();
-        let Some(instance) = slot.instance() else {
-            return;
-        };
-        state.leaving.push(Arc::clone(&instance));
-        let pool = Arc::clone(self);
-        self.supervisor
-            .spawn(format!("{} stop", self.manifest.id), |_| async move {
-                pool.happened(LifeKind::Stopped, None);
-                pool.end(&instance).await;
-            });
     }
 
     fn release(&self, slot: &Arc<Slot>) {

@@ -38,12 +38,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Uri;
+use tower::Service;
 
+use crate::manifest::runtime::McpHttp as Section;
 use crate::manifest::{Era as EraChoice, Manifest};
 use crate::model::fault::{Fault, FaultKind};
 use crate::runtime::client::{Peer, Probe, discover, initialize, initialize_first, open};
 use crate::runtime::mcp_http::changes::Pace;
-use crate::runtime::mcp_http::connect::{Http, Tls};
+use crate::runtime::mcp_http::connect::{Connector, Http, Tls};
 use crate::runtime::mcp_http::endpoint::Endpoint;
 use crate::runtime::mcp_http::hold::{BUSY, Holds};
 use crate::runtime::mcp_http::link::HttpLink;
@@ -67,6 +69,17 @@ impl McpHttp {
     /// A runtime that trusts the certificates that this machine trusts.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Makes a connection to the server of `section` as a start would, TLS included, and closes it: whether there is one
+    /// within `budget`. Nothing is asked. Faults begin after the plugin's name; their reasons are those of a start:
+    /// `dns_failure`, `address_refused`, `connect_…`, `tls_…`.
+    pub async fn reach(&self, section: &Section, budget: Duration) -> Result<(), Fault> {
+        let mut connector = Connector::new(&self.tls, budget);
+        let reached = connector.call(section.url.uri().clone()).await;
+        reached
+            .map(drop)
+            .map_err(|err| Fault::new(FaultKind::Unavailable, err.to_string()).because(err.reason))
     }
 
     fn client(&self, connect_timeout_ms: u64) -> Http {

@@ -37,6 +37,9 @@ use crate::wire::revision::Era;
 /// How long after the end of its output a child may take to exit, so that its exit code can be told.
 const EXIT_GRACE: Duration = Duration::from_millis(300);
 
+/// How long after that the end of its stderr is waited for. What it wrote is there by then, unless the machine is busy.
+const STDERR_GRACE: Duration = Duration::from_millis(200);
+
 /// How many of the last lines of a child's stderr are told.
 const LAST_LINES: usize = 20;
 
@@ -271,6 +274,7 @@ fn why_ended(plugin: PluginId, process: Process, tail: Arc<Tail>) -> crate::runt
     Box::new(move || {
         Box::pin(async move {
             let exit = process.wait(EXIT_GRACE).await;
+            tail.complete(STDERR_GRACE).await;
             let how = match (process.verdict(), exit) {
                 (Some(verdict), _) => verdict.to_owned(),
                 (None, Some(exit)) => format!("ended ({exit})"),

@@ -4,6 +4,8 @@
 //! child when the gateway dies, closes inherited files and binds itself before it becomes the command. While it runs its
 //! processes are looked at; beside the gateway a guard waits for its end, to end what is left of them.
 
+mod answer;
+
 mod bounds;
 
 mod cgroup;
@@ -52,8 +54,8 @@ use kin::Kin;
 pub use descendants::{become_subreaper, reap_orphans};
 pub use guard::{GUARD_ARGUMENT, run as run_guard};
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
-pub use limits::raise_file_limit;
-pub(crate) use search::is_program;
+pub use limits::{file_limit, raise_file_limit};
+pub(crate) use search::{is_program, which};
 
 /// How long a child may take to end after its input was closed.
 pub(crate) const AFTER_EOF: Duration = Duration::from_secs(3);

@@ -51,12 +51,14 @@ pub(crate) fn call(server: &Arc<Server>, id: &str, params: &str) -> Next {
             .push(id.to_owned()),
         "freeze" => return Next::Freeze,
         "pause" => call.pause(),
+        "hold" => call.hold(),
         "gather" => call.gather(),
         "progress" => call.progress(),
         "log" => call.log(),
         "flood" => call.flood(),
         "flood_forever" => call.flood_forever(),
         "stderr" => call.stderr(),
+        "sigh" => call.sigh(),
         "family" => {
             let pids = family::beget(&server.options);
             call.value(&json!({ "pids": pids }));
@@ -184,16 +186,41 @@ impl Call<'_> {
         self.server.voice.result(self.id, &result);
     }
 
+    fn argument(&self, key: &str) -> String {
+        let value = members(self.arguments)
+            .get(key)
+            .map_or_else(String::new, |value| value.get().to_owned());
+        serde_json::from_str(&value).expect("a text")
+    }
+
     /// Reads nothing until a file is there.
     fn pause(&self) {
-        let path = members(self.arguments)
-            .get("until")
-            .map_or_else(String::new, |path| path.get().to_owned());
-        let path: String = serde_json::from_str(&path).expect("the path of a file");
+        let path = self.argument("until");
         while !std::path::Path::new(&path).exists() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         self.text("resumed");
+    }
+
+    /// Answers once a file is there, and takes other calls meanwhile.
+    fn hold(&self) {
+        let (server, id) = (Arc::clone(self.server), self.id.to_owned());
+        let path = self.argument("until");
+        std::thread::spawn(move || {
+            while !std::path::Path::new(&path).exists() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            server
+                .voice
+                .result(&id, r#"{"content":[{"type":"text","text":"let go"}]}"#);
+        });
+    }
+
+    /// Says something on stderr.
+    fn sigh(&self) {
+        let line = format!("{}\n", self.argument("text"));
+        std::io::stderr().write_all(line.as_bytes()).ok();
+        self.text("sighed");
     }
 
     fn die(&self) {

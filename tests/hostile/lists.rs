@@ -4,7 +4,7 @@ use crate::members;
 use crate::options::{List, Options};
 
 /// The tools that do what `deeds` says of them.
-const TOOLS: [&str; 45] = [
+const TOOLS: [&str; 47] = [
     "echo",
     "params",
     "pid",
@@ -36,6 +36,7 @@ const TOOLS: [&str; 45] = [
     "batch",
     "twice",
     "stderr",
+    "sigh",
     "family",
     "grow",
     "storm",
@@ -43,6 +44,7 @@ const TOOLS: [&str; 45] = [
     "answer_then_die",
     "big",
     "pause",
+    "hold",
     "ask",
     "ask_back",
     "stray",

@@ -126,7 +126,7 @@ fn serve(server: &Arc<Server>) -> ExitCode {
             Next::Freeze => return park(),
         }
     }
-    server.options.note("eof");
+    server.options.note(&format!("eof {}", std::process::id()));
     if server.options.deaf {
         return park();
     }

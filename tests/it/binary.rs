@@ -107,10 +107,12 @@ impl Binary {
 
     /// Waits for its end; gives its exit code.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
-        within("it ends", self.child.wait())
-            .await
-            .expect("it is ours")
-            .code()
+        within("it ends", self.ended_at_last()).await
+    }
+
+    /// The same, however long it takes.
+    pub(crate) async fn ended_at_last(&mut self) -> Option<i32> {
+        self.child.wait().await.expect("it is ours").code()
     }
 
     /// The most memory it ever held, in KiB.

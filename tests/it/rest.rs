@@ -125,10 +125,13 @@ async fn tools_that_are_not_listed_have_a_reason() {
     let listed = gateway.send(&Request::new("GET", "/api/tools")).await;
     assert_eq!(listed.text(), "[]");
     let all = Request::new("GET", "/api/tools?all=true");
-    let reason = "a pattern in `expose.deny` hides it";
-    let expected = json!([{ "name": "odd", "plugin": "p", "listed": false, "reason": reason }]);
+    let reason = "plugin `p` offers it, but a pattern in `expose.deny` hides it";
+    let expected = json!([{ "name": "p__odd", "plugin": "p", "listed": false, "reason": reason }]);
     assert_eq!(gateway.send(&all).await.json(), expected);
-    for request in [Request::new("GET", "/api/tools/odd"), call("odd", "{}")] {
+    for request in [
+        Request::new("GET", "/api/tools/p__odd"),
+        call("p__odd", "{}"),
+    ] {
         let answer = gateway.send(&request).await;
         assert_eq!(refused(&answer, 404), "not_found");
         assert!(answer.text().contains(reason), "{}", answer.text());

@@ -27,6 +27,8 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/list", get(admin::list)),
         ("/api/v1/plugin/get", get(admin::get)),
         ("/api/v1/plugin/report", get(admin::report)),
+        ("/api/v1/plugin/ps", get(admin::ps)),
+        ("/api/v1/plugin/why", get(admin::why)),
         ("/api/v1/plugin/execute", post(admin::execute)),
         ("/api/v1/plugin/register", post(admin::register)),
         ("/api/v1/plugin/unregister", post(admin::unregister)),

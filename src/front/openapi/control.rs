@@ -13,6 +13,11 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
             "/api/v1/plugin/report",
             json!({ "get": plain("report", "How the plugins do") }),
         ),
+        (
+            "/api/v1/plugin/ps",
+            json!({ "get": plain("ps", "The instances that run") }),
+        ),
+        ("/api/v1/plugin/why", json!({ "get": why() })),
         ("/api/v1/plugin/execute", json!({ "post": execute() })),
         (
             "/api/v1/plugin/register",
@@ -86,6 +91,18 @@ fn list() -> Value {
         { "name": "page_size", "in": "query", "schema": number },
     ]);
     list
+}
+
+fn why() -> Value {
+    let mut why = plain("why", "Why a tool is listed, or why not");
+    why["parameters"] = json!([{
+        "name": "tool",
+        "in": "query",
+        "required": true,
+        "description": "The name as a client would call it.",
+        "schema": { "type": "string" },
+    }]);
+    why
 }
 
 fn get() -> Value {

@@ -36,7 +36,7 @@ struct NotListed<'a> {
     name: &'a str,
     plugin: &'a PluginId,
     listed: bool,
-    reason: &'a str,
+    reason: String,
 }
 
 /// The array of the tools that `caller` may see; with `all`, those that are not listed come after them.
@@ -74,7 +74,7 @@ fn not_listed(hidden: &Hidden) -> Vec<u8> {
         name: &hidden.name,
         plugin: &hidden.plugin,
         listed: false,
-        reason: &hidden.reason,
+        reason: hidden.sentence(),
     };
     Json::of(&tool).bytes().to_vec()
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::caller::Caller;
-use crate::registry::catalog::Hidden;
+use crate::registry::catalog::{Cause, Hidden};
 use crate::registry::plugin::Plugin;
 use crate::runtime::{Definition, Listing};
 use crate::wire::json::Json;
@@ -61,14 +61,15 @@ impl Shelf {
         listing: &Listing,
     ) -> Vec<Hidden> {
         let id = &plugin.manifest.id;
-        let hide = |name: &str, reason: String| Hidden {
+        let hide = |name: &str, cause, reason: String| Hidden {
             name: name.to_owned(),
             plugin: id.clone(),
+            cause,
             reason,
         };
         let omitted = listing.omitted.iter();
         let mut hidden: Vec<_> = omitted
-            .map(|omitted| hide(&omitted.name, omitted.reason.clone()))
+            .map(|omitted| hide(&omitted.name, Cause::Definition, omitted.reason.clone()))
             .collect();
         for definition in &listing.definitions {
             match self.place(kind, plugin, definition) {
@@ -77,7 +78,7 @@ impl Shelf {
                     self.by_key.insert(Arc::clone(&item.key), Arc::clone(&item));
                     self.in_order.push(item);
                 }
-                Err(why) => hidden.push(hide(&definition.name, why)),
+                Err(why) => hidden.push(hide(&definition.name, Cause::Collision, why)),
             }
         }
         hidden

@@ -22,11 +22,25 @@ pub struct Life {
 #[derive(Debug)]
 struct Record {
     state: State,
+    blocks: Blocks,
     error: Option<String>,
     error_count: u64,
     restarts: u64,
     active_since: Option<Instant>,
+    /// When it came to its state.
+    since: Instant,
     times: Times,
+}
+
+/// What keeps a plugin from being started.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// It can never run as it is configured.
+    unfit: Option<String>,
+    /// What it needs is not registered, or needs it in turn.
+    absent: Option<String>,
+    /// What it needs does not run.
+    waits: Option<String>,
 }
 
 /// How long the latest start took, step by step.
@@ -51,25 +65,36 @@ pub struct Snapshot {
     pub restarts: u64,
     /// How long it has been active; nothing when it is not.
     pub uptime: Duration,
+    /// How long it has been in this state.
+    pub in_state: Duration,
     /// How long its latest start took.
     pub times: Times,
 }
 
 impl Life {
-    /// That of a plugin that has just been registered.
-    pub fn new(id: PluginId) -> Self {
+    /// That of a plugin that has just been registered; `unfit` says why it can never run as it is configured.
+    pub fn new(id: PluginId, unfit: Option<String>) -> Self {
+        let state = match unfit {
+            Some(_) => State::Unavailable,
+            None => State::Loaded,
+        };
         let record = Record {
-            state: State::Loaded,
-            error: None,
+            state,
+            error: unfit.clone(),
+            blocks: Blocks {
+                unfit,
+                ..Blocks::default()
+            },
             error_count: 0,
             restarts: 0,
             active_since: None,
+            since: Instant::now(),
             times: Times::default(),
         };
         Self {
             id,
             record: Mutex::new(record),
-            state: watch::Sender::new(State::Loaded),
+            state: watch::Sender::new(state),
         }
     }
 
@@ -98,6 +123,7 @@ impl Life {
             uptime: record
                 .active_since
                 .map_or(Duration::ZERO, |since| since.elapsed()),
+            in_state: record.since.elapsed(),
             times: record.times,
         }
     }
@@ -121,6 +147,7 @@ impl Life {
             return Ok(());
         }
         record.state = now;
+        record.since = Instant::now();
         match now {
             State::Active => record.active_since = Some(Instant::now()),
             State::Stopping => {}
@@ -197,17 +224,61 @@ impl Life {
         self.step(&mut record, Signal::Crash { spent }).ok();
     }
 
-    /// Something that it needs is not there.
-    pub fn misses(&self, why: String) {
-        let mut record = self.record();
-        record.error = Some(why);
-        self.step(&mut record, Signal::Miss).ok();
+    /// Why nothing of it is started: what it needs is not there, or it can never run.
+    pub fn blocked(&self) -> Option<String> {
+        self.record().blocks.why()
     }
 
-    /// What it missed is there, or it is to be tried anew.
+    /// Whether it can never run, or lacks something that is not registered.
+    pub fn is_lacking(&self) -> bool {
+        let record = self.record();
+        record.blocks.unfit.is_some() || record.blocks.absent.is_some()
+    }
+
+    /// What it needs is not registered, or is again.
+    pub fn set_absent(&self, why: Option<String>, running: bool) {
+        let mut record = self.record();
+        record.blocks.absent = why;
+        self.follow_blocks(&mut record, running);
+    }
+
+    /// What it needs does not run, or runs again.
+    pub fn set_waits(&self, why: Option<String>, running: bool) {
+        let mut record = self.record();
+        record.blocks.waits = why;
+        self.follow_blocks(&mut record, running);
+    }
+
+    /// What runs goes on, and what was stopped stays stopped, whatever is missing.
+    fn follow_blocks(&self, record: &mut Record, running: bool) {
+        match record.blocks.why() {
+            Some(_) if running => {}
+            Some(why) => {
+                if self.step(record, Signal::Miss).is_ok() || record.state == State::Unavailable {
+                    record.error = Some(why);
+                }
+            }
+            None if record.state == State::Unavailable => {
+                if self.step(record, Signal::Reset).is_ok() {
+                    record.error = None;
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Whether nothing of it may be started, and why. It stands where that is said from then on.
+    pub fn refuse(&self) -> Option<String> {
+        let mut record = self.record();
+        let why = record.blocks.why()?;
+        self.follow_blocks(&mut record, false);
+        Some(why)
+    }
+
+    /// It is to be tried anew, unless something is missing.
     pub fn reset(&self) {
         let mut record = self.record();
-        if self.step(&mut record, Signal::Reset).is_ok() {
+        if record.blocks.why().is_none() && self.step(&mut record, Signal::Reset).is_ok() {
             record.error = None;
         }
     }
@@ -220,6 +291,13 @@ impl Life {
             record.error = Some(fault.to_string());
         }
         self.step(&mut record, Signal::End).ok();
+    }
+}
+
+impl Blocks {
+    fn why(&self) -> Option<String> {
+        let mut reasons = [&self.unfit, &self.absent, &self.waits].into_iter();
+        reasons.find_map(Clone::clone)
     }
 }
 

@@ -122,7 +122,6 @@ impl Pool {
 
     /// Counts an end that nobody asked for, and starts another instance where that is for all.
     pub(super) fn crashed(self: &Arc<Self>, instance: &Arc<dyn Instance>, why: &Fault) {
-        self.happened(LifeKind::Failed, Some(&why.message));
         {
             let mut state = self.state();
             let within = Duration::from_millis(self.manifest.restart.within_ms);

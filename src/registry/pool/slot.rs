@@ -62,6 +62,10 @@ pub(super) enum Started {
 }
 
 pub(super) struct Slot {
+    /// Which start of the plugin it is, from 1.
+    pub(super) number: u64,
+    /// When its start began.
+    pub(super) begun: Instant,
     /// `None` while it is being started.
     pub(super) started: watch::Sender<Option<Started>>,
     /// Cancelled when it has left the pool.
@@ -99,6 +103,7 @@ struct Held {
 
 impl Slot {
     pub(super) fn new(
+        number: u64,
         wanted: Wanted,
         owner: Option<Arc<Session>>,
         (principal, profile): (Arc<str>, Arc<ClientProfile>),
@@ -114,6 +119,8 @@ impl Slot {
             moved: false,
         };
         Arc::new(Self {
+            number,
+            begun: Instant::now(),
             started: watch::Sender::new(None),
             retired: CancellationToken::new(),
             silent: AtomicU32::new(0),
@@ -342,7 +349,7 @@ mod tests {
             },
         };
         let owner = Some(Arc::clone(&session));
-        let slot = Slot::new(wanted, owner, ("me".into(), profile), Updates::default());
+        let slot = Slot::new(1, wanted, owner, ("me".into(), profile), Updates::default());
         slot.turn_into(Wanted {
             holder: Holder::Shared,
             told: Told::OnEachRequest,

@@ -9,7 +9,7 @@ use crate::registry::life_events::LifeKind;
 use crate::registry::pool::offered::moved;
 use crate::registry::pool::slot::{Slot, Started};
 use crate::registry::pool::speech::Asker;
-use crate::registry::pool::{Failure, Pool, State};
+use crate::registry::pool::{BLOCKED, Failure, Pool, State};
 use crate::runtime::{Host, Instance, Surface};
 use crate::wire::revision::Era;
 
@@ -41,6 +41,7 @@ impl Pool {
             };
             let started = tokio::select! {
                 started = pool.runtime.start(Arc::clone(&pool.manifest), host) => started,
+                () = slot.retired.cancelled() => return pool.given_up(&slot),
                 () = stop.cancelled() => Err(pool.stopping()),
             };
             match started {
@@ -48,6 +49,13 @@ impl Pool {
                 Err(fault) => pool.failed(&slot, fault),
             }
         });
+    }
+
+    /// A start that nobody wants any more. That is no failure.
+    fn given_up(&self, slot: &Arc<Slot>) {
+        self.state().slots.retain(|known| !Arc::ptr_eq(known, slot));
+        let fault = Arc::new(self.stopping());
+        slot.started.send_replace(Some(Started::Failed(fault)));
     }
 
     fn failed(self: &Arc<Self>, slot: &Arc<Slot>, fault: Fault) {
@@ -119,7 +127,7 @@ impl Pool {
                 };
                 match started {
                     Ok(()) => break,
-                    Err(fault) if fault.reason == "shutting_down" => break,
+                    Err(fault) if matches!(fault.reason, "shutting_down" | BLOCKED) => break,
                     Err(fault) => wait = fault.retry_after.unwrap_or(wait),
                 }
             }
@@ -130,7 +138,7 @@ impl Pool {
     async fn watch(self: Arc<Self>, slot: Arc<Slot>, instance: Arc<dyn Instance>, asked: Era) {
         let mut surface = instance.surface();
         let mut offers = surface.borrow_and_update().clone();
-        let stopped = {
+        let gone = {
             let mut state = self.state();
             state.speech.learn(asked, instance.era());
             let owner = slot.owner.borrow().clone();
@@ -144,20 +152,23 @@ impl Pool {
                 slot.turn_into(is);
             }
             state.failures.retain(|failure| !failure.may_be_ours);
-            state.stopped
+            // Whoever stops the pool either sees the instance, or has said so before.
+            let gone = state.stopped || slot.retired.is_cancelled();
+            if !gone {
+                self.life.started();
+                slot.set_surface(self.offered.found(&slot.told(), &offers), &offers);
+                let ready = Started::Ready(Arc::clone(&instance));
+                slot.started.send_replace(Some(ready));
+            }
+            gone
         };
-        if !stopped {
-            self.life.started();
+        if gone {
+            self.given_up(&slot);
+            return drop(instance.stop().await);
         }
-        slot.set_surface(self.offered.found(&slot.told(), &offers), &offers);
-        slot.started
-            .send_replace(Some(Started::Ready(Arc::clone(&instance))));
         let owner = slot.owner.borrow().clone();
         if let Some(session) = owner {
             instance.adopt(&session);
-        }
-        if stopped {
-            return drop(instance.stop().await);
         }
         let started = Instant::now();
         let well = tokio::time::sleep(HEALTHY_AFTER);

@@ -33,19 +33,11 @@ const MAX_IDLE: usize = 256;
 
 /// A client whose connections are made within `budget`.
 pub(super) fn client(tls: &Tls, budget: Duration) -> Http {
-    let mut tcp = HttpConnector::new_with_resolver(Resolver);
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(budget));
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(MAX_IDLE)
-        .build(Connector {
-            tcp,
-            tls: tls.clone(),
-            budget,
-        })
+        .build(Connector::new(tls, budget))
 }
 
 /// Makes connections.
@@ -75,6 +67,21 @@ impl ConnectError {
         Self {
             reason,
             message: message.into(),
+        }
+    }
+}
+
+impl Connector {
+    /// Makes connections within `budget`.
+    pub(super) fn new(tls: &Tls, budget: Duration) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver);
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(budget));
+        Self {
+            tcp,
+            tls: tls.clone(),
+            budget,
         }
     }
 }

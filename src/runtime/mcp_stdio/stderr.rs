@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::model::plugin_id::PluginId;
@@ -21,6 +22,8 @@ const LOGGED_PER_SECOND: u32 = 50;
 pub(super) struct Tail {
     lines: Mutex<(VecDeque<String>, usize)>,
     max_bytes: usize,
+    /// Cancelled when the end was read, or nobody reads any more.
+    over: CancellationToken,
 }
 
 impl Tail {
@@ -37,15 +40,24 @@ impl Tail {
         let tail = Arc::new(Self {
             lines: Mutex::default(),
             max_bytes,
+            over: CancellationToken::new(),
         });
         let (reading, plugin) = (Arc::clone(&tail), plugin.clone());
         supervisor.spawn(format!("{plugin} stderr"), move |stop| async move {
+            let _over = reading.over.clone().drop_guard();
             tokio::select! {
                 () = reading.read(stderr, &plugin) => {}
                 () = stop.cancelled() => {}
             }
         });
         tail
+    }
+
+    /// Waits until all is read that the child wrote, `bound` at the most: its children may hold its stderr open.
+    pub(super) async fn complete(&self, bound: Duration) {
+        tokio::time::timeout(bound, self.over.cancelled())
+            .await
+            .ok();
     }
 
     async fn read<R: AsyncRead + Unpin>(&self, mut stderr: R, plugin: &PluginId) {
@@ -115,7 +127,29 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
+
+    #[tokio::test]
+    async fn last_words_that_are_still_on_their_way_are_waited_for() {
+        let (mut child, stderr) = tokio::io::duplex(64);
+        let plugin = "p".parse().expect("an id");
+        let tail = Tail::follow(stderr, 200, &plugin, &Supervisor::new());
+        let dies = async {
+            tokio::task::yield_now().await;
+            let written = child.write_all(b"out of cheese").await;
+            written.expect("it is read");
+            drop(child);
+        };
+        let bound = Duration::from_secs(5);
+        tokio::join!(tail.complete(bound), dies);
+        assert!(
+            tail.quoted(1).ends_with("out of cheese"),
+            "{}",
+            tail.quoted(1)
+        );
+    }
 
     #[tokio::test]
     async fn the_last_lines_are_kept_within_the_bound_and_escaped() {

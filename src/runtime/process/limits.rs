@@ -23,6 +23,18 @@ pub fn raise_file_limit() {
     }
 }
 
+/// How many files the gateway may open once it has raised its limit. `None` is without bound, or unknown.
+#[cfg(unix)]
+pub fn file_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
+/// There is no such limit here.
+#[cfg(not(unix))]
+pub fn file_limit() -> Option<u64> {
+    None
+}
+
 /// There is no such limit here.
 #[cfg(not(unix))]
 pub fn raise_file_limit() {}

@@ -1,17 +1,23 @@
 //! Whether there is a program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What stands between the directories of `PATH`.
 const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
 
 /// Whether there is a program of that name: a path, or a name that is looked for in the directories of `path`.
 pub(crate) fn is_program(command: &str, path: &str) -> bool {
+    which(command, path).is_some()
+}
+
+/// The file of the program of that name: a path, or a name that is looked for in the directories of `path`.
+pub(crate) fn which(command: &str, path: &str) -> Option<PathBuf> {
+    let file = |path: PathBuf| path.is_file().then_some(path);
     match command.contains('/') {
-        true => Path::new(command).is_file(),
+        true => file(PathBuf::from(command)),
         false => path
             .split(SEPARATOR)
-            .any(|directory| Path::new(directory).join(command).is_file()),
+            .find_map(|directory| file(Path::new(directory).join(command))),
     }
 }
 
