@@ -7,8 +7,9 @@ pub mod runtimes;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::app::files::{Files, Origin};
 pub use crate::app::runtimes::{Runtimes, compiled_in};
 use crate::background::Supervisor;
 use crate::config::env::Env;
-use crate::config::load::Loaded;
+use crate::config::load::{FILE_NAME, Loaded};
 use crate::config::resolve::Resolution;
 use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
@@ -48,6 +49,8 @@ pub struct App {
     /// Who may call.
     pub callers: Callers,
     config: Config,
+    /// What the operator's file is called, or would be.
+    config_name: OsString,
     supervisor: Supervisor,
     /// Done once notifiers are told of events.
     notices: Once,
@@ -84,6 +87,8 @@ impl App {
         audit: Arc<dyn Sink>,
     ) -> Self {
         let config = loaded.config.clone();
+        let named = origin.config.as_deref().and_then(Path::file_name);
+        let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
         let supervisor = Supervisor::new();
         let files = Files::new(origin, config.clone(), supervisor.clone());
         let plugins = files.register(resolution);
@@ -137,6 +142,7 @@ impl App {
             desk: Arc::new(desk),
             callers,
             config,
+            config_name,
             supervisor,
             notices: Once::new(),
         }
@@ -187,8 +193,9 @@ impl App {
     pub fn watch(&self) {
         if self.config.server.watch {
             let control = Arc::clone(&self.desk.control);
+            let name = self.config_name.clone();
             self.supervisor
-                .spawn("configuration", |stop| watch::watch(control, stop));
+                .spawn("configuration", |stop| watch::watch(control, name, stop));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 
@@ -14,7 +14,7 @@ use crate::config::load::load;
 use crate::config::resolve::{LeftOut, Resolution, ResolvedPlugin, resolve};
 use crate::control::source::{Broken, Build, Candidate, Found, Source};
 use crate::manifest::Grant;
-use crate::manifest::problem::Problems;
+use crate::manifest::problem::{Problem, Problems};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::registry::discover::walked;
@@ -40,6 +40,8 @@ pub(super) struct Files {
     /// As it was at the start of the gateway.
     config: Config,
     supervisor: Supervisor,
+    /// What was odd when everything was read last: it is logged once.
+    noted: Mutex<Vec<String>>,
 }
 
 impl Files {
@@ -48,6 +50,7 @@ impl Files {
             origin,
             config,
             supervisor,
+            noted: Mutex::default(),
         }
     }
 
@@ -57,9 +60,7 @@ impl Files {
         for left_out in wanted {
             tracing::error!("A plugin is left out:\n{}", left_out.problems);
         }
-        for note in &resolution.notes.0 {
-            tracing::warn!("{note}");
-        }
+        self.note(&resolution);
         let candidates = resolution
             .plugins
             .into_iter()
@@ -68,6 +69,18 @@ impl Files {
             .filter(Candidate::is_wanted)
             .map(|candidate| self.make(&candidate))
             .collect()
+    }
+
+    /// Logs what is odd and was not the last time.
+    fn note(&self, resolution: &Resolution) {
+        let Resolution { notes, nowhere, .. } = resolution;
+        let now: Vec<String> = notes.0.iter().chain(&nowhere.0).map(said).collect();
+        let mut noted = self.noted.lock().expect("no holder of this lock panics");
+        let known = std::mem::replace(&mut *noted, now.clone());
+        drop(noted);
+        for note in now.iter().filter(|note| !known.contains(note)) {
+            tracing::warn!("{note}");
+        }
     }
 
     /// A plugin as it was found, with what is missing of it.
@@ -123,6 +136,7 @@ impl Source for Files {
             .map(|(id, text)| (id.clone(), text.as_str()))
             .collect();
         let resolution = resolve(&loaded, &builtins)?;
+        self.note(&resolution);
         let left_out = resolution.left_out.into_iter();
         let wanted = left_out.filter(|left_out| left_out.enabled);
         Ok(Found {
@@ -133,6 +147,7 @@ impl Source for Files {
                 .collect(),
             broken: wanted.map(broken).collect(),
             needs_restart: self.needs_restart(&loaded.config),
+            notes: resolution.nowhere.0.iter().map(said).collect(),
         })
     }
 
@@ -204,6 +219,10 @@ impl Source for Files {
             unfit,
         })
     }
+}
+
+fn said(problem: &Problem) -> String {
+    problem.to_string()
 }
 
 fn broken(left_out: LeftOut) -> Broken {

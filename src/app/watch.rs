@@ -1,9 +1,9 @@
 //! Reads configuration and plugins again when something changes in the directories they lie in.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use notify::event::{CreateKind, ModifyKind, RemoveKind};
@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
+use crate::manifest::FILE_NAMES;
+use crate::manifest::import::FILE_NAMES as FOREIGN_FILE_NAMES;
 
 /// Nothing is read before it has been quiet for so long: files are written in several steps, folders copied file by file.
 const QUIET: Duration = Duration::from_millis(250);
@@ -23,10 +25,10 @@ const AT_LAST: Duration = Duration::from_secs(2);
 /// How often the places are watched anew where the system could not watch all of them.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 
-/// Watches until `stop` is cancelled.
-pub(super) async fn watch(control: Arc<Control>, stop: CancellationToken) {
+/// Watches until `stop` is cancelled. `configuration` is the name of the operator's file.
+pub(super) async fn watch(control: Arc<Control>, configuration: OsString, stop: CancellationToken) {
     let changed = Arc::new(Notify::new());
-    let mut watched = match Watched::new(&changed) {
+    let mut watched = match Watched::new(configuration, &changed) {
         Ok(watched) => watched,
         Err(err) => {
             tracing::warn!("Changes of the configuration are not noticed: {err}");
@@ -68,25 +70,41 @@ async fn settled(changed: &Notify) {
 struct Watched {
     watcher: RecommendedWatcher,
     places: BTreeSet<PathBuf>,
+    known: Arc<Mutex<BTreeSet<PathBuf>>>,
+}
+
+/// Tells what makes a difference from all that happens in these directories: plugins write all kinds of files there.
+struct Ear {
+    configuration: OsString,
+    /// The directories that are watched, or were before: what went is there no more to be looked at.
+    known: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Watched {
-    fn new(changed: &Arc<Notify>) -> notify::Result<Self> {
-        let changed = Arc::clone(changed);
+    fn new(configuration: OsString, changed: &Arc<Notify>) -> notify::Result<Self> {
+        let (changed, known) = (Arc::clone(changed), Arc::default());
+        let ear = Ear {
+            configuration,
+            known: Arc::clone(&known),
+        };
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // An error may have swallowed a change.
-            if event.as_ref().map_or(true, makes_a_difference) {
+            if event.as_ref().map_or(true, |event| ear.pricks_up(event)) {
                 changed.notify_one();
             }
         })?;
         Ok(Self {
             watcher,
             places: BTreeSet::new(),
+            known,
         })
     }
 
     /// Watches these places and no others. Whether all of them could be.
     fn look_at(&mut self, places: BTreeSet<PathBuf>) -> bool {
+        // The lock is not held while the watcher is spoken to, which may be waiting for it.
+        let known = self.places.union(&places).cloned().collect();
+        *self.known.lock().expect("no holder of this lock panics") = known;
         for gone in self.places.difference(&places) {
             // What is no longer there is no longer watched either.
             self.watcher.unwatch(gone).ok();
@@ -105,43 +123,107 @@ impl Watched {
     }
 }
 
-/// Whether configuration or plugins may be others after `event`. Plugins write all kinds of files into their folders.
-fn makes_a_difference(event: &Event) -> bool {
-    // Configurations and manifests, ours and those of others, are written in these.
-    let is_read = |path: &PathBuf| {
-        let extension = path.extension().and_then(OsStr::to_str);
-        matches!(extension, Some("toml" | "json" | "jsonc"))
-    };
-    let is_about_files = || event.paths.iter().any(is_read);
-    match event.kind {
-        // Whoever reads a file changes nothing.
-        EventKind::Access(_) => false,
-        EventKind::Create(CreateKind::Folder | CreateKind::Any | CreateKind::Other)
-        | EventKind::Remove(RemoveKind::Folder | RemoveKind::Any | RemoveKind::Other)
-        | EventKind::Modify(ModifyKind::Name(_)) => true,
-        _ => event.need_rescan() || is_about_files(),
+impl Ear {
+    /// Whether configuration or plugins may be others after `event`.
+    fn pricks_up(&self, event: &Event) -> bool {
+        if event.need_rescan() {
+            return true;
+        }
+        let mut paths = event.paths.iter();
+        match event.kind {
+            // Whoever reads a file changes nothing.
+            EventKind::Access(_) => false,
+            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => {
+                paths.any(|path| self.is_read(path))
+            }
+            EventKind::Any
+            | EventKind::Create(_)
+            | EventKind::Modify(_)
+            | EventKind::Remove(_)
+            | EventKind::Other => {
+                paths.any(|path| self.is_read(path) || self.is_directory(&event.kind, path))
+            }
+        }
     }
+
+    /// Whether it is a file that is read: the configuration, or a manifest, ours or another system's.
+    fn is_read(&self, path: &Path) -> bool {
+        let mut names = FILE_NAMES.into_iter().chain(FOREIGN_FILE_NAMES);
+        path.file_name().is_some_and(|name| {
+            name == self.configuration || names.any(|known| name == OsStr::new(known))
+        })
+    }
+
+    /// Whether it is a directory that came or went, where plugins are looked for: not inside of one.
+    fn is_directory(&self, kind: &EventKind, path: &Path) -> bool {
+        let is_told = matches!(
+            kind,
+            EventKind::Create(CreateKind::Folder) | EventKind::Remove(RemoveKind::Folder)
+        );
+        let was_one = || {
+            let known = self.known.lock().expect("no holder of this lock panics");
+            known.contains(path)
+        };
+        (was_one() || is_told || path.is_dir()) && !path.parent().is_some_and(is_plugin)
+    }
+}
+
+/// Whether a directory is a plugin's own, of which nothing deeper is looked at.
+fn is_plugin(directory: &Path) -> bool {
+    let mut names = FILE_NAMES.into_iter();
+    names.any(|name| directory.join(name).is_file())
 }
 
 #[cfg(test)]
 mod tests {
-    use notify::event::AccessKind;
+    use notify::event::{AccessKind, RenameMode};
 
     use super::*;
 
     #[test]
     fn only_what_is_read_makes_a_difference() {
+        let root = tempfile::tempdir().expect("temp dir");
+        let of = |path: &str| root.path().join(path);
+        for folder in [
+            "plugins/here",
+            "plugins/new",
+            "plugins/here/cache",
+            "..data",
+        ] {
+            std::fs::create_dir_all(of(folder)).expect("temp dir is writable");
+        }
+        std::fs::write(of("plugins/here/plugin.toml"), "").expect("temp dir is writable");
+        let ear = Ear {
+            configuration: "gate.conf".into(),
+            known: Arc::new(Mutex::new(BTreeSet::from([of("plugins/moved")]))),
+        };
         let check = |kind, path: &str, expect| {
-            let event = Event::new(kind).add_path(path.into());
-            assert_eq!(makes_a_difference(&event), expect, "{kind:?} {path}");
+            let event = Event::new(kind).add_path(of(path));
+            assert_eq!(ear.pricks_up(&event), expect, "{kind:?} {path}");
         };
         let written = EventKind::Modify(ModifyKind::Any);
-        check(written, "p/plugin.toml", true);
-        check(written, "p/toolgate.json", true);
-        check(written, "p/log.txt", false);
-        check(EventKind::Create(CreateKind::File), "p/x.sock", false);
+        let renamed = |how| EventKind::Modify(ModifyKind::Name(how));
+        check(written, "plugins/here/plugin.toml", true);
+        check(written, "plugins/here/dagstack.toml", true);
+        check(written, "gate.conf", true);
+        check(renamed(RenameMode::To), "gate.conf", true);
+        check(EventKind::Access(AccessKind::Any), "gate.conf", false);
+        for other in ["audit.json", "Cargo.toml", "plugins/here/log.txt"] {
+            check(written, other, false);
+            check(EventKind::Create(CreateKind::File), other, false);
+            check(EventKind::Remove(RemoveKind::File), other, false);
+            check(renamed(RenameMode::Any), other, false);
+        }
         check(EventKind::Create(CreateKind::Folder), "plugins/new", true);
         check(EventKind::Remove(RemoveKind::Folder), "plugins/old", true);
-        check(EventKind::Access(AccessKind::Any), "p/plugin.toml", false);
+        check(renamed(RenameMode::To), "plugins/new", true);
+        check(renamed(RenameMode::From), "plugins/moved", true);
+        // A directory of settings that is exchanged as a whole.
+        check(renamed(RenameMode::To), "..data", true);
+        check(
+            EventKind::Create(CreateKind::Folder),
+            "plugins/here/cache",
+            false,
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Talking to a gateway that runs.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,12 @@ pub(super) const TOKEN: &str = "TOOLGATE_TOKEN";
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long the gateway may take to say something.
+const READ: Duration = Duration::from_secs(30);
+
+/// How long the gateway may take to do something: plugins are started, some are built first.
+const ACT: Duration = Duration::from_secs(300);
 
 /// The most bytes of an answer.
 const MAX_ANSWER: usize = 64 << 20;
@@ -49,7 +56,7 @@ pub(super) struct Gateway {
 pub(super) enum Unanswered {
     /// Nothing listens there.
     Nobody(String),
-    /// It refused, with this sentence.
+    /// It refused, or did not answer as it should: this sentence says how.
     Refused(String),
 }
 
@@ -129,7 +136,7 @@ impl Gateway {
                 "what answers at http://{} is no toolgate: HTTP {status}",
                 self.authority
             );
-            Unanswered::Nobody(message)
+            Unanswered::Refused(message)
         };
         let mut answer: Value = serde_json::from_slice(&text).map_err(|_| strange())?;
         if status == 401 {
@@ -152,25 +159,50 @@ impl Gateway {
         }
     }
 
+    /// One request and its answer, within a bound.
     async fn exchange(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<(u16, Bytes), Unanswered> {
-        let nobody = |why: String| {
-            Unanswered::Nobody(format!(
+        let (bound, then) = match method {
+            Method::GET => (READ, ""),
+            _ => (ACT, "; it may still be at it"),
+        };
+        let exchange = self.send(method, path, body);
+        let in_time = tokio::time::timeout(bound, exchange).await;
+        in_time.unwrap_or_else(|_| {
+            let (authority, seconds) = (&self.authority, bound.as_secs());
+            Err(Unanswered::Refused(format!(
+                "the gateway at http://{authority} has not answered within {seconds} s{then}"
+            )))
+        })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Bytes), Unanswered> {
+        let why_not = |why: String| {
+            format!(
                 "no gateway answers at http://{}: {why}; `toolgate serve` starts one",
                 self.authority
-            ))
+            )
         };
+        let failed = |why: String| Unanswered::Refused(why_not(why));
         let connected = tokio::time::timeout(CONNECT, TcpStream::connect(&self.authority)).await;
         let stream = connected
-            .map_err(|_| nobody("it took too long".to_owned()))?
-            .map_err(|err| nobody(err.to_string()))?;
+            .map_err(|_| failed("it took too long".to_owned()))?
+            .map_err(|err| match err.kind() {
+                ErrorKind::ConnectionRefused => Unanswered::Nobody(why_not(err.to_string())),
+                _ => failed(err.to_string()),
+            })?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|err| nobody(err.to_string()))?;
+            .map_err(|err| failed(err.to_string()))?;
         self.supervisor.spawn("connection", |_| async move {
             // How it ended shows in the answer.
             connection.await.ok();
@@ -192,13 +224,13 @@ impl Gateway {
         let response = sender
             .send_request(request)
             .await
-            .map_err(|err| nobody(err.to_string()))?;
+            .map_err(|err| failed(err.to_string()))?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), MAX_ANSWER);
         let text = body
             .collect()
             .await
-            .map_err(|err| nobody(err.to_string()))?;
+            .map_err(|err| failed(err.to_string()))?;
         Ok((status, text.to_bytes()))
     }
 }
@@ -228,5 +260,29 @@ mod tests {
         check("http://gate", "gate:80");
         assert!(authority("https://x").is_err_and(|err| err.contains("http://")));
         assert!(authority("/x").is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_says_nothing_is_not_waited_for_for_ever() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let gateway = |authority| Gateway {
+            authority,
+            token: None,
+            supervisor: Supervisor::new(),
+        };
+        let silent = gateway(address.to_string());
+        let told = silent.get("list").await.expect_err("it is silent");
+        assert!(
+            matches!(&told, Unanswered::Refused(told) if told.contains("within 30 s")),
+            "{told:?}"
+        );
+        let told = silent.post("start", &Value::Null).await;
+        let told = told.expect_err("it is silent").message();
+        assert!(told.contains("may still be at it"), "{told}");
+        drop(listener);
+        let told = silent.get("list").await.expect_err("nobody listens");
+        assert!(matches!(told, Unanswered::Nobody(_)), "{told:?}");
     }
 }

@@ -107,8 +107,11 @@ fn act(context: &Context<'_>, verb: &str, Target { id, at }: &Target) -> ExitCod
 fn list(context: &Context<'_>, json: bool, at: &At) -> ExitCode {
     let listing = match ask(context, at, "list", None) {
         Ok(listing) => listing,
-        Err(Unanswered::Nobody(_)) => return local::list(context, json),
-        Err(Unanswered::Refused(message)) => return failure(&message),
+        Err(Unanswered::Nobody(_)) if !at.is_named() => match local::listing(context) {
+            Ok(listing) => listing,
+            Err(code) => return code,
+        },
+        Err(unanswered) => return failure(&unanswered.message()),
     };
     if json {
         output::say_json(&listing);

@@ -49,6 +49,9 @@ fn say(done: &Value) {
             text("error")
         ));
     }
+    for note in names(done, "notes") {
+        output::complain(&format!("note: {}", note.as_str().unwrap_or_default()));
+    }
     for section in names(done, "needs_restart") {
         let section = section.as_str().unwrap_or_default();
         output::complain(&format!(

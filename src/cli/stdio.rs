@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::signals::Signals;
+use crate::cli::signals::{Signalled, Signals};
 use crate::cli::{Begun, Context, failure, set_up};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
@@ -37,12 +37,20 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
         let stopping = stop.clone();
         let serve = app.serve_stdio((tokio::io::stdin(), tokio::io::stdout()), stop);
         tokio::pin!(serve);
-        tokio::select! {
-            () = &mut serve => {}
-            signal = signals.stop() => {
-                tracing::info!("Stopping after {signal}");
-                stopping.cancel();
-                serve.await;
+        loop {
+            let signal = tokio::select! {
+                () = &mut serve => break,
+                signal = signals.next() => signal,
+            };
+            match signal {
+                Signalled::Stop(signal) => {
+                    tracing::info!("Stopping after {signal}");
+                    stopping.cancel();
+                    serve.await;
+                    break;
+                }
+                // What came of it is logged.
+                Signalled::Reload => app.reload(),
             }
         }
         crate::cli::stop(&app, &mut signals).await;

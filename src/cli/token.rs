@@ -21,11 +21,18 @@ pub(super) enum Command {
         /// A plugin it may see; give it several times for several. Without it, all.
         #[arg(long = "plugin", value_name = "ID")]
         plugins: Vec<String>,
+        /// What it may do besides calling, such as `admin`; give it several times for several.
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
     },
 }
 
 pub(super) fn run(command: &Command) -> ExitCode {
-    let Command::New { name, plugins } = command;
+    let Command::New {
+        name,
+        plugins,
+        scopes,
+    } = command;
     let mut bits = [0; TOKEN_BYTES];
     getrandom::fill(&mut bits).expect("the system has a random generator");
     let token = format!("tg_{}", URL_SAFE_NO_PAD.encode(bits));
@@ -41,6 +48,9 @@ pub(super) fn run(command: &Command) -> ExitCode {
     output::say(&format!("sha256 = \"{digest}\""));
     if !plugins.is_empty() {
         output::say(&format!("plugins = {plugins:?}"));
+    }
+    if !scopes.is_empty() {
+        output::say(&format!("scopes = {scopes:?}"));
     }
     ExitCode::SUCCESS
 }

@@ -94,8 +94,8 @@ pub fn load(explicit: Option<&Path>, env: &Env) -> Result<Loaded, Problems> {
     }
 }
 
-/// Loads and resolves: everything needed to start. `Err` holds every problem of all files at once, those included
-/// that would only leave a plugin out.
+/// Loads and resolves, strictly. `Err` holds every problem of all files at once, those included that would only leave a
+/// plugin out.
 pub fn prepare(
     explicit: Option<&Path>,
     env: &Env,
@@ -104,6 +104,7 @@ pub fn prepare(
     let (loaded, mut problems) = load_leniently(explicit, env);
     let (resolution, more) = resolve_leniently(&loaded, builtins);
     problems.extend(more);
+    problems.extend(resolution.nowhere.0.iter().cloned());
     if problems.is_empty() {
         return Ok((loaded, resolution));
     }

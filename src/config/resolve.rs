@@ -15,7 +15,7 @@ use crate::manifest::import::{ForeignFormat, Imported, Refused, import};
 use crate::manifest::problem::{Problem, Problems, nearest};
 use crate::manifest::{Grant, Kind, Load, Manifest, read};
 use crate::model::plugin_id::PluginId;
-use crate::registry::discover::{Found, discover};
+use crate::registry::discover::{Found, discover, guess_ids};
 pub use crate::registry::plugin::Source;
 
 /// A plugin that is compiled in: its id and its manifest in TOML.
@@ -57,14 +57,18 @@ pub struct Resolution {
     pub left_out: Vec<LeftOut>,
     /// What does not keep a plugin from being registered, such as a dependency that does not exist.
     pub notes: Problems,
+    /// What the operator's file says of plugins that are nowhere. Folders come and go, so a gateway does without; to
+    /// whoever checks the file it is a mistake.
+    pub nowhere: Problems,
 }
 
 impl Resolution {
-    /// Itself, unless `startup` does not let a gateway start without the plugins that are left out: then all that is wrong
-    /// with those that the operator wants.
+    /// Itself, unless `startup` does not let a gateway start without the plugins that are left out or nowhere: then all
+    /// that is wrong with those that the operator wants.
     pub fn fit_for(self, startup: Startup) -> Result<Self, Problems> {
         let wanted = self.left_out.iter().filter(|one| one.enabled);
-        let problems = wanted.flat_map(|one| one.problems.0.iter().cloned());
+        let problems = wanted.flat_map(|one| &one.problems.0);
+        let problems = problems.chain(&self.nowhere.0).cloned();
         let problems: Vec<_> = match startup {
             Startup::Degrade => Vec::new(),
             Startup::Strict => problems.collect(),
@@ -77,7 +81,7 @@ impl Resolution {
 }
 
 /// Finds the plugins and joins each with its entry in the config. `Err` holds every problem of the operator's own
-/// file; problems elsewhere leave their plugin out.
+/// file, what it says of plugins that are nowhere aside; problems elsewhere leave their plugin out.
 pub fn resolve(loaded: &Loaded, builtins: &[Builtin<'_>]) -> Result<Resolution, Problems> {
     let (resolution, problems) = resolve_leniently(loaded, builtins);
     if problems.is_empty() {
@@ -180,12 +184,23 @@ impl Resolving<'_> {
         }
         for one in problems {
             if one.path.is_file() {
-                let folder = one.path.parent().unwrap_or(&one.path).to_path_buf();
-                self.left_out(None, Source::Folder(folder), true, one.problems.0);
+                self.unreadable(&one.path, one.problems);
             } else {
                 self.result.notes.0.extend(one.problems.0);
             }
         }
+    }
+
+    /// Leaves out the plugin whose manifest says nothing sensible. Whose that is can be guessed, so that the operator's
+    /// entry on it is no mistake besides.
+    fn unreadable(&mut self, manifest: &Path, problems: Problems) {
+        let folder = manifest.parent().unwrap_or(manifest).to_path_buf();
+        let guesses = guess_ids(manifest);
+        let entries = &self.loaded.config.plugins;
+        let entry = guesses.iter().find_map(|id| entries.get(id));
+        let enabled = entry.is_none_or(|entry| entry.enabled);
+        self.known.extend(guesses);
+        self.left_out(None, Source::Folder(folder), enabled, problems.0);
     }
 
     fn entries(&mut self) {
@@ -229,8 +244,8 @@ impl Resolving<'_> {
             .unwrap_or_default();
         let message = format!("there is no plugin `{}`{hint}", entry.id);
         let mend = "add its directory to `plugin_dirs`, or define it here with `runtime` and the runtime's section";
-        self.fatal
-            .push(Problem::at(&entry.place, &entry.path, message).mend(mend));
+        let problem = Problem::at(&entry.place, &entry.path, message).mend(mend);
+        self.result.nowhere.0.push(problem);
     }
 
     fn candidate(&mut self, candidate: Candidate) {
@@ -378,7 +393,7 @@ impl Resolving<'_> {
             near.map(|near| format!("; did you mean `{near}`?"))
                 .unwrap_or_default()
         };
-        let mut notes = Vec::new();
+        let (mut notes, mut nowhere) = (Vec::new(), Vec::new());
         for plugin in &self.result.plugins {
             for id in plugin.manifest.depends_on.iter().filter(|id| unknown(id)) {
                 let message = format!(
@@ -404,8 +419,7 @@ impl Resolving<'_> {
                 let path = in_list(&["auth", "tokens"], index, &["plugins"]);
                 let document = self.loaded.document.as_ref();
                 let place = document.map(|document| document.place_of(&path).clone());
-                self.fatal
-                    .push(Problem::at(&place.unwrap_or_default(), &path, message));
+                nowhere.push(Problem::at(&place.unwrap_or_default(), &path, message));
             }
         }
         for (id, place) in self.loaded.from_env.ids() {
@@ -415,6 +429,7 @@ impl Resolving<'_> {
             }
         }
         self.result.notes.0.extend(notes);
+        self.result.nowhere.0.extend(nowhere);
     }
 }
 

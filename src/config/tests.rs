@@ -2,6 +2,7 @@
 
 mod assistant;
 mod foreign;
+mod gone;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -33,6 +33,8 @@ pub struct Reload {
     pub failed: Vec<Failed>,
     /// Sections of the configuration that count from the next start of the gateway only.
     pub needs_restart: Vec<&'static str>,
+    /// What the configuration says of plugins that are nowhere.
+    pub notes: Vec<String>,
 }
 
 /// A plugin that could not be taken in or exchanged.
@@ -55,6 +57,9 @@ pub struct Reloads {
     pub last_error: Option<String>,
     /// Plugins that are wrong, as of the last one: those that are there stay as they were.
     pub broken: Vec<Failed>,
+    /// Sections that need a restart, as of the last one: they are logged when they become others.
+    #[serde(skip)]
+    needs_restart: Vec<&'static str>,
 }
 
 impl Failed {
@@ -68,10 +73,10 @@ impl Failed {
 }
 
 impl Reload {
-    /// Whether it changed anything, or was kept from it.
+    /// Whether it changed nothing.
     pub fn is_empty(&self) -> bool {
         let lists = [&self.added, &self.changed, &self.removed];
-        lists.iter().all(|list| list.is_empty()) && self.failed.is_empty()
+        lists.iter().all(|list| list.is_empty())
     }
 }
 
@@ -104,17 +109,19 @@ impl Control {
         };
         let mut reload = Reload {
             needs_restart: found.needs_restart.clone(),
+            notes: found.notes.clone(),
             ..Reload::default()
         };
         let plan = self.plan(&found, &mut reload);
         self.carry_out(plan, &mut reload).await;
-        {
+        let before = {
             let mut reloads = self.reloads();
             reloads.done += 1;
             reloads.last_error = None;
-        }
+            std::mem::replace(&mut reloads.needs_restart, reload.needs_restart.clone())
+        };
         self.complain(&reload.failed);
-        if !reload.needs_restart.is_empty() {
+        if !reload.needs_restart.is_empty() && reload.needs_restart != before {
             let sections = reload.needs_restart.join(", ");
             tracing::warn!("These settings count from the next start only: {sections}");
         }

@@ -54,6 +54,8 @@ pub struct Found {
     pub broken: Vec<Broken>,
     /// Sections of the operator's file that are others than at the start, and are not looked at while the gateway runs.
     pub needs_restart: Vec<&'static str>,
+    /// What the operator's file says of plugins that are nowhere.
+    pub notes: Vec<String>,
 }
 
 /// A plugin that could be registered, or is.

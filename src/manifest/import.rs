@@ -34,7 +34,7 @@ use crate::model::plugin_id::PluginId;
 pub const FILE_NAMES: [&str; 3] = ["dagstack.toml", "extension.json", "manifest.json"];
 
 /// The order of the keys in a manifest that was imported.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "id",
     "name",
     "version",
@@ -45,6 +45,7 @@ const ORDER: [&str; 20] = [
     "load",
     "priority",
     "depends_on",
+    "resources",
     "requests",
     "prefix",
     "mcp_stdio",

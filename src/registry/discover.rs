@@ -1,6 +1,7 @@
 //! Finds plugins: folders that hold a manifest.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use crate::manifest::document::{Format, Node};
 use crate::manifest::glob::Pattern;
 use crate::manifest::import::{FILE_NAMES as FOREIGN_FILE_NAMES, ForeignFormat};
 use crate::manifest::problem::{Problem, Problems};
+use crate::model::plugin_id::PluginId;
 
 /// How deep below a plugin directory a plugin may lie.
 pub const MAX_DEPTH: usize = 8;
@@ -212,6 +214,24 @@ pub fn format_of(file: &Path) -> Format {
     }
 }
 
+/// The ids that the plugin may have whose manifest cannot be read as a document: by the first line that looks as if it
+/// said one, and by the name of the folder.
+pub fn guess_ids(manifest: &Path) -> Vec<PluginId> {
+    let text = read_text(manifest).unwrap_or_default();
+    let by_text = text.lines().find_map(|line| {
+        let line = line.trim_start_matches(|c: char| c.is_whitespace() || c == '{');
+        let key = ["id", "\"id\"", "'id'"];
+        let rest = key.iter().find_map(|key| line.strip_prefix(key))?;
+        let value = rest.trim_start().strip_prefix(['=', ':'])?.trim_start();
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        Some(value[1..].split_once(quote)?.0)
+    });
+    let folder = manifest.parent().and_then(Path::file_name);
+    let by_folder = folder.and_then(OsStr::to_str);
+    let names = by_text.into_iter().chain(by_folder);
+    names.filter_map(|name| name.parse().ok()).collect()
+}
+
 /// Reads a text of at most [`MAX_MANIFEST_BYTES`].
 fn read_text(file: &Path) -> io::Result<String> {
     let mut text = String::new();
@@ -234,6 +254,24 @@ mod tests {
         let file = root.join(file);
         fs::create_dir_all(file.parent().expect("has a parent")).expect("temp dir is writable");
         fs::write(file, text).expect("temp dir is writable");
+    }
+
+    #[test]
+    fn the_id_of_a_broken_manifest_is_guessed() {
+        let root = tempfile::tempdir().expect("temp dir");
+        let check = |text: &str, expect: &[&str]| {
+            put(root.path(), "folder/plugin.toml", text);
+            let found = guess_ids(&root.path().join("folder/plugin.toml"));
+            assert_eq!(
+                Vec::from_iter(found.iter().map(PluginId::as_str)),
+                expect,
+                "{text}"
+            );
+        };
+        check("version = \nid = \"a-b\" # mine\n", &["a-b", "folder"]);
+        check("{ \"id\": \"c\", ", &["c", "folder"]);
+        check("  'id' = 'd'", &["d", "folder"]);
+        check("idle = 'e'\nid = f\nid = 'G H'\nid = 'open", &["folder"]);
     }
 
     fn folders(root: &Path, found: &[Found]) -> Vec<String> {

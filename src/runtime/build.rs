@@ -172,17 +172,16 @@ impl Builder {
         })
     }
 
-    /// Forgets what is kept of `folder`, for plugins that are there no more.
-    pub fn forget(&self, folder: &Path) {
-        self.sites().remove(folder);
-    }
-
     fn sites(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Arc<Site>>> {
         self.sites.lock().expect("no holder of this lock panics")
     }
 
     fn site(&self, folder: &Path) -> Arc<Site> {
         let mut sites = self.sites();
+        if !sites.contains_key(folder) {
+            // Nobody asks for those of plugins that are there no more.
+            sites.retain(|known, site| Arc::strong_count(site) > 1 || known.is_dir());
+        }
         let site = sites.entry(folder.to_path_buf()).or_insert_with(|| {
             Arc::new(Site {
                 turn: Semaphore::new(1),

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::manifest::Era as EraChoice;
 use crate::model::answer::{Answer, kind_of};
@@ -197,8 +199,9 @@ impl Peer {
 /// Shakes hands as `choice` says. With `Auto` the era that the host prefers is tried first.
 ///
 /// A server that is silent at the probe for the modern era is asked to `initialize`: it may only be slow to start, as
-/// one is whose packages are being fetched, and must not lose what it has done so far. One that dies of the probe is a
-/// fault of the reason [`PROBE_FAILED`]: it is to be started again and shaken hands with as a legacy one.
+/// one is whose packages are being fetched, and must not lose what it has done so far. If it answers the probe after all,
+/// or refuses to `initialize` and answers another, it is modern. One that dies of the probe is a fault of the reason
+/// [`PROBE_FAILED`]: it is to be started again and shaken hands with as a legacy one.
 pub(crate) async fn open(
     link: &dyn Link,
     choice: EraChoice,
@@ -215,24 +218,63 @@ pub(crate) async fn open(
             )),
             Probe::Inconclusive(fault) => Err(fault),
         },
-        (EraChoice::Auto, Era::Legacy) => match initialize(link, host, deadline).await {
-            Err(fault) if matches!(fault.reason, REFUSED | "upstream_4xx") => {
-                match discover(link, host, deadline).await {
-                    Probe::Modern(peer) => Ok(peer),
-                    Probe::Legacy | Probe::Inconclusive(_) => Err(fault),
-                }
-            }
-            opened => opened,
-        },
-        (EraChoice::Auto, Era::Modern) => match discover(link, host, deadline / 3).await {
+        (EraChoice::Auto, Era::Legacy) => initialize_first(link, host, deadline).await,
+        (EraChoice::Auto, Era::Modern) => discover_first(link, host, deadline).await,
+    }
+}
+
+/// Asks for the legacy era, and for the modern one where that is refused.
+pub(crate) async fn initialize_first(
+    link: &dyn Link,
+    host: &Host,
+    deadline: Duration,
+) -> Result<Peer, Fault> {
+    match initialize(link, host, deadline).await {
+        Err(fault) if is_refusal(&fault) => match discover(link, host, deadline).await {
             Probe::Modern(peer) => Ok(peer),
-            Probe::Legacy => initialize(link, host, deadline).await,
-            Probe::Inconclusive(fault) if fault.kind == FaultKind::Timeout => {
-                initialize(link, host, deadline / 3 * 2).await
-            }
-            Probe::Inconclusive(fault) => Err(fault.because(PROBE_FAILED)),
+            Probe::Legacy | Probe::Inconclusive(_) => Err(fault),
+        },
+        opened => opened,
+    }
+}
+
+/// Asks for the modern era, and for the legacy one where the answer says so or has not come within a third of the
+/// deadline. The answer counts all the same when it comes later.
+async fn discover_first(link: &dyn Link, host: &Host, deadline: Duration) -> Result<Peer, Fault> {
+    let until = Instant::now() + deadline;
+    let probe = discover(link, host, deadline).fuse();
+    tokio::pin!(probe);
+    match tokio::time::timeout(deadline / 3, &mut probe).await {
+        Ok(Probe::Modern(peer)) => return Ok(peer),
+        Ok(Probe::Legacy) => return initialize(link, host, deadline).await,
+        Ok(Probe::Inconclusive(fault)) => return Err(fault.because(PROBE_FAILED)),
+        Err(_) => {}
+    }
+    let opened = tokio::select! {
+        biased;
+        // It was slow. What it says to `initialize` is of no interest any more.
+        Probe::Modern(peer) = &mut probe => return Ok(peer),
+        opened = initialize(link, host, deadline / 3 * 2) => opened,
+    };
+    let fault = match opened {
+        Err(fault) if is_refusal(&fault) => fault,
+        opened => return opened,
+    };
+    // Half of what is left, so that there is time to tell of the refusal.
+    let left = until.saturating_duration_since(Instant::now()) / 2;
+    tokio::select! {
+        biased;
+        Probe::Modern(peer) = &mut probe => Ok(peer),
+        again = discover(link, host, left) => match again {
+            Probe::Modern(peer) => Ok(peer),
+            Probe::Legacy | Probe::Inconclusive(_) => Err(fault),
         },
     }
+}
+
+/// Whether a server that failed `initialize` so may speak the other era.
+fn is_refusal(fault: &Fault) -> bool {
+    matches!(fault.reason, REFUSED | "upstream_4xx")
 }
 
 /// Asks `server/discover` (MCP 2026-07-28, versioning).
@@ -366,3 +408,6 @@ fn own_info(host: &Host) -> Json {
 pub(crate) fn broken(message: impl Into<String>) -> Fault {
     Fault::new(FaultKind::Broken, message).because("protocol_error")
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ use tower::Service;
 use crate::manifest::runtime::McpHttp as Section;
 use crate::manifest::{Era as EraChoice, Manifest};
 use crate::model::fault::{Fault, FaultKind};
-use crate::runtime::client::{Peer, Probe, discover, initialize, open};
+use crate::runtime::client::{Peer, Probe, discover, initialize, initialize_first, open};
 use crate::runtime::mcp_http::changes::Pace;
 use crate::runtime::mcp_http::connect::{Connector, Http, Tls};
 use crate::runtime::mcp_http::endpoint::Endpoint;
@@ -149,7 +149,11 @@ impl McpHttp {
                         Probe::Inconclusive(fault) => fault.reason == "upstream_4xx",
                         Probe::Legacy | Probe::Modern(_) => true,
                     };
-                    initialize(link, &host, deadline).await
+                    match conclusive {
+                        true => initialize(link, &host, deadline).await,
+                        // It may only have been slow.
+                        false => initialize_first(link, &host, deadline).await,
+                    }
                 }
             },
             EraChoice::Auto => open(link, EraChoice::Legacy, &host, deadline).await,

@@ -4,12 +4,13 @@ mod output;
 
 mod stderr;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use indexmap::IndexMap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -42,11 +43,14 @@ const STDERR_GRACE: Duration = Duration::from_millis(200);
 /// How many of the last lines of a child's stderr are told.
 const LAST_LINES: usize = 20;
 
+/// How many plugins' eras are remembered. One that is forgotten is only asked again.
+const MAX_MEMORIES: usize = 4096;
+
 /// Starts child processes.
 pub struct McpStdio {
     launcher: Launcher,
-    /// Which era each plugin speaks when one of them is preferred, as far as is known.
-    eras: Mutex<HashMap<(PluginId, Era), Memory>>,
+    /// Which era each plugin speaks when one of them is preferred, as far as is known: the latest [`MAX_MEMORIES`].
+    eras: Mutex<IndexMap<(PluginId, Era), Memory>>,
 }
 
 /// What is known of a plugin's era.
@@ -77,7 +81,8 @@ impl McpStdio {
         }
     }
 
-    fn era(&self, manifest: &Manifest, prefer: Era) -> EraChoice {
+    /// How the plugin is asked for its era, and for which first.
+    fn era(&self, manifest: &Manifest, prefer: Era) -> (EraChoice, Era) {
         let memory = self
             .eras
             .lock()
@@ -86,34 +91,36 @@ impl McpStdio {
             .copied();
         match (manifest.era, memory) {
             (EraChoice::Auto, Some(Memory::Speaks(Era::Legacy) | Memory::MayDieOfTheQuestion)) => {
-                EraChoice::Legacy
+                (EraChoice::Auto, Era::Legacy)
             }
-            (EraChoice::Auto, Some(Memory::Speaks(Era::Modern))) => EraChoice::Modern,
-            (choice, _) => choice,
+            (EraChoice::Auto, Some(Memory::Speaks(Era::Modern))) => (EraChoice::Modern, prefer),
+            (choice, _) => (choice, prefer),
         }
     }
 
-    /// Remembers what a start with `choice` taught about the plugin's era.
-    fn learn(&self, host: &Host, choice: EraChoice, started: &Result<Arc<Child>, Fault>) {
+    /// Remembers what a start taught about the plugin's era; `was_probed` when it was asked for the modern one first.
+    fn learn(&self, host: &Host, was_probed: bool, started: &Result<Arc<Child>, Fault>) {
         let key = (host.plugin.clone(), host.prefer);
         let mut eras = self.eras.lock().expect("no holder of this lock panics");
-        match started {
-            Ok(child) => drop(eras.insert(key, Memory::Speaks(child.server.peer.era()))),
-            Err(fault)
-                if choice == EraChoice::Auto
-                    && matches!(fault.reason, PROBE_FAILED | START_TIMEOUT) =>
-            {
-                eras.insert(key, Memory::MayDieOfTheQuestion);
+        eras.shift_remove(&key);
+        let memory = match started {
+            Ok(child) => Memory::Speaks(child.server.peer.era()),
+            Err(fault) if was_probed && matches!(fault.reason, PROBE_FAILED | START_TIMEOUT) => {
+                Memory::MayDieOfTheQuestion
             }
-            Err(_) => drop(eras.remove(&key)),
+            Err(_) => return,
+        };
+        if eras.len() >= MAX_MEMORIES {
+            eras.shift_remove_index(0);
         }
+        eras.insert(key, memory);
     }
 
     async fn attempt(
         &self,
         manifest: &Arc<Manifest>,
         host: &Host,
-        era: EraChoice,
+        (era, first): (EraChoice, Era),
     ) -> Result<Arc<Child>, Fault> {
         let section = manifest.mcp_stdio.as_ref().ok_or_else(|| {
             Fault::new(
@@ -135,6 +142,7 @@ impl McpStdio {
         };
         let host = Host {
             supervisor: host.supervisor.child(),
+            prefer: first,
             ..host.clone()
         };
         let child = self
@@ -246,7 +254,8 @@ impl Runtime for McpStdio {
             Ok(started) => started,
             Err(_) => Err(too_slow(&manifest)),
         };
-        self.learn(&host, choice, &started);
+        let was_probed = choice == (EraChoice::Auto, Era::Modern);
+        self.learn(&host, was_probed, &started);
         Ok(started?)
     }
 }

@@ -72,6 +72,21 @@ fn failures(report: &Report) -> Vec<(&str, &str)> {
     failed.collect()
 }
 
+/// No model reads about the tools of a filter.
+#[tokio::test]
+async fn the_tools_of_a_filter_need_no_description() {
+    let folder = folder(&[], "[filter]\narguments = \"echo\"\n");
+    let file = folder.path().join("plugin.toml");
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    std::fs::write(&file, format!("kind = \"filter\"\n{text}")).expect("it can be written");
+    let report = tried(folder.path()).await;
+    let failed = failures(&report);
+    assert!(
+        failed.iter().all(|(_, why)| !why.contains("description")),
+        "{report}"
+    );
+}
+
 #[tokio::test]
 async fn a_good_child_keeps_the_contract() {
     for era in ["legacy", "modern"] {

@@ -158,7 +158,7 @@ async fn a_foreign_folder_from_the_environment_serves_its_tools() {
     ];
     let ran = toolgate(folder.path(), &["plugins", "list", "--json"], &variables).await;
     let rows: serde_json::Value = serde_json::from_str(&ran.printed).expect(&ran.complained);
-    let rows = rows.as_array().expect("a list");
+    let rows = rows["registered"].as_array().expect("a list");
     let row = rows
         .iter()
         .find(|row| row["id"] == "foreign")

@@ -230,6 +230,34 @@ async fn folders_come_and_go_while_the_gateway_runs() {
     drop(stream);
 }
 
+/// F28, F45: a folder that goes, or breaks, takes nothing with it, though the operator has an entry on its plugin.
+#[tokio::test]
+async fn a_folder_with_an_entry_can_go() {
+    let plugins = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = plugins.path().join("any");
+    let plugin = Hostile::new("h", &[]);
+    put(&folder, &plugin);
+    let config = format!("plugin_dirs = [{:?}]\n[plugins.h]\n", plugins.path());
+    let entry = format!("{config}limits = {{ max_queue = 7 }}\n");
+    let gateway = TestGateway::builder().config(&entry).build().await;
+    let before = pid(&gateway, "h").await;
+    std::fs::write(folder.join("plugin.toml"), "id = \"h\"\nversion = ").expect("it is ours");
+    let done = reload(&gateway).await["data"].clone();
+    let failed = done["failed"][0]["error"]
+        .as_str()
+        .expect("one that failed");
+    assert!(failed.contains("plugin.toml:2:"), "{done}");
+    assert_eq!(done["notes"], json!([]));
+    assert_eq!(pid(&gateway, "h").await, before);
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+    let done = reload(&gateway).await["data"].clone();
+    assert_eq!(done["removed"], json!(["h"]), "{done}");
+    let note = done["notes"][0].as_str().expect("a note");
+    assert!(note.contains("there is no plugin `h`"), "{done}");
+    all_gone(&plugin.ledger().pids()).await;
+    gateway.finish().await;
+}
+
 /// SIGHUP reads the configuration again, and the command line can.
 #[cfg(unix)]
 #[tokio::test]
@@ -249,5 +277,29 @@ async fn a_signal_and_a_command_read_the_configuration_again() {
         (0, Some("removed h")),
         "{said}"
     );
+    all_gone(&plugin.ledger().pids()).await;
+}
+
+/// A gateway on stdio reads the configuration again on SIGHUP, and goes on serving.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_has_a_gateway_on_stdio_read_the_configuration_again() {
+    let plugin = Hostile::new("h", &[]);
+    let quiet = "[server]\nwatch = false\n";
+    let mut binary = Binary::start(&["stdio", "--log", "off"], quiet, &[]);
+    let ping = async |binary: &mut Binary| {
+        let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+        binary.write(&ping.to_string()).await;
+        binary.line().await.expect("an answer")
+    };
+    // By then it listens to signals.
+    ping(&mut binary).await;
+    let config = format!("{quiet}{}", plugin.text());
+    std::fs::write(binary.folder().join("toolgate.toml"), config).expect("the folder is ours");
+    binary.hang_up();
+    plugin.ledger().reaches("start", 1).await;
+    ping(&mut binary).await;
+    binary.close();
+    assert_eq!(binary.ended().await, Some(0));
     all_gone(&plugin.ledger().pids()).await;
 }

@@ -315,3 +315,15 @@ async fn a_try_at_a_session_of_another_principal_is_recorded() {
         "{log:#?}"
     );
 }
+
+/// What `token new` prints can be put into the configuration as it is, scopes and all.
+#[tokio::test]
+async fn a_new_token_may_have_scopes() {
+    let arguments = ["token", "new", "--scope", "admin", "--scope", "ext:x:tools"];
+    let (code, said) = Program::run(&arguments, "").await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains(r#"scopes = ["admin", "ext:x:tools"]"#),
+        "{said}"
+    );
+}

@@ -9,8 +9,8 @@ const SUBJECT: &str = "configuration";
 
 pub(super) fn look(ground: &Ground<'_>) -> Vec<Finding> {
     let (loaded, resolution) = (&ground.loaded, &ground.resolution);
-    let fatal = ground.problems.0.iter();
-    let mut findings: Vec<Finding> = fatal
+    let own = ground.problems.0.iter().chain(&resolution.nowhere.0);
+    let mut findings: Vec<Finding> = own
         .map(|problem| Finding::of(Mark::Problem, SUBJECT, problem))
         .collect();
     let left_out = resolution.left_out.iter().filter(|one| one.enabled);

@@ -172,6 +172,15 @@ impl<'d> Carry<'d> {
         }
     }
 
+    /// What has been carried to `key` of the native document so far: one text or several.
+    pub(crate) fn carried(&self, key: &str) -> Vec<&str> {
+        match self.out.get(key).map(|node| &node.value) {
+            Some(Value::Array(items)) => items.iter().filter_map(Node::as_str).collect(),
+            Some(Value::String(text)) => vec![text],
+            _ => Vec::new(),
+        }
+    }
+
     /// Says what was changed or left behind.
     pub(crate) fn note(&mut self, path: &[&str], message: impl Into<String>, mend: Option<&str>) {
         let note = self.at(path, message.into(), mend);

@@ -3,6 +3,8 @@
 
 mod remote;
 
+mod resources;
+
 use crate::manifest::core_version::CoreVersion;
 use crate::manifest::document::Value;
 use crate::manifest::import::carry::Carry;
@@ -66,6 +68,7 @@ pub(crate) fn import(carry: &mut Carry<'_>) {
     priority(carry);
     carry.depends_on(&["depends_on"]);
     runtimes(carry);
+    resources::carry_over(carry);
     timeouts(carry);
     left_behind(carry);
     if let Some(table) = carry.table(&["metadata"]) {
@@ -346,10 +349,6 @@ fn left_behind(carry: &mut Carry<'_>) {
         (
             "unit_of_work",
             "work is not cut into units that are kept and resumed here",
-        ),
-        (
-            "resources",
-            "a plugin in its own process is handed no resources: it opens its own",
         ),
     ] {
         if carry.has(&[key]) {

@@ -146,6 +146,7 @@ impl Kin {
     fn search(&self, table: &Table) -> Vec<Row> {
         let own = std::process::id();
         let mut seen = self.seen();
+        seen.strangers.retain(|name| table.has(*name));
         let mut members: HashSet<u32> = HashSet::new();
         for row in table.rows().filter(|row| row.runs) {
             let name = row.name();

@@ -72,6 +72,11 @@ impl Table {
         )
     }
 
+    /// Whether this very process is among them.
+    pub(super) fn has(&self, name: Name) -> bool {
+        self.0.get(&name.0).is_some_and(|row| row.name() == name)
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.0.values()
     }
@@ -137,6 +142,8 @@ mod tests {
             memory_bytes: 42 * 4096,
         };
         assert_eq!(row, expect);
+        let table = Table(HashMap::from([(7, row)]));
+        assert!(table.has((7, 9876)) && !table.has((7, 9877)) && !table.has((8, 9876)));
         assert_eq!(Row::read(7, "7 (a) S 3", 4096, 100), None);
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::manifest::check::is_tool_name;
 use crate::manifest::{Kind, Manifest};
+use crate::registry::kinds;
 use crate::runtime::{Definition, Instance};
 use crate::schema::Schema;
 use crate::testing::contract::Verdict;
@@ -29,7 +30,11 @@ pub(super) fn check(manifest: &Manifest, instance: &Arc<dyn Instance>) -> Verdic
     }
     let tools = surface.list(ListKind::Tools).definitions.iter();
     // What nobody sees need not be described.
-    let listed = tools.filter(|tool| manifest.expose.listed_name(&tool.name).is_some());
+    let is_listed = |tool: &&Definition| {
+        let by_kind = kinds::hides(manifest, &tool.name).is_none();
+        by_kind && manifest.expose.listed_name(&tool.name).is_some()
+    };
+    let listed = tools.filter(is_listed);
     for tool in listed {
         wrong.extend(wrong_with(manifest, tool));
     }

@@ -1,0 +1,35 @@
+//! Entries on plugins that are not there, or not right.
+
+use super::*;
+
+#[test]
+fn an_entry_on_a_plugin_that_is_broken_or_gone_stops_nothing() {
+    let world = World::new(&[
+        (
+            "toolgate.toml",
+            "plugin_dirs = ['plugins']\n[plugins.by-folder]\nload = 'lazy'\n[plugins.by-id]\nload = 'lazy'\n[plugins.off]\nenabled = false\n[plugins.gone]\nload = 'lazy'\n[[auth.tokens]]\nname = 'ci'\nsha256 = '1111111111111111111111111111111111111111111111111111111111111111'\nplugins = ['gone']",
+        ),
+        ("plugins/by-folder/plugin.toml", "id = "),
+        ("plugins/x/plugin.toml", "id = 'by-id'\nversion = "),
+        ("plugins/off/plugin.toml", "id = "),
+    ]);
+    let loaded = load(Some(Path::new("toolgate.toml")), &world.env).expect("valid");
+    let resolution = resolve(&loaded, &[]).expect("folders come and go");
+    let left_out = |wanted: bool| {
+        let all = resolution.left_out.iter();
+        all.filter(|one| one.enabled == wanted).count()
+    };
+    assert_eq!((left_out(true), left_out(false)), (2, 1));
+    insta::assert_snapshot!(world.shown(&resolution.nowhere), @"
+    toolgate.toml:8:10: there is no plugin `gone`
+        at /plugins/gone
+        mend: add its directory to `plugin_dirs`, or define it here with `runtime` and the runtime's section
+
+    toolgate.toml:13:1: the token `ci` names the plugin `gone`, which does not exist
+        at /auth/tokens/0/plugins
+    ");
+    let refused = world.prepare("toolgate.toml").map(|_| ());
+    let refused = refused.expect_err("whoever checks is told");
+    assert!(refused.contains("there is no plugin `gone`"), "{refused}");
+    assert!(refused.contains("names the plugin `gone`"), "{refused}");
+}
