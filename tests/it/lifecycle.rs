@@ -338,7 +338,13 @@ async fn stops(case: &Value) {
                 .plugin("well", Puppet::default())
                 .build()
                 .await;
-            let others = |gateway: &TestGateway| ["asleep", "ill"].map(|id| life(gateway, id));
+            let others = |gateway: &TestGateway| {
+                ["asleep", "ill"].map(|id| Snapshot {
+                    // The time goes on.
+                    in_state: Duration::ZERO,
+                    ..life(gateway, id)
+                })
+            };
             let before = others(&gateway);
             assert_eq!(
                 before.each_ref().map(|life| life.state),
