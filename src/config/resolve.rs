@@ -1,5 +1,7 @@
 //! The plugins there are: compiled in, found in folders, defined in the config; each with the operator's word on it.
 
+mod loose_ends;
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +11,7 @@ use crate::config::Startup;
 use crate::config::expand::{Words, expand};
 use crate::config::load::Loaded;
 use crate::config::plugin_entry::PluginEntry;
-use crate::manifest::decode::{in_list, path};
+use crate::manifest::decode::path;
 use crate::manifest::document::{Format, Node, Value};
 use crate::manifest::import::{ForeignFormat, Imported, Refused, import};
 use crate::manifest::problem::{Problem, Problems, nearest};
@@ -124,6 +126,23 @@ struct Resolving<'a> {
     known: IndexSet<PluginId>,
 }
 
+/// What the operator wants of a plugin.
+#[derive(Clone, Copy)]
+struct Wanted {
+    enabled: bool,
+    /// Whether others are not to be there without it.
+    guards: bool,
+}
+
+impl From<bool> for Wanted {
+    fn from(enabled: bool) -> Self {
+        Self {
+            enabled,
+            guards: false,
+        }
+    }
+}
+
 /// A plugin on its way.
 struct Candidate {
     document: Node,
@@ -153,7 +172,7 @@ impl Resolving<'_> {
                     on_by_default: alone && !manual,
                 });
             }
-            Err(problems) => self.left_out(Some(id.clone()), source, true, problems.0),
+            Err(problems) => self.left_out(Some(id.clone()), source, true.into(), problems.0),
         }
     }
 
@@ -169,7 +188,7 @@ impl Resolving<'_> {
                     let entry = refused.id.as_ref().and_then(|id| config.plugins.get(id));
                     let enabled = entry.is_none_or(|entry| entry.enabled);
                     self.known.extend(refused.id.clone());
-                    self.left_out(refused.id, source, enabled, refused.problems.0);
+                    self.left_out(refused.id, source, enabled.into(), refused.problems.0);
                     continue;
                 }
             };
@@ -200,7 +219,7 @@ impl Resolving<'_> {
         let entry = guesses.iter().find_map(|id| entries.get(id));
         let enabled = entry.is_none_or(|entry| entry.enabled);
         self.known.extend(guesses);
-        self.left_out(None, Source::Folder(folder), enabled, problems.0);
+        self.left_out(None, Source::Folder(folder), enabled.into(), problems.0);
     }
 
     fn entries(&mut self) {
@@ -270,6 +289,12 @@ impl Resolving<'_> {
         if let Some(entry) = entry {
             document.merge(entry.overrides.clone());
         }
+        let is_filter = document.get("kind").and_then(Node::as_str) == Some(Kind::Filter.as_str());
+        let wanted = Wanted {
+            enabled,
+            // Those of other systems were never filters here.
+            guards: enabled && is_filter && imported.is_none(),
+        };
         let from_env = &self.loaded.from_env;
         if let Some(load) = id.as_ref().and_then(|id| from_env.load.get(id)) {
             document.put("load", load.value.clone());
@@ -280,18 +305,18 @@ impl Resolving<'_> {
         }
         let manifest = match read(&document) {
             Ok(manifest) if problems.is_empty() => manifest,
-            Ok(_) => return self.left_out(id, source, enabled, problems),
+            Ok(_) => return self.left_out(id, source, wanted, problems),
             Err(more) => {
                 let more = match &imported {
                     Some(imported) => imported.explain(&document, more),
                     None => more,
                 };
                 problems.extend(more.0.into_iter().map(|problem| locate(problem, entry)));
-                return self.left_out(id, source, enabled, problems);
+                return self.left_out(id, source, wanted, problems);
             }
         };
         if let Some(problem) = self.refusal(&manifest, &document, entry, enabled) {
-            return self.left_out(id, source, enabled, vec![problem]);
+            return self.left_out(id, source, wanted, vec![problem]);
         }
         let given = from_env.grants.get(&manifest.id);
         let given = given.or_else(|| entry.and_then(|entry| entry.grants.as_ref()));
@@ -365,14 +390,13 @@ impl Resolving<'_> {
         &mut self,
         id: Option<PluginId>,
         source: Source,
-        enabled: bool,
+        Wanted { enabled, guards }: Wanted,
         problems: Vec<Problem>,
     ) {
         let own = |problem: &Problem| {
-            !self.loaded.assistant
-                && enabled
-                && problem.file.is_some()
-                && problem.file == self.loaded.file
+            let is_in_file = problem.file.is_some() && problem.file == self.loaded.file;
+            // Without a filter that should be there calls would pass that it refuses.
+            guards || (!self.loaded.assistant && enabled && is_in_file)
         };
         let (fatal, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(own);
         self.fatal.extend(fatal);
@@ -384,52 +408,6 @@ impl Resolving<'_> {
                 problems: Problems(problems),
             });
         }
-    }
-
-    fn finish(&mut self) {
-        let unknown = |id: &PluginId| !self.known.contains(id);
-        let hint = |id: &PluginId| {
-            let near = nearest(id.as_str(), self.known.iter().map(PluginId::as_str));
-            near.map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default()
-        };
-        let (mut notes, mut nowhere) = (Vec::new(), Vec::new());
-        for plugin in &self.result.plugins {
-            for id in plugin.manifest.depends_on.iter().filter(|id| unknown(id)) {
-                let message = format!(
-                    "plugin `{}` depends on `{id}`, which does not exist{}",
-                    plugin.manifest.id,
-                    hint(id)
-                );
-                let file = plugin.folder.clone().or_else(|| self.loaded.file.clone());
-                notes.push(Problem {
-                    file,
-                    path: DEPENDS_ON.to_owned(),
-                    ..Problem::new(message)
-                });
-            }
-        }
-        for (index, token) in self.loaded.config.auth.tokens.iter().enumerate() {
-            for id in token.plugins.iter().flatten().filter(|id| unknown(id)) {
-                let message = format!(
-                    "the token `{}` names the plugin `{id}`, which does not exist{}",
-                    token.name,
-                    hint(id)
-                );
-                let path = in_list(&["auth", "tokens"], index, &["plugins"]);
-                let document = self.loaded.document.as_ref();
-                let place = document.map(|document| document.place_of(&path).clone());
-                nowhere.push(Problem::at(&place.unwrap_or_default(), &path, message));
-            }
-        }
-        for (id, place) in self.loaded.from_env.ids() {
-            if unknown(id) {
-                let message = format!("there is no plugin `{id}`{}", hint(id));
-                notes.push(Problem::at(place, &path([id.as_str()]), message));
-            }
-        }
-        self.result.notes.0.extend(notes);
-        self.result.nowhere.0.extend(nowhere);
     }
 }
 
