@@ -451,31 +451,6 @@ fn more_plugins_than_allowed_are_left_out() {
     );
 }
 
-/// A plugin that is wrong leaves the others alone; a filter does not, because calls would pass that it refuses.
-#[test]
-fn without_a_filter_that_is_wrong_nothing_starts() {
-    let manifest = |kind: &str| {
-        format!(
-            "id = 'p'\nversion = 'one'\nkind = '{kind}'\nruntime = 'mcp_stdio'\nmcp_stdio.command = ['x']\n"
-        )
-    };
-    let refused = |kind: &str, more: &str| {
-        let config = format!("plugin_dirs = ['plugins']\n{more}");
-        let world = World::new(&[
-            ("toolgate.toml", config.as_str()),
-            ("plugins/p/plugin.toml", manifest(kind).as_str()),
-        ]);
-        let loaded = load(Some(Path::new("toolgate.toml")), &world.env).expect("the file is sound");
-        resolve(&loaded, &[])
-            .err()
-            .map(|problems| problems.to_string())
-    };
-    assert_eq!(refused("tool", ""), None);
-    let found = refused("filter", "").expect("it is refused");
-    assert!(found.contains("plugin.toml:2:"), "{found}");
-    assert_eq!(refused("filter", "[plugins.p]\nenabled = false\n"), None);
-}
-
 #[test]
 fn builtins_are_on_without_a_file_and_off_until_named_with_one() {
     let echo = "id = 'echo'\nversion = '1.0.0'\nruntime = 'in_process'\nrequests = ['TOOLS', 'ROUTES']\nin_process = { entry = 'builtin:echo' }";
