@@ -1,5 +1,7 @@
 //! Puts the gateway together and takes it apart again. Knows every room.
 
+pub mod discover;
+
 pub mod files;
 
 pub mod runtimes;
@@ -92,25 +94,7 @@ impl App {
         let supervisor = Supervisor::new();
         let files = Files::new(origin, config.clone(), supervisor.clone());
         let plugins = files.register(resolution);
-        let alphabet = match config.tool_names {
-            ToolNames::Default => Alphabet::Full,
-            ToolNames::Strict => Alphabet::Strict,
-        };
-        let rules = Rules {
-            deny: config.policy.deny.clone(),
-            read_only: config.policy.read_only,
-        };
-        let settings = Settings {
-            alphabet,
-            rules,
-            settle: Duration::from_millis(config.server.settle_ms),
-            page: config.server.max_list_page,
-            same_for_all: config
-                .auth
-                .tokens
-                .iter()
-                .all(|token| token.plugins.is_none()),
-        };
+        let settings = settings(&config);
         let registry = Registry::new(plugins, settings, supervisor.clone());
         let dispatcher = Arc::new(Dispatcher::new(
             registry,
@@ -235,5 +219,26 @@ impl App {
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.supervisor.stop(LAST_TASKS).await
+    }
+}
+
+/// How lists are made by this configuration.
+fn settings(config: &Config) -> Settings {
+    Settings {
+        alphabet: match config.tool_names {
+            ToolNames::Default => Alphabet::Full,
+            ToolNames::Strict => Alphabet::Strict,
+        },
+        rules: Rules {
+            deny: config.policy.deny.clone(),
+            read_only: config.policy.read_only,
+        },
+        settle: Duration::from_millis(config.server.settle_ms),
+        page: config.server.max_list_page,
+        same_for_all: config
+            .auth
+            .tokens
+            .iter()
+            .all(|token| token.plugins.is_none()),
     }
 }

@@ -54,6 +54,14 @@ impl Files {
         }
     }
 
+    /// Whether any runtime is there that the plugin could use; why not, for each of its runtimes.
+    pub(super) fn runtime_of(&self, plugin: &ResolvedPlugin) -> Result<(), String> {
+        let runtimes = &self.origin.runtimes;
+        runtimes
+            .look_for(&plugin.manifest, plugin.source.folder())
+            .map(drop)
+    }
+
     /// The plugins of a resolution that the operator wants.
     pub(super) fn register(&self, resolution: Resolution) -> Vec<Arc<Plugin>> {
         let wanted = resolution.left_out.iter().filter(|one| one.enabled);
@@ -229,6 +237,7 @@ fn broken(left_out: LeftOut) -> Broken {
     Broken {
         id: left_out.id,
         source: left_out.source,
+        code: left_out.because.code(),
         problems: left_out.problems,
     }
 }

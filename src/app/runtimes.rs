@@ -40,8 +40,8 @@ impl Runtimes {
         }
     }
 
-    /// The first runtime of a plugin that is there. Where there is but one, its start says best what is wrong with it.
-    pub(super) fn choose(
+    /// The first runtime of a plugin that is there; why not, for each of them.
+    pub(super) fn look_for(
         &self,
         manifest: &Manifest,
         folder: Option<&Path>,
@@ -54,12 +54,19 @@ impl Runtimes {
                 Err(why) => reasons.push(format!("`{kind}`: {why}")),
             }
         }
+        Err(reasons.join("; "))
+    }
+
+    /// The same. Where there is but one, it is taken all the same: its start says best what is wrong with it.
+    pub(super) fn choose(
+        &self,
+        manifest: &Manifest,
+        folder: Option<&Path>,
+    ) -> Result<(RuntimeKind, Arc<dyn Runtime>), String> {
+        let found = self.look_for(manifest, folder);
         match manifest.runtimes() {
-            [only] => Ok((*only, self.building(*only, folder))),
-            _ => Err(format!(
-                "none of its runtimes is there: {}",
-                reasons.join("; ")
-            )),
+            [only] => Ok(found.unwrap_or_else(|_| (*only, self.building(*only, folder)))),
+            _ => found.map_err(|why| format!("none of its runtimes is there: {why}")),
         }
     }
 

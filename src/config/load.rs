@@ -14,7 +14,7 @@ use crate::config::expand::{Words, expand};
 use crate::config::file::{ConfigFile, max_plugins, plugin_ignore};
 use crate::config::from_env::FromEnv;
 use crate::config::plugin_entry::PluginEntry;
-use crate::config::resolve::{Builtin, LeftOut, Resolution, Source, resolve_leniently};
+use crate::config::resolve::{Because, Builtin, LeftOut, Resolution, Source, resolve_leniently};
 use crate::manifest::decode::{Decoded, Report, decode};
 use crate::manifest::document::{Entry, Format, Node, Table, Value};
 use crate::manifest::problem::{Problem, Problems};
@@ -377,6 +377,7 @@ impl Reading<'_> {
                     id: assistant::id_of(&name),
                     source: Source::Config(self.file.to_path_buf()),
                     enabled,
+                    because: Because::Manifest,
                     problems: Problems(problems),
                 }),
                 Err(problems) => self.problems.extend(problems),

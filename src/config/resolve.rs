@@ -48,7 +48,34 @@ pub struct LeftOut {
     pub source: Source,
     /// False when the operator does not want it anyway.
     pub enabled: bool,
+    /// What kind of mistake it is.
+    pub because: Because,
     pub problems: Problems,
+}
+
+/// Why a plugin cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// What it says of itself is wrong, or what the operator says of it.
+    Manifest,
+    /// It is for other versions of the gateway.
+    Version,
+    /// Another plugin of its kind has its id.
+    Duplicate(Kind),
+    /// There are as many as the operator allows.
+    TooMany,
+}
+
+impl Because {
+    /// A stable word for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest_invalid",
+            Self::Version => "version_incompatible",
+            Self::Duplicate(_) => "ambiguous_plugin",
+            Self::TooMany => "too_many_plugins",
+        }
+    }
 }
 
 /// All plugins.
@@ -132,6 +159,8 @@ struct Wanted {
     enabled: bool,
     /// Whether others are not to be there without it.
     guards: bool,
+    /// What is wrong with it, if something is.
+    because: Because,
 }
 
 impl From<bool> for Wanted {
@@ -139,6 +168,7 @@ impl From<bool> for Wanted {
         Self {
             enabled,
             guards: false,
+            because: Because::Manifest,
         }
     }
 }
@@ -294,6 +324,7 @@ impl Resolving<'_> {
             enabled,
             // Those of other systems were never filters here.
             guards: enabled && is_filter && imported.is_none(),
+            because: Because::Manifest,
         };
         let from_env = &self.loaded.from_env;
         if let Some(load) = id.as_ref().and_then(|id| from_env.load.get(id)) {
@@ -315,7 +346,8 @@ impl Resolving<'_> {
                 return self.left_out(id, source, wanted, problems);
             }
         };
-        if let Some(problem) = self.refusal(&manifest, &document, entry, enabled) {
+        if let Some((because, problem)) = self.refusal(&manifest, &document, entry, enabled) {
+            let wanted = Wanted { because, ..wanted };
             return self.left_out(id, source, wanted, vec![problem]);
         }
         let given = from_env.grants.get(&manifest.id);
@@ -340,11 +372,12 @@ impl Resolving<'_> {
         document: &Node,
         entry: Option<&PluginEntry>,
         enabled: bool,
-    ) -> Option<Problem> {
+    ) -> Option<(Because, Problem)> {
         if let Some(entry) = entry.filter(|entry| entry.id != manifest.id) {
             let id = &entry.id;
             let message = format!("the id cannot be changed: this entry is about `{id}`");
-            return Some(Problem::at(&entry.place, &entry.path, message));
+            let problem = Problem::at(&entry.place, &entry.path, message);
+            return Some((Because::Manifest, problem));
         }
         let at = |key: &str, message: String| {
             let path = path([key]);
@@ -356,16 +389,15 @@ impl Resolving<'_> {
         {
             let message = format!("it needs toolgate `{range}`, this is {version}");
             let mend = "update one of the two, or, when it is known to work, set `toolgate` under `[plugins.ID]` of the configuration";
-            return Some(at("toolgate", message).mend(mend));
+            return Some((Because::Version, at("toolgate", message).mend(mend)));
         }
         if !self.taken.insert((manifest.kind, manifest.id.clone())) {
-            return Some(
-                at(
-                    "id",
-                    format!("another plugin of this kind has the id `{}`", manifest.id),
-                )
-                .mend("give one of the two another id, or take its folder away"),
-            );
+            let message = format!("another plugin of this kind has the id `{}`", manifest.id);
+            let mend = "give one of the two another id, or take its folder away";
+            return Some((
+                Because::Duplicate(manifest.kind),
+                at("id", message).mend(mend),
+            ));
         }
         let max = self.loaded.config.max_plugins;
         if enabled
@@ -377,10 +409,9 @@ impl Resolving<'_> {
                 .count()
                 >= max
         {
-            return Some(
-                at("id", format!("there are {max} plugins already"))
-                    .mend("raise `max_plugins`, or disable some"),
-            );
+            let message = format!("there are {max} plugins already");
+            let mend = "raise `max_plugins`, or disable some";
+            return Some((Because::TooMany, at("id", message).mend(mend)));
         }
         None
     }
@@ -390,7 +421,11 @@ impl Resolving<'_> {
         &mut self,
         id: Option<PluginId>,
         source: Source,
-        Wanted { enabled, guards }: Wanted,
+        Wanted {
+            enabled,
+            guards,
+            because,
+        }: Wanted,
         problems: Vec<Problem>,
     ) {
         let own = |problem: &Problem| {
@@ -405,6 +440,7 @@ impl Resolving<'_> {
                 id,
                 source,
                 enabled,
+                because,
                 problems: Problems(problems),
             });
         }

@@ -58,6 +58,10 @@ pub struct PluginInfo {
     pub tools: usize,
     /// What is wrong with it, or was.
     pub error: Option<String>,
+    /// What kind of mistake it is, where its manifest cannot be used: `manifest_invalid`, `version_incompatible`,
+    /// `ambiguous_plugin`, `too_many_plugins`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
 }
 
 /// How the plugins in the registry do.
@@ -130,6 +134,7 @@ impl PluginInfo {
             grants: plugin.grants.clone(),
             tools: plugin.surface().list(ListKind::Tools).definitions.len(),
             error: life.error,
+            code: None,
         }
     }
 
@@ -164,6 +169,7 @@ impl PluginInfo {
         let id = broken.id.as_ref().map_or(source, ToString::to_string);
         Self {
             error: Some(broken.problems.to_string()),
+            code: Some(broken.code),
             ..Self::not_there(id, State::Incomplete, &broken.source)
         }
     }
@@ -185,6 +191,7 @@ impl PluginInfo {
             grants: BTreeSet::new(),
             tools: 0,
             error: None,
+            code: None,
         }
     }
 }

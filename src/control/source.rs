@@ -80,6 +80,8 @@ pub struct Broken {
     pub id: Option<PluginId>,
     /// Where it lies.
     pub source: plugin::Source,
+    /// What kind of mistake it is: a stable word for programs.
+    pub code: &'static str,
     /// What is wrong.
     pub problems: Problems,
 }

@@ -126,7 +126,9 @@ impl<W: Way> SessionClient<W> {
             let me = self.me.clone();
             // Told before whatever the plugin says next, which may be the end of the call.
             farewell.then(move |said| {
-                if let Some(me) = me.upgrade().filter(|me| me.session.forget(id)) {
+                if let Some(me) = me.upgrade() {
+                    // Also of one that was answered meanwhile the client hears what the plugin says.
+                    me.session.forget(id);
                     me.take_back(id, Some(said));
                 }
             });
