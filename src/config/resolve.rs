@@ -1,5 +1,7 @@
 //! The plugins there are: compiled in, found in folders, defined in the config; each with the operator's word on it.
 
+pub mod because;
+
 mod loose_ends;
 
 use std::collections::{BTreeSet, HashSet};
@@ -11,6 +13,7 @@ use crate::config::Startup;
 use crate::config::expand::{Words, expand};
 use crate::config::load::Loaded;
 use crate::config::plugin_entry::PluginEntry;
+pub use crate::config::resolve::because::Because;
 use crate::manifest::decode::path;
 use crate::manifest::document::{Format, Node, Value};
 use crate::manifest::import::{ForeignFormat, Imported, Refused, import};
@@ -51,31 +54,6 @@ pub struct LeftOut {
     /// What kind of mistake it is.
     pub because: Because,
     pub problems: Problems,
-}
-
-/// Why a plugin cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
-    /// What it says of itself is wrong, or what the operator says of it.
-    Manifest,
-    /// It is for other versions of the gateway.
-    Version,
-    /// Another plugin of its kind has its id.
-    Duplicate(Kind),
-    /// There are as many as the operator allows.
-    TooMany,
-}
-
-impl Because {
-    /// A stable word for programs.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Manifest => "manifest_invalid",
-            Self::Version => "version_incompatible",
-            Self::Duplicate(_) => "ambiguous_plugin",
-            Self::TooMany => "too_many_plugins",
-        }
-    }
 }
 
 /// All plugins.
