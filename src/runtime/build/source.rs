@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::manifest::Manifest;
 use crate::manifest::runtime::RuntimeKind;
 use crate::manifest::upkeep::{BUILD_SCRIPT, Build};
-
-/// What stands between two folders of `PATH`.
-const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
+use crate::runtime::process::is_program;
 
 /// What there is of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,14 +54,10 @@ pub fn source_state(manifest: &Manifest, folder: Option<&Path>, search: &str) ->
     let program = program.and_then(|section| section.command.first());
     let in_folder =
         |path: &Path| folder.map_or_else(|| path.to_path_buf(), |folder| folder.join(path));
-    if let Some(program) = program.filter(|program| !has_folder(program)) {
-        let found = search
-            .split(SEPARATOR)
-            .any(|place| Path::new(place).join(program).is_file());
-        if !found {
-            let program = program.clone();
-            return SourceState::Unavailable { program };
-        }
+    let named = program.filter(|program| !has_folder(program));
+    if let Some(program) = named.filter(|program| !is_program(program, search)) {
+        let program = program.clone();
+        return SourceState::Unavailable { program };
     }
     let program = program.filter(|program| has_folder(program));
     let outputs = manifest.build.iter().flat_map(|build| &build.outputs);
