@@ -6,6 +6,8 @@
 
 mod answer;
 
+mod order;
+
 mod query;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::control::Control;
 use crate::control::error::ControlError;
 use crate::control::info::PluginInfo;
 use crate::front::admin::answer::{bad_request, data, denied, failed, refused, result};
+use crate::front::admin::order::Order;
 use crate::front::admin::query::{ListQuery, Page, Target, Wanted, read_body};
 use crate::front::http::HttpFront;
 use crate::front::http::body::Body;
@@ -180,131 +183,45 @@ pub(super) async fn execute(
 }
 
 /// `POST /api/v1/plugin/register`.
-pub(super) async fn register(
-    door: Door,
-    caller: Extension<Arc<Caller>>,
-    headers: HeaderMap,
-    body: axum::body::Body,
-) -> Response<Body> {
-    act(door, caller, headers, body, |control, target| async move {
+pub(super) async fn register(order: Order) -> Response<Body> {
+    let act = |control: Arc<Control>, target: Target| async move {
         control.register(&target.id, target.rebuild).await
-    })
-    .await
+    };
+    order.about_a_plugin(act).await
 }
 
 /// `POST /api/v1/plugin/build`: builds a plugin from source; `rebuild` also where nothing is missing.
-pub(super) async fn build(
-    door: Door,
-    caller: Extension<Arc<Caller>>,
-    headers: HeaderMap,
-    body: axum::body::Body,
-) -> Response<Body> {
-    act(door, caller, headers, body, |control, target| async move {
+pub(super) async fn build(order: Order) -> Response<Body> {
+    let act = |control: Arc<Control>, target: Target| async move {
         control.build(&target.id, target.rebuild).await
-    })
-    .await
+    };
+    order.about_a_plugin(act).await
 }
 
 /// `POST /api/v1/plugin/unregister`.
-pub(super) async fn unregister(
-    door: Door,
-    caller: Extension<Arc<Caller>>,
-    headers: HeaderMap,
-    body: axum::body::Body,
-) -> Response<Body> {
-    act(door, caller, headers, body, |control, target| async move {
-        control.unregister(&target.id).await
-    })
-    .await
+pub(super) async fn unregister(order: Order) -> Response<Body> {
+    let act =
+        |control: Arc<Control>, target: Target| async move { control.unregister(&target.id).await };
+    order.about_a_plugin(act).await
 }
 
 /// `POST /api/v1/plugin/start`.
-pub(super) async fn start(
-    door: Door,
-    caller: Extension<Arc<Caller>>,
-    headers: HeaderMap,
-    body: axum::body::Body,
-) -> Response<Body> {
-    act(door, caller, headers, body, |control, target| async move {
-        control.start(&target.id).await
-    })
-    .await
+pub(super) async fn start(order: Order) -> Response<Body> {
+    let act =
+        |control: Arc<Control>, target: Target| async move { control.start(&target.id).await };
+    order.about_a_plugin(act).await
 }
 
 /// `POST /api/v1/plugin/stop`.
-pub(super) async fn stop(
-    door: Door,
-    caller: Extension<Arc<Caller>>,
-    headers: HeaderMap,
-    body: axum::body::Body,
-) -> Response<Body> {
-    act(door, caller, headers, body, |control, target| async move {
-        control.stop(&target.id).await
-    })
-    .await
+pub(super) async fn stop(order: Order) -> Response<Body> {
+    let act = |control: Arc<Control>, target: Target| async move { control.stop(&target.id).await };
+    order.about_a_plugin(act).await
 }
 
 /// `POST /api/v1/plugin/reload`: reads the configuration and the plugin directories again.
-pub(super) async fn reload(
-    Door(front): Door,
-    Extension(caller): Extension<Arc<Caller>>,
-    headers: HeaderMap,
-    body: axum::body::Body,
-) -> Response<Body> {
-    if let Err(refused) = may_change(&front, &caller) {
-        return *refused;
-    }
-    // An empty body is as good as `{}`; what a page of another site can send without asking is not.
-    if let Err(refused) = read_body(&front, &headers, body).await {
-        return *refused;
-    }
-    done(&front, |control| async move { control.reload().await }).await
-}
-
-/// Does something with the plugin that the body names, for those who may.
-async fn act<T, W>(
-    Door(front): Door,
-    Extension(caller): Extension<Arc<Caller>>,
-    headers: HeaderMap,
-    body: axum::body::Body,
-    work: impl FnOnce(Arc<Control>, Target) -> W,
-) -> Response<Body>
-where
-    W: Future<Output = Result<T, ControlError>> + Send + 'static,
-    T: serde::Serialize + Send + 'static,
-{
-    if let Err(refused) = may_change(&front, &caller) {
-        return *refused;
-    }
-    let read = read_body(&front, &headers, body).await;
-    let target = match read.and_then(|body| Target::of(&body)) {
-        Ok(target) => target,
-        Err(refused) => return *refused,
-    };
-    if !sees(&caller, &target.id) {
-        return failed(&ControlError::not_found(&target.id));
-    }
-    done(&front, |control| work(control, target)).await
-}
-
-/// Does something to its end, also when the caller goes away meanwhile.
-async fn done<T, W>(front: &Arc<HttpFront>, work: impl FnOnce(Arc<Control>) -> W) -> Response<Body>
-where
-    W: Future<Output = Result<T, ControlError>> + Send + 'static,
-    T: serde::Serialize + Send + 'static,
-{
-    let Some(active) = front.enter() else {
-        return busy("the gateway is stopping");
-    };
-    let work = work(Arc::clone(&front.desk.control));
-    let work = front.desk.supervisor.spawn_request(async move {
-        let _active = active;
-        work.await
-    });
-    match work.await {
-        Ok(done) => answer(done),
-        Err(_) => failed(&ControlError::failed("it was not done to its end")),
-    }
+pub(super) async fn reload(order: Order) -> Response<Body> {
+    let act = |control: Arc<Control>| async move { control.reload().await };
+    order.carry_out(act).await
 }
 
 fn may_change(front: &HttpFront, caller: &Caller) -> Result<(), Refused> {
