@@ -32,6 +32,7 @@ use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
+use crate::ledger::documents::InMemory;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
 use crate::registry::rules::Rules;
@@ -120,6 +121,7 @@ impl App {
             supervisor: supervisor.clone(),
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
+            documents: Arc::new(InMemory::default()),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {

@@ -30,6 +30,8 @@ mod kept;
 
 mod notices;
 
+mod performing;
+
 mod reach;
 
 mod rounds;
@@ -58,7 +60,6 @@ use crate::dispatch::notices::Notices;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
-use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
@@ -207,26 +208,14 @@ impl Dispatcher {
             && !entry.filters.is_empty()
             && !address.unfiltered
         {
-            return Box::pin(self.filtered(address, entry, subject, request, context)).await;
+            let filtered = self.filtered(address, entry, subject, request, context, record);
+            return Box::pin(filtered).await;
         }
-        self.check_arguments(address, &request)?;
         if request.method == Method::ResourcesRead {
             return Box::pin(self.read(address, subject, request, context)).await;
         }
-        self.carry(address, subject, request, context).await
-    }
-
-    /// Asks the schema of the tool, where it is one whose arguments are checked.
-    fn check_arguments(&self, address: &Address, request: &Request) -> Result<(), Fault> {
-        match &address.tool {
-            Some(entry)
-                if address.plugin.runtime == RuntimeKind::InProcess
-                    || self.policy.validate_remote_arguments =>
-            {
-                arguments::check(entry, &request.params)
-            }
-            _ => Ok(()),
-        }
+        self.perform(address, subject, request, context, record)
+            .await
     }
 
     /// Reads a resource, or gives what is kept of it. Its parts are named as the caller names it.

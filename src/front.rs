@@ -16,6 +16,8 @@ mod openapi;
 
 mod rest;
 
+mod scope;
+
 pub mod rounds;
 
 pub mod stdio;

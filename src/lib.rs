@@ -39,6 +39,7 @@ pub mod wire;
 pub mod model;
 
 pub mod background;
+pub mod ledger;
 pub mod manifest;
 pub mod plugin;
 pub mod schema;

@@ -15,7 +15,16 @@ use crate::source::{code, paths, test_regions};
 const FLOORS: [&[&str]; 7] = [
     &["wire"],
     &["model"],
-    &["manifest", "plugin", "session", "background", "schema"],
+    &[
+        "manifest",
+        "plugin",
+        "session",
+        "background",
+        "schema",
+        "events",
+        "ledger",
+        "metrics",
+    ],
     &["runtime"],
     &["registry", "builtin"],
     &["dispatch", "control"],
@@ -44,8 +53,8 @@ struct Door {
 const DOORS: [Door; 7] = [
     Door {
         what: &[&["axum"]],
-        rooms: &["front"],
-        rule: "axum is for front/",
+        rooms: &["front", "plugin/routes"],
+        rule: "axum is for front/ and the routes of plugins",
     },
     Door {
         what: &[&["rmcp"]],

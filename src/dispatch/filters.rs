@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dispatch::address::Address;
-use crate::dispatch::audit::short_session;
+use crate::dispatch::audit::{Record, short_session};
 use crate::dispatch::errand::gateway_for;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, WAKE_DEADLINE, cancelled, shutting_down};
@@ -103,6 +103,7 @@ impl Dispatcher {
         subject: &Subject,
         mut request: Request,
         context: &CallContext,
+        record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
         let arguments = request.params.members.get("arguments").cloned();
         let about = About {
@@ -125,8 +126,9 @@ impl Dispatcher {
             ..context.clone()
         });
         let context = without.as_ref().unwrap_or(context);
-        self.check_arguments(address, &request)?;
-        let answer = self.carry(address, subject, request, context).await?;
+        let answer = self
+            .perform(address, subject, request, context, record)
+            .await?;
         let about = About {
             context,
             arguments: Some(&arguments),

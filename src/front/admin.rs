@@ -4,7 +4,7 @@
 //! that say why. Who changes something needs the scope `admin`, where credentials are configured; without any, only this
 //! machine can ask.
 
-mod answer;
+pub(in crate::front) mod answer;
 
 mod order;
 
@@ -22,21 +22,18 @@ use serde::Deserialize;
 use crate::control::Control;
 use crate::control::error::ControlError;
 use crate::control::info::PluginInfo;
-use crate::front::admin::answer::{bad_request, data, denied, failed, refused, result};
+use crate::front::admin::answer::{bad_request, data, failed, refused, result};
 use crate::front::admin::order::Order;
 use crate::front::admin::query::{ListQuery, Page, Target, Wanted, read_body};
-use crate::front::http::HttpFront;
 use crate::front::http::body::Body;
 use crate::front::http::mcp::busy;
 use crate::front::http::routes::Door;
 use crate::front::rest;
-use crate::model::caller::Caller;
+use crate::front::scope::need;
+use crate::model::caller::{ADMIN, Caller};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::wire::json::Json;
-
-/// The scope of those who may change which plugins run.
-pub(in crate::front) const ADMIN: &str = "admin";
 
 /// An answer instead of what was wanted.
 type Refused = Box<Response<Body>>;
@@ -60,7 +57,7 @@ pub(super) async fn list(
     };
     listing.registered.retain(seen);
     listing.unregistered.retain(seen);
-    if may_change(&front, &caller).is_err() {
+    if need(&caller, ADMIN).is_err() {
         listing.for_users();
     }
     match query.page() {
@@ -92,7 +89,7 @@ pub(super) async fn get(
         return failed(&ControlError::not_found(&id));
     }
     let found = front.desk.control.get(&id).await;
-    let found = match may_change(&front, &caller) {
+    let found = match need(&caller, ADMIN) {
         Ok(()) => found,
         Err(_) => found.and_then(|info| info.for_user().ok_or(ControlError::not_found(&id))),
     };
@@ -106,7 +103,7 @@ pub(super) async fn report(
 ) -> Response<Body> {
     let mut report = front.desk.control.report();
     report.plugins.retain(|plugin| sees(&caller, &plugin.id));
-    if may_change(&front, &caller).is_err() {
+    if need(&caller, ADMIN).is_err() {
         report.for_users();
     }
     data(&report)
@@ -222,14 +219,6 @@ pub(super) async fn stop(order: Order) -> Response<Body> {
 pub(super) async fn reload(order: Order) -> Response<Body> {
     let act = |control: Arc<Control>| async move { control.reload().await };
     order.carry_out(act).await
-}
-
-fn may_change(front: &HttpFront, caller: &Caller) -> Result<(), Refused> {
-    let has_scope = caller.scopes.iter().any(|scope| scope == ADMIN);
-    match has_scope || !front.callers.are_named() {
-        true => Ok(()),
-        false => Err(Box::new(denied(ADMIN))),
-    }
 }
 
 fn answer<T: serde::Serialize>(done: Result<T, ControlError>) -> Response<Body> {

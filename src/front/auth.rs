@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::front::config::AuthConfig;
-use crate::model::caller::Caller;
+use crate::model::caller::{Caller, Scopes};
 
 /// The callers that are known.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl Callers {
                     .plugins
                     .as_ref()
                     .map(|plugins| plugins.as_slice().into()),
-                scopes: token.scopes.as_slice().into(),
+                scopes: Scopes::Only(token.scopes.as_slice().into()),
             };
             (*token.sha256.bytes(), Arc::new(caller))
         });

@@ -14,6 +14,7 @@ use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
 use crate::front::rounds::{Dialogue, Rounds, Tasks};
+use crate::ledger::documents::Documents;
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::fault::FaultKind;
@@ -49,6 +50,8 @@ pub struct Desk {
     pub rounds: Arc<Rounds>,
     /// The calls that go on as tasks.
     pub tasks: Arc<Tasks>,
+    /// What is kept by kind and key.
+    pub documents: Arc<dyn Documents>,
     /// The version of the gateway.
     pub version: &'static str,
 }

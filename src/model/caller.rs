@@ -15,9 +15,25 @@ pub struct Caller {
     pub principal: Arc<str>,
     /// The plugins this caller may see; `None` is all of them.
     pub plugins: Option<Arc<[PluginId]>>,
-    /// What else it may do on the gateway.
-    pub scopes: Arc<[String]>,
+    /// What it may do on the gateway.
+    pub scopes: Scopes,
 }
+
+/// The scopes of a caller: `admin`, `read`, `ext:{id}:tools`, `ext:{id}:routes`. A `*` in the place of the id stands for
+/// every plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scopes {
+    /// All there are: where no credentials are configured.
+    All,
+    /// These. `admin` includes all others.
+    Only(Arc<[String]>),
+}
+
+/// The scope of those who may change which plugins run and how.
+pub const ADMIN: &str = "admin";
+
+/// The scope of those who may see what others did: calls, incidents, events, settings with their secrets masked.
+pub const READ: &str = "read";
 
 impl Caller {
     /// The caller where no credentials are configured: everyone on this machine.
@@ -25,7 +41,17 @@ impl Caller {
         Self {
             principal: "anonymous".into(),
             plugins: None,
-            scopes: Arc::new([]),
+            scopes: Scopes::All,
+        }
+    }
+
+    /// Whether it has the scope.
+    pub fn may(&self, scope: &str) -> bool {
+        match &self.scopes {
+            Scopes::All => true,
+            Scopes::Only(scopes) => scopes
+                .iter()
+                .any(|known| known == ADMIN || includes(known, scope)),
         }
     }
 
@@ -35,6 +61,18 @@ impl Caller {
             .as_ref()
             .is_none_or(|plugins| plugins.contains(plugin))
     }
+}
+
+/// Whether who has the scope `known` has the scope `wanted`.
+fn includes(known: &str, wanted: &str) -> bool {
+    if known == wanted {
+        return true;
+    }
+    let of_all = known.strip_prefix("ext:*:");
+    let of_one = wanted
+        .strip_prefix("ext:")
+        .and_then(|rest| rest.rsplit_once(':'));
+    matches!((of_all, of_one), (Some(known), Some((_, wanted))) if known == wanted)
 }
 
 /// What a client said of itself: at `initialize`, or on each modern request.
@@ -124,6 +162,34 @@ fn take_extension(capabilities: &mut Members, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scopes_are_had_by_name_for_all_plugins_or_as_admin() {
+        let may = |scopes: &[&str], wanted: &str| {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let scopes = Scopes::Only(scopes);
+            Caller {
+                scopes,
+                ..Caller::anonymous()
+            }
+            .may(wanted)
+        };
+        for (scopes, wanted, expect) in [
+            (&["ext:a.b:tools"][..], "ext:a.b:tools", true),
+            (&["ext:a.b:tools"], "ext:a.b:routes", false),
+            (&["ext:a:tools"], "ext:b:tools", false),
+            (&["ext:*:tools"], "ext:b:tools", true),
+            (&["ext:*:tools"], "ext:b:routes", false),
+            (&["ext:*:tools"], "read", false),
+            (&["admin"], "ext:b:routes", true),
+            (&["admin"], READ, true),
+            (&[READ], ADMIN, false),
+            (&[], READ, false),
+        ] {
+            assert_eq!(may(scopes, wanted), expect, "{scopes:?} {wanted}");
+        }
+        assert!(Caller::anonymous().may(ADMIN));
+    }
 
     #[test]
     fn what_one_era_has_alone_is_not_told_to_the_other() {

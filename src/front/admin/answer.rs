@@ -21,13 +21,13 @@ struct Well<'a, T> {
 }
 
 /// It went well.
-pub(super) fn data<T: Serialize>(data: &T) -> Response<Body> {
+pub(in crate::front) fn data<T: Serialize>(data: &T) -> Response<Body> {
     let whole = Json::of(&Well { code: 0, data });
     json_response(StatusCode::OK, Body::of(whole.bytes().clone()))
 }
 
 /// What a call came to: the tool's result to the byte.
-pub(super) fn result(called: Result<Json, CallError>) -> Response<Body> {
+pub(in crate::front) fn result(called: Result<Json, CallError>) -> Response<Body> {
     match called {
         Ok(result) => data(&result),
         Err(CallError::Fault(fault)) => refused(&fault),
@@ -39,14 +39,14 @@ pub(super) fn result(called: Result<Json, CallError>) -> Response<Body> {
 }
 
 /// The gateway failed.
-pub(super) fn refused(fault: &Fault) -> Response<Body> {
+pub(in crate::front) fn refused(fault: &Fault) -> Response<Body> {
     let refusal = Refusal::of_fault(fault);
     let message = fault.to_string();
     problem(refusal.status(), fault.reason, &message, fault.retry_after)
 }
 
 /// The wish was not done.
-pub(super) fn failed(error: &ControlError) -> Response<Body> {
+pub(in crate::front) fn failed(error: &ControlError) -> Response<Body> {
     let status = match error.kind {
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::Conflict => StatusCode::CONFLICT,
@@ -57,7 +57,7 @@ pub(super) fn failed(error: &ControlError) -> Response<Body> {
 }
 
 /// The caller lacks a scope (RFC 6750 section 3.1).
-pub(super) fn denied(scope: &str) -> Response<Body> {
+pub(in crate::front) fn denied(scope: &str) -> Response<Body> {
     let message = format!(
         "missing scope `{scope}`: give it to the token in the configuration (`auth.tokens.scopes`)"
     );
@@ -71,11 +71,11 @@ pub(super) fn denied(scope: &str) -> Response<Body> {
 }
 
 /// The request says something wrong.
-pub(super) fn bad_request(message: &str) -> Response<Body> {
+pub(in crate::front) fn bad_request(message: &str) -> Response<Body> {
     problem(StatusCode::BAD_REQUEST, "bad_request", message, None)
 }
 
-pub(super) fn problem(
+pub(in crate::front) fn problem(
     status: StatusCode,
     reason: &str,
     message: &str,

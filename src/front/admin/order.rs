@@ -9,12 +9,13 @@ use crate::control::Control;
 use crate::control::error::ControlError;
 use crate::front::admin::answer::failed;
 use crate::front::admin::query::{Target, read_body};
-use crate::front::admin::{answer, may_change, sees};
+use crate::front::admin::{answer, sees};
 use crate::front::http::HttpFront;
 use crate::front::http::body::Body;
 use crate::front::http::mcp::busy;
 use crate::front::http::routes::Front;
-use crate::model::caller::Caller;
+use crate::front::scope::need;
+use crate::model::caller::{ADMIN, Caller};
 use crate::wire::json::Json;
 
 /// An order of somebody with the scope for it. An empty body is as good as `{}`; what a page of another site can send
@@ -33,7 +34,7 @@ impl FromRequest<Front> for Order {
         let (parts, body) = request.into_parts();
         let caller = parts.extensions.get::<Arc<Caller>>();
         let caller = Arc::clone(caller.expect("only who is known comes this far"));
-        may_change(&front, &caller).map_err(|refused| *refused)?;
+        need(&caller, ADMIN).map_err(|refused| *refused)?;
         let read = read_body(&front, &parts.headers, body).await;
         Ok(Self {
             body: read.map_err(|refused| *refused)?,

@@ -1,0 +1,3 @@
+//! What is remembered beyond the life of the process.
+
+pub mod documents;
