@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::plugin_entry::PluginEntry;
 use crate::dispatch::config::PolicyConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
+use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
 
@@ -43,7 +44,7 @@ pub struct Config {
     pub auth: AuthConfig,
     pub policy: PolicyConfig,
     pub events: file::EventsConfig,
-    pub ledger: file::LedgerConfig,
+    pub ledger: LedgerConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
     /// Folders in them that are passed over, by name.
@@ -86,7 +87,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             policy: PolicyConfig::default(),
             events: file::EventsConfig::default(),
-            ledger: file::LedgerConfig::default(),
+            ledger: LedgerConfig::default(),
             plugin_dirs: Vec::new(),
             plugin_ignore: file::plugin_ignore(),
             plugins: IndexMap::new(),

@@ -4,7 +4,11 @@ mod admin;
 
 pub mod auth;
 
+mod calls;
+
 pub mod config;
+
+mod denied;
 
 pub mod desk;
 
@@ -12,7 +16,11 @@ mod health;
 
 pub mod http;
 
+mod incidents;
+
 mod openapi;
+
+mod recorded;
 
 mod rest;
 

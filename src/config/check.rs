@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::file::ConfigFile;
 use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig, TasksConfig};
+use crate::ledger::config::LedgerConfig;
 use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
+use crate::manifest::glob::Pattern;
 use crate::manifest::problem::Problem;
 
 /// Tokens nobody may use: they can be guessed, or stand in examples.
@@ -32,6 +34,7 @@ const KNOWN_TOKENS: [&str; 14] = [
 pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     check_server(&config.server, report);
     check_auth(&config.auth, report);
+    check_ledger(&config.ledger, report);
     if let Some(problem) = exposed(&config.server, &config.auth) {
         let mend = problem.mend.unwrap_or_default();
         report.add_with_mend(&path(["server", "listen"]), problem.message, &mend);
@@ -57,6 +60,29 @@ pub fn exposed(server: &ServerConfig, auth: &AuthConfig) -> Option<Problem> {
     Some(Problem::new(message).mend(
         "add a token to `[[auth.tokens]]` (`toolgate token new` makes one), or listen on 127.0.0.1",
     ))
+}
+
+fn check_ledger(ledger: &LedgerConfig, report: &mut Report<'_>) {
+    let at = |key: &str| path(["ledger", key]);
+    if let Err(expected) = ledger.place(None) {
+        report.add(&at("url"), expected);
+    }
+    in_range(report, &at("keep_days"), ledger.keep_days.into(), 1, 36_500);
+    in_range(report, &at("max_bytes"), ledger.max_bytes, 1 << 20, 1 << 50);
+    for (index, text) in ledger.bodies.iter().enumerate() {
+        if let Err(error) = Pattern::new(text) {
+            report.add(
+                &in_list(&["ledger", "bodies"], index, &[]),
+                error.to_string(),
+            );
+        }
+    }
+    for (index, pointer) in ledger.redact.iter().enumerate() {
+        if !pointer.starts_with('/') {
+            let expected = "expected a JSON pointer such as `/password`";
+            report.add(&in_list(&["ledger", "redact"], index, &[]), expected);
+        }
+    }
 }
 
 fn check_server(server: &ServerConfig, report: &mut Report<'_>) {

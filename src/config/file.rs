@@ -11,6 +11,7 @@ use crate::config::schema;
 use crate::config::{Startup, ToolNames};
 use crate::dispatch::config::PolicyConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
+use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
 
 /// The settings of toolgate.
@@ -59,11 +60,6 @@ pub struct ConfigFile {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {}
-
-/// Where calls are recorded. Its backends have no settings yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LedgerConfig {}
 
 /// How many plugins the gateway takes when the file does not say.
 pub fn max_plugins() -> usize {

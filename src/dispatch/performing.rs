@@ -10,7 +10,8 @@ use crate::model::fault::Fault;
 use crate::runtime::{CallContext, Request};
 
 impl Dispatcher {
-    /// Takes the last steps of a call, in this order: arguments against the schema, then to the plugin.
+    /// Takes the last steps of a call, in this order: arguments against the schema, written where it changes things, then
+    /// to the plugin.
     pub(super) async fn perform(
         &self,
         address: &Address,
@@ -19,8 +20,10 @@ impl Dispatcher {
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<Answer, Fault> {
-        let _ = record;
         self.check_arguments(address, &request)?;
+        if self.must_be_admitted(address) {
+            Box::pin(self.admit(address, record)).await?;
+        }
         self.carry(address, subject, request, context).await
     }
 

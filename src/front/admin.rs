@@ -6,9 +6,9 @@
 
 pub(in crate::front) mod answer;
 
-mod order;
+pub(in crate::front) mod order;
 
-mod query;
+pub(in crate::front) mod query;
 
 use std::sync::Arc;
 
@@ -28,15 +28,17 @@ use crate::front::admin::query::{ListQuery, Page, Target, Wanted, read_body};
 use crate::front::http::body::Body;
 use crate::front::http::mcp::busy;
 use crate::front::http::routes::Door;
+use crate::front::incidents::naming::named;
 use crate::front::rest;
 use crate::front::scope::need;
+use crate::ledger::record::Marks;
 use crate::model::caller::{ADMIN, Caller};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::wire::json::Json;
 
 /// An answer instead of what was wanted.
-type Refused = Box<Response<Body>>;
+pub(in crate::front) type Refused = Box<Response<Body>>;
 
 /// `GET /api/v1/plugin/list`: all plugins, or one page of those in a state.
 pub(super) async fn list(
@@ -175,7 +177,9 @@ pub(super) async fn execute(
         };
         return refused(&Fault::new(FaultKind::NotFound, message));
     };
-    let called = rest::ask(&front, name, arguments, caller).await;
+    let incident = named(&headers);
+    let marks = Marks::default();
+    let called = rest::ask_marked(&front, name, (arguments, incident), caller, marks).await;
     result(called)
 }
 

@@ -10,7 +10,7 @@ mod guard;
 
 mod legacy;
 
-mod listen;
+pub(in crate::front) mod listen;
 
 pub(super) mod mcp;
 
@@ -20,7 +20,7 @@ mod round;
 
 pub(super) mod routes;
 
-mod stream;
+pub(in crate::front) mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::auth::Callers;
 use crate::front::config::ServerConfig;
+use crate::front::denied::{Asked, denied, to};
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::guard::{Guard, Origin, only};
@@ -54,7 +55,7 @@ const MCP_PATHS: [&str; 2] = ["/mcp", "/ext/mcp_http/mcp"];
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
 
 /// The headers a browser may send and see, once its origin is allowed.
-const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id";
+const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id, toolgate-incident";
 const CORS_RESPONSE_HEADERS: &str = "mcp-session-id, www-authenticate, retry-after";
 
 /// How often a drain looks whether the last call is over.
@@ -114,6 +115,11 @@ impl HttpFront {
         self.active.load(Ordering::Acquire)
     }
 
+    /// Cancelled when the gateway is about to stop.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.draining.clone()
+    }
+
     /// Whether the gateway is about to stop.
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
@@ -144,7 +150,16 @@ impl HttpFront {
     }
 
     /// Answers one request.
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Body> {
+        let asked = Asked {
+            verb: request.method().clone(),
+            uri: request.uri().clone(),
+            peer,
+        };
         // Of a body with both chunks and a length the length is gone by now. Whoever forwarded it may have gone by that,
         // so what follows may be anyone's: the connection ends with the answer (RFC 9112 section 6.1).
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
@@ -153,10 +168,11 @@ impl HttpFront {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
+        asked.note(&response, &self.desk.ledger);
         response
     }
 
-    async fn guarded(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    async fn guarded(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let origin = match self.guard.check(&request) {
             Ok(origin) => origin,
             Err(refused) => return refused.response(),
@@ -193,11 +209,15 @@ impl HttpFront {
             Ok(Err(_)) | Err(()) if is_open => return self.other(request).await,
             Ok(Err(_)) | Err(()) => return unauthorized(),
         };
-        if is_mcp {
-            return self.mcp(request, caller).await;
-        }
-        request.extensions_mut().insert(caller);
-        self.other(request).await
+        let principal = Arc::clone(&caller.principal);
+        let mut response = if is_mcp {
+            self.mcp(request, caller).await
+        } else {
+            request.extensions_mut().insert(caller);
+            self.other(request).await
+        };
+        to(&mut response, &principal);
+        response
     }
 
     async fn other(&self, request: Request<Incoming>) -> Response<Body> {
@@ -264,5 +284,5 @@ fn unauthorized() -> Response<Body> {
         WWW_AUTHENTICATE,
         HeaderValue::from_static("Bearer realm=\"toolgate\""),
     );
-    response
+    denied(response, "unauthorized", None)
 }

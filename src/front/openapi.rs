@@ -4,6 +4,8 @@ mod control;
 
 mod fixed;
 
+mod ledger;
+
 mod operation;
 
 use std::sync::Arc;

@@ -24,7 +24,9 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response, problem, read};
 use crate::front::http::mcp::{busy, is_json};
 use crate::front::http::routes::Door;
+use crate::front::incidents::naming::named;
 use crate::front::rest::refusal::Refusal;
+use crate::ledger::record::Marks;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Deaf;
 use crate::model::fault::Fault;
@@ -32,6 +34,7 @@ use crate::registry::Viewer;
 use crate::runtime::CallContext;
 use crate::wire::json::Json;
 use crate::wire::message::Params;
+use crate::wire::meta;
 use crate::wire::method::Method;
 use crate::wire::revision::Revision;
 
@@ -99,27 +102,33 @@ pub(super) async fn call(
         Ok(arguments) => arguments,
         Err(refused) => return refused,
     };
-    match ask(&front, name, arguments, caller).await {
+    let incident = named(&headers);
+    let marks = Marks::default();
+    match ask_marked(&front, name, (arguments, incident), caller, marks).await {
         Ok(result) => json_response(StatusCode::OK, Body::of(result.bytes().clone())),
         Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),
         Err(CallError::Fault(fault)) => Refusal::of_fault(&fault).response(),
     }
 }
 
-/// Calls the tool listed as `name`. Gives its result to the byte.
-pub(super) async fn ask(
+/// Calls the tool listed as `name`, as part of an incident if one is named. Gives its result to the byte.
+pub(super) async fn ask_marked(
     front: &HttpFront,
     name: String,
-    arguments: Json,
+    (arguments, incident): (Json, Option<Json>),
     caller: Arc<Caller>,
+    marks: Marks,
 ) -> Result<Json, CallError> {
     let mut params = Params::default();
     params.members.set("name", Json::of(name.as_str()));
     params.members.set("arguments", arguments);
+    if let Some(incident) = incident {
+        params.meta.set(meta::INCIDENT, incident);
+    }
     let dispatcher = &front.desk.dispatcher;
     let context = context(dispatcher.next_call(), caller);
     let subject = Subject::Tool(name);
-    let called = dispatcher.request(Method::ToolsCall, &subject, params, context);
+    let called = dispatcher.request_marked(Method::ToolsCall, &subject, params, context, marks);
     Ok(called.await?.result)
 }
 

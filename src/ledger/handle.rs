@@ -16,7 +16,7 @@ use crate::ledger::ids::now_ms;
 use crate::ledger::record::{
     Body, Call, CallFilter, CallRow, DenialRow, Incident, LifeRow, NoteRow, Page,
 };
-use crate::ledger::store::Store;
+use crate::ledger::store::{Batch, Store};
 use crate::ledger::{IncidentFilter, Ledger};
 use crate::wire::json::Json;
 
@@ -222,6 +222,22 @@ impl Ledger {
             inner.book.lock().await.forget(id);
         }
         Ok(closed)
+    }
+
+    /// Writes a note into an incident, and gives it as it is kept.
+    pub async fn keep_note(&self, note: NoteRow) -> Result<NoteRow, NotKept> {
+        let Some(inner) = &self.0 else {
+            return Err(NotKept(OFF.to_owned()));
+        };
+        let id = inner.ids.next();
+        let note = NoteRow { id, ..note };
+        let batch = Batch {
+            notes: vec![note.clone()],
+            ..Batch::default()
+        };
+        self.ask(|store| async move { store.write(&batch).await })
+            .await?;
+        Ok(note)
     }
 
     /// What happened to plugins, or to one of them, from the number `since` on, newest first.

@@ -94,6 +94,13 @@ impl Sessions {
         Some(session)
     }
 
+    /// Whether the session `id` is there, and another one's than `principal`'s.
+    pub fn is_foreign(&self, id: &str, principal: &str) -> bool {
+        let table = self.table();
+        let session = table.sessions.get(id);
+        session.is_some_and(|session| &*session.principal != principal)
+    }
+
     /// Ends a session and forgets it.
     pub fn close(&self, session: &Session) {
         self.table().forget(session);

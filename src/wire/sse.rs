@@ -27,6 +27,20 @@ pub fn write_event(out: &mut Vec<u8>, id: Option<&str>, data: &[u8]) {
     out.extend_from_slice(b"\n\n");
 }
 
+/// Appends one event of a `kind` that is not a message: a word of this program. Else like [`write_event`].
+pub fn write_event_of(out: &mut Vec<u8>, kind: &'static str, id: Option<&str>, data: &[u8]) {
+    out.reserve(data.len() + id.map_or(0, str::len) + kind.len() + 24);
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(kind.as_bytes());
+    out.push(b'\n');
+    if let Some(id) = id {
+        write_id(out, id);
+    }
+    out.extend_from_slice(b"data: ");
+    write_json(out, data);
+    out.extend_from_slice(b"\n\n");
+}
+
 /// Appends the event that opens a resumable stream in revision 2025-11-25: an id, no data, and
 /// after how many milliseconds to reconnect. Clients of older revisions try to read its data as
 /// JSON and must not be sent it.

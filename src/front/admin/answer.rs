@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::control::error::{ControlError, ErrorKind};
 use crate::dispatch::CallError;
+use crate::front::denied;
 use crate::front::http::body::{Body, json_response};
 use crate::front::rest::refusal::Refusal;
 use crate::model::fault::Fault;
@@ -67,7 +68,7 @@ pub(in crate::front) fn denied(scope: &str) -> Response<Body> {
     if let Ok(challenge) = HeaderValue::from_str(&challenge) {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    response
+    denied::denied(response, "insufficient_scope", Some(scope))
 }
 
 /// The request says something wrong.

@@ -11,7 +11,7 @@ use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, health, openapi, rest};
+use crate::front::{admin, calls, health, incidents, openapi, recorded, rest};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -36,6 +36,17 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/api/calls", get(calls::list)),
+        ("/api/calls/stream", get(calls::stream)),
+        ("/api/calls/{id}", get(calls::show)),
+        ("/api/calls/{id}/replay", post(calls::replay)),
+        ("/api/incidents", get(incidents::list).post(incidents::open)),
+        ("/api/incidents/{id}", get(incidents::show)),
+        ("/api/incidents/{id}/close", post(incidents::close)),
+        ("/api/incidents/{id}/notes", post(incidents::note)),
+        ("/api/ledger", get(recorded::status)),
+        ("/api/life", get(recorded::life)),
+        ("/api/denials", get(recorded::denials)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::front::openapi::control;
 use crate::front::openapi::operation::refusals;
+use crate::front::openapi::{control, ledger};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -14,6 +14,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/api/tools/{name}", one_tool()),
     ];
     paths.extend(control::paths());
+    paths.extend(ledger::paths());
     paths.extend([
         (
             "/openapi.json",
@@ -39,6 +40,8 @@ pub(super) fn components(secured: bool) -> Value {
             "Alive": object(&json!({ "status": { "const": "alive" } }), &["status"]),
             "PluginAnswer": control::answer(),
             "Error": error(),
+            "Call": ledger::call(),
+            "Incident": ledger::incident(),
             "Health": health(),
             "Readiness": readiness(),
             "Tool": tool(),
