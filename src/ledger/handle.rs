@@ -123,6 +123,12 @@ impl Ledger {
         }
     }
 
+    /// How many entries wait to be written.
+    pub fn waiting(&self) -> u64 {
+        let inner = self.0.as_ref();
+        inner.map_or(0, |inner| inner.queue.len() as u64)
+    }
+
     /// How it does.
     pub async fn status(&self) -> Status {
         let Some(inner) = &self.0 else {

@@ -1,6 +1,6 @@
 //! What the ledger asks of its database: the same statements for each.
 
-mod calls;
+pub(super) mod calls;
 
 mod cleaning;
 
@@ -8,7 +8,7 @@ mod documents;
 
 pub(super) mod incidents;
 
-mod others;
+pub(super) mod others;
 
 use crate::ledger::config::Place;
 use crate::ledger::engine::{Engine, Statement, StoreError};
@@ -21,9 +21,9 @@ const MAX_VALUES: usize = 1_000;
 
 /// The ledger's database.
 pub(super) struct Store {
-    engine: Box<dyn Engine>,
+    pub(super) engine: Box<dyn Engine>,
     /// Whose rows are its own while they are open.
-    writer: u64,
+    pub(super) writer: u64,
 }
 
 /// What is written in one transaction.

@@ -39,9 +39,13 @@ impl Inner {
         if self.closing.is_cancelled() && self.queue.len() == 0 {
             return;
         }
-        let Some(store) = self.open(stop).await else {
-            return;
-        };
+        if let Some(store) = self.open(stop).await {
+            self.write_to(&store, stop).await;
+        }
+    }
+
+    /// Writes to an open database, which is closed in the end.
+    pub(super) async fn write_to(&self, store: &Store, stop: &CancellationToken) {
         let ends = || async {
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -61,7 +65,7 @@ impl Inner {
                 () = tokio::time::sleep(GATHER) => {}
             }
             let entries = self.queue.take();
-            if !self.keep(&store, entries, &ends).await {
+            if !self.keep(store, entries, &ends).await {
                 break;
             }
         }
@@ -69,7 +73,7 @@ impl Inner {
             while self.queue.len() > 0 {
                 let entries = self.queue.take();
                 let n = entries.len() as u64;
-                if self.write(&store, &entries).await.is_err() {
+                if self.write(store, &entries).await.is_err() {
                     self.lost(n);
                     return;
                 }

@@ -12,6 +12,8 @@ pub(crate) mod modern;
 
 mod plugins;
 
+mod postgres;
+
 mod program;
 
 mod records;
@@ -23,5 +25,6 @@ pub(crate) use gateway::TestGateway;
 pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
+pub(crate) use postgres::Postgres;
 pub(crate) use program::{Piped, Program};
 pub(crate) use stdio::StdioClient;
