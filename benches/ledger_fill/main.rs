@@ -46,10 +46,15 @@ async fn main() {
     let supervisor = Supervisor::new();
     let task = ledger.clone();
     supervisor.spawn("ledger", |stop| task.run(stop));
-    let big = ledger.open_incident("a big one", "ops", true).await.expect("it opens");
+    let big = ledger
+        .open_incident("a big one", "ops", true)
+        .await
+        .expect("it opens");
     let big_name = format!("{:016x}", big.id);
     let (ids, mut seen) = (Ids::default(), Vec::new());
-    println!("calls      inserted/s   last hundred of a session   of the big incident   newest 100   file");
+    println!(
+        "calls      inserted/s   last hundred of a session   of the big incident   newest 100   file"
+    );
     for step in 0..millions {
         let begun = Instant::now();
         for n in step * STEP..(step + 1) * STEP {
@@ -66,16 +71,30 @@ async fn main() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let rate = STEP as f64 / begun.elapsed().as_secs_f64();
-        let page = Page { before: None, limit: 100 };
-        let newest = ledger.calls(&CallFilter::default(), page).await.expect("it answers");
-        seen.extend(newest.iter().filter_map(|call| call.incident).find(|id| *id != big.id));
+        let page = Page {
+            before: None,
+            limit: 100,
+        };
+        let newest = ledger
+            .calls(&CallFilter::default(), page)
+            .await
+            .expect("it answers");
+        seen.extend(
+            newest
+                .iter()
+                .filter_map(|call| call.incident)
+                .find(|id| *id != big.id),
+        );
         let sessions = asked(&ledger, &seen).await;
         let of_big = asked(&ledger, &[big.id]).await;
         let all = {
             let mut times = Vec::new();
             for _ in 0..ASKED {
                 let begun = Instant::now();
-                ledger.calls(&CallFilter::default(), page).await.expect("it answers");
+                ledger
+                    .calls(&CallFilter::default(), page)
+                    .await
+                    .expect("it answers");
                 times.push(begun.elapsed());
             }
             shown(times)
@@ -109,7 +128,9 @@ fn call(ids: &Ids, n: u64, incident: Option<Box<str>>) -> Call {
         taken_us: Some(n % 90_000),
         outcome: if n % 50 == 0 { "timeout" } else { "answered" },
         reason: None,
-        arguments: Some(Json::of(&serde_json::json!({ "n": n, "text": "some words" }))),
+        arguments: Some(Json::of(
+            &serde_json::json!({ "n": n, "text": "some words" }),
+        )),
         result: None,
         marks: Marks::default(),
     }
@@ -123,7 +144,10 @@ async fn asked(ledger: &Ledger, incidents: &[u64]) -> String {
             incident: Some(incidents[at % incidents.len()]),
             ..CallFilter::default()
         };
-        let page = Page { before: None, limit: 100 };
+        let page = Page {
+            before: None,
+            limit: 100,
+        };
         let begun = Instant::now();
         let calls = ledger.calls(&filter, page).await.expect("it answers");
         times.push(begun.elapsed());
@@ -136,5 +160,9 @@ async fn asked(ledger: &Ledger, incidents: &[u64]) -> String {
 fn shown(mut times: Vec<Duration>) -> String {
     times.sort();
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
-    format!("{:.2} / {:.2} ms", ms(times[times.len() / 2]), ms(times[times.len() - 1]))
+    format!(
+        "{:.2} / {:.2} ms",
+        ms(times[times.len() / 2]),
+        ms(times[times.len() - 1])
+    )
 }

@@ -46,12 +46,16 @@ pub(super) enum Command {
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
     let Begun {
         log,
-        loaded,
+        mut loaded,
         runtime,
     } = match context.begin("error") {
         Ok(begun) => begun,
         Err(code) => return code,
     };
+    if let Command::List { .. } = command {
+        // A look is not what happened.
+        loaded.config.ledger.url = Some("off".into());
+    }
     runtime.block_on(async {
         let app = match context.app(&loaded, &log) {
             Ok(app) => app,

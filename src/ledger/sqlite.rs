@@ -1,13 +1,14 @@
 //! The ledger in SQLite: a file that several gateways may share, or memory.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::query::Query;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, Sqlite, TypeInfo, ValueRef};
 
@@ -30,6 +31,8 @@ const CACHE_KIB: u32 = 16_384;
 pub(super) struct SqliteEngine {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Whether a transaction of the writer has begun and not ended.
+    unfinished: AtomicBool,
 }
 
 impl SqliteEngine {
@@ -62,7 +65,11 @@ impl SqliteEngine {
     }
 
     async fn begin(writer: SqlitePool, readers: SqlitePool) -> Result<Self, StoreError> {
-        let engine = Self { writer, readers };
+        let engine = Self {
+            writer,
+            readers,
+            unfinished: AtomicBool::new(false),
+        };
         migrate(&engine, "INTEGER PRIMARY KEY", None).await?;
         Ok(engine)
     }
@@ -107,15 +114,17 @@ impl Engine for SqliteEngine {
     }
 
     async fn run(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
-        let mut changed = Vec::with_capacity(statements.len());
-        // At once: a transaction that begins to write later may find that another gateway was faster.
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        for statement in statements {
-            let done = bound(statement).execute(&mut *transaction).await?;
-            changed.push(done.rows_affected());
+        let mut connection = self.writer.acquire().await?;
+        // Somebody gave up in the middle of a transaction.
+        if self.unfinished.swap(true, Ordering::AcqRel) {
+            give_up(&mut connection).await;
         }
-        transaction.commit().await?;
-        Ok(changed)
+        let done = transact(&mut connection, statements).await;
+        if done.is_err() {
+            give_up(&mut connection).await;
+        }
+        self.unfinished.store(false, Ordering::Release);
+        done
     }
 
     async fn query(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
@@ -138,6 +147,29 @@ impl Engine for SqliteEngine {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+async fn transact(
+    connection: &mut SqliteConnection,
+    statements: Vec<Statement>,
+) -> Result<Vec<u64>, StoreError> {
+    let mut changed = Vec::with_capacity(statements.len());
+    // At once: a transaction that begins to write later may find that another gateway was faster.
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut *connection)
+        .await?;
+    for statement in statements {
+        let done = bound(statement).execute(&mut *connection).await?;
+        changed.push(done.rows_affected());
+    }
+    sqlx::query("COMMIT").execute(connection).await?;
+    Ok(changed)
+}
+
+/// Ends a transaction, if there is one: SQLite has ended it already when the disk is full. (sqlx counts its own
+/// transactions, does not hear of that, and would begin no other on this connection.)
+async fn give_up(connection: &mut SqliteConnection) {
+    sqlx::query("ROLLBACK").execute(connection).await.ok();
 }
 
 fn bound(statement: Statement) -> Query<'static, Sqlite, SqliteArguments> {

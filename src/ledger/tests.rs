@@ -181,7 +181,7 @@ async fn calls_of_a_gateway_that_died_are_closed() {
     assert_eq!(calls[2].reason.as_deref(), Some("gateway_ended"));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_old_is_forgotten() {
     let store = store(1).await;
     let day = |days: u64| first_of(now_ms() - days * 86_400_000);
@@ -235,7 +235,7 @@ async fn what_is_old_is_forgotten() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_too_much_makes_room() {
     let store = store(1).await;
     for at in 0..20 {
@@ -380,7 +380,7 @@ async fn a_full_disk_refuses_what_changes_things_and_recovers() {
     bench
         .until("it writes again", async |ledger| {
             let status = ledger.status().await;
-            status.is_healthy && status.queue == 0 && status.written > before
+            status.is_healthy && status.written > before
         })
         .await;
     ledger

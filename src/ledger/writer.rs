@@ -24,7 +24,7 @@ const WRITE: Duration = Duration::from_secs(30);
 const LAST: Duration = Duration::from_millis(1_500);
 
 /// How long it waits before it tries again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 impl Inner {
     /// Opens the database as soon as something is to be written, and writes until `stop` is cancelled or it is closed.
