@@ -184,7 +184,8 @@ async fn calls_of_a_gateway_that_died_are_closed() {
 #[tokio::test]
 async fn what_is_old_is_forgotten() {
     let store = store(1).await;
-    let day = |days: u64| first_of(now_ms() - days * 86_400_000);
+    let now = now_ms();
+    let day = |days: u64| first_of(now - days * 86_400_000);
     let old: Vec<CallRow> = (0..1_200).map(|n| row(day(3) + n)).collect();
     let open = CallRow {
         outcome: OPEN.to_owned(),
