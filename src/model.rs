@@ -13,3 +13,9 @@ pub mod fault;
 pub mod drawer;
 
 pub mod offer;
+
+pub mod event;
+
+pub mod topic;
+
+pub(crate) mod utc;
