@@ -106,8 +106,9 @@ impl App {
                 .server
                 .sessions
                 .bounds(!config.auth.tokens.is_empty()),
-        ));
+        ).with_events(&config.events));
         dispatcher.hand_out();
+        dispatcher.carry_events();
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -136,7 +137,10 @@ impl App {
 
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
-        self.notices.call_once(|| dispatcher.begin_notices());
+        self.notices.call_once(|| {
+            dispatcher.begin_events();
+            dispatcher.begin_notices();
+        });
     }
 
     /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that

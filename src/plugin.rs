@@ -148,6 +148,8 @@ mod contents;
 
 mod context;
 
+mod events;
+
 mod failure;
 
 mod handle;
@@ -176,6 +178,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use crate::model::event::{Event, EventId};
 use crate::model::fault::Fault;
 
 pub(crate) use cause::Cause;
@@ -186,6 +189,8 @@ pub use completion::{Completing, Completion, IntoCompletion, MAX_VALUES};
 pub use contents::{Contents, IntoResourceResult};
 pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
+pub use events::Events;
+pub(crate) use events::{Hub, Way, Wish, Workplace};
 pub use failure::{HookResult, RequestError, ToolError};
 pub(crate) use failure::{bad_argument, no_resource};
 pub use handle::{PluginHandle, PluginKind, PluginRegistry};

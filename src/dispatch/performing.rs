@@ -21,7 +21,8 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let _ = record;
         self.check_arguments(address, &request)?;
-        self.carry(address, subject, request, context).await
+        let answer = self.carry(address, subject, request, context).await?;
+        Ok(self.publish_from(&address.plugin, subject, answer))
     }
 
     /// Asks the schema of the tool, where it is one whose arguments are checked.

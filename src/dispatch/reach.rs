@@ -89,9 +89,10 @@ impl Dispatcher {
             let called = self.go(&address, &subject, request, &context, &mut record);
             Box::pin(called).await
         };
-        let onward = match unfiltered {
-            true => Cause::Errand,
-            false => Cause::Other,
+        let onward = match (unfiltered, cause) {
+            (true, _) => Cause::Errand,
+            (false, Cause::Event) => Cause::Event,
+            (false, _) => Cause::Other,
         };
         let called = onward.during(called).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
@@ -119,14 +120,14 @@ impl Dispatcher {
                 .registry
                 .with_catalog(|catalog| catalog.is_behind_filters(owner)),
             // Only the gateway asks a filter: no client has it call anything.
-            Cause::Other => kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter),
+            Cause::Other | Cause::Event => kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter),
         };
-        let untold = unfiltered || kinds().any(|kind| kind == Kind::Notifier);
+        let untold = unfiltered || cause == Cause::Event || kinds().any(|kind| kind == Kind::Notifier);
         (unfiltered, untold)
     }
 
     /// The tool of the plugin, if `caller` may see it; waits for a plugin that is not known yet.
-    async fn entry_of(
+    pub(super) async fn entry_of(
         &self,
         id: &PluginId,
         tool: &str,

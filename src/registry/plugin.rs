@@ -131,6 +131,7 @@ impl Plugin {
             supervisor,
             env!("CARGO_PKG_VERSION"),
         );
+        pool.grant(&grants);
         Arc::new(Self {
             vitals: Vitals::new(&manifest.health),
             manifest,
