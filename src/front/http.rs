@@ -20,7 +20,7 @@ mod round;
 
 pub(super) mod routes;
 
-mod stream;
+pub(super) mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -112,6 +112,11 @@ impl HttpFront {
     /// How many calls run.
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Acquire)
+    }
+
+    /// Cancelled when the gateway is about to stop.
+    pub(super) fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Whether the gateway is about to stop.

@@ -2,6 +2,8 @@
 
 mod control;
 
+mod events;
+
 mod fixed;
 
 mod operation;

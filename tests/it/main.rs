@@ -11,6 +11,7 @@ mod contract;
 mod control;
 mod envelope;
 mod eras;
+mod events;
 mod fidelity;
 mod framing;
 mod handles;

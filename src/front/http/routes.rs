@@ -11,7 +11,7 @@ use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, health, openapi, rest};
+use crate::front::{admin, events, health, openapi, rest};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -36,6 +36,11 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/api/events", get(events::recent)),
+        ("/api/events/stream", get(events::stream)),
+        ("/api/events/status", get(events::status)),
+        ("/api/events/dead", get(events::dead)),
+        ("/api/events/{topic}", post(events::publish)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),
