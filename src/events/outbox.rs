@@ -135,7 +135,8 @@ mod tests {
     #[test]
     fn a_batch_is_bounded() {
         let outbox = Outbox::new(1000);
-        (0..300).for_each(|n| drop(outbox.put(event(n))));
+        let dropped: u64 = (0..300).map(|n| outbox.put(event(n))).sum();
+        assert_eq!(dropped, 0);
         assert_eq!(outbox.batch().len(), BATCH);
         outbox.done(true);
         assert_eq!(numbers(&outbox.batch())[0], BATCH as u64);

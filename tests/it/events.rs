@@ -46,6 +46,13 @@ impl Running {
         published.expect("the payload is small")
     }
 
+    /// Publishes these numbers on the topic `t`.
+    fn publish_all(&self, numbers: std::ops::Range<u64>) {
+        for number in numbers {
+            self.publish("t", &json!(number));
+        }
+    }
+
     fn subscribe(&self, group: &str, pattern: &str) -> Subscription {
         self.bus.subscribe(Subscriber {
             group: group.to_owned(),

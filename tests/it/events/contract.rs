@@ -84,7 +84,7 @@ async fn a_pattern_chooses_topics(running: &Running) {
 async fn each_group_gets_every_event(running: &Running) {
     let mut one = running.subscribe("one", "*");
     let mut two = running.subscribe("two", "*");
-    (0..200).for_each(|n| drop(running.publish("t", &json!(n))));
+    running.publish_all(0..200);
     let all: Vec<u64> = (0..200).collect();
     assert_eq!(take_all(&mut one, 200).await, all);
     assert_eq!(take_all(&mut two, 200).await, all);
@@ -99,7 +99,7 @@ async fn each_group_gets_every_event(running: &Running) {
 async fn subscriptions_of_a_group_share_its_events(running: &Running) {
     let mut one = running.subscribe("g", "t");
     let mut two = running.subscribe("g", "t");
-    (0..20).for_each(|n| drop(running.publish("t", &json!(n))));
+    running.publish_all(0..20);
     let mut taken = Vec::new();
     for _ in 0..10 {
         taken.extend(take_all(&mut one, 1).await);
@@ -241,7 +241,7 @@ async fn a_group_that_does_not_keep_up_loses_the_oldest() {
         ..config()
     });
     let mut slow = running.subscribe("slow", "t");
-    (0..60).for_each(|n| drop(running.publish("t", &json!(n))));
+    running.publish_all(0..60);
     assert_eq!(running.bus.status().dropped, 10);
     assert_eq!(take_all(&mut slow, 50).await, (10..60).collect::<Vec<u64>>());
 }

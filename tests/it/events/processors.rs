@@ -34,8 +34,7 @@ async fn a_process_turns_one_event_into_the_next() {
     assert_eq!(event["source"], "caller:anonymous");
     assert!(event["id"].is_string() && event["time"].is_string());
     let records = gateway.records.all();
-    let record = records.iter().find(|record| record.subject == "publish");
-    assert_eq!(record.expect("it is recorded").principal, "toolgate");
+    assert!(records.iter().any(|record| record.tool == "publish"), "{records:?}");
     gateway.finish().await;
 }
 

@@ -17,10 +17,6 @@ fn config(server: &RedisServer) -> EventsConfig {
     }
 }
 
-fn publish(running: &Running, numbers: std::ops::Range<u64>) {
-    numbers.for_each(|n| drop(running.publish("t", &json!(n))));
-}
-
 /// O10: `XLEN` grows.
 #[tokio::test]
 async fn events_are_entries_of_one_stream() {
@@ -30,9 +26,9 @@ async fn events_are_entries_of_one_stream() {
         ..config(&server)
     });
     assert_eq!(server.ask(&["XLEN", "mine:events"]), "0");
-    publish(&running, 0..3);
+    running.publish_all(0..3);
     eventually("they are there", || server.ask(&["XLEN", "mine:events"]) == "3").await;
-    publish(&running, 3..5);
+    running.publish_all(3..5);
     eventually("more are there", || server.ask(&["XLEN", "mine:events"]) == "5").await;
     running.finish().await;
 }
@@ -42,7 +38,7 @@ async fn events_wait_for_a_server_that_is_down_at_the_start() {
     let mut server = RedisServer::away();
     let running = Running::of(&config(&server));
     let mut events = running.subscribe("g", "t");
-    publish(&running, 0..120);
+    running.publish_all(0..120);
     eventually("it is known to be away", || running.bus.status().error.is_some()).await;
     let status = running.bus.status();
     assert!(!status.healthy);
@@ -61,12 +57,12 @@ async fn nothing_is_lost_when_the_server_dies_and_comes_back() {
     let mut server = RedisServer::durable().await;
     let running = Running::of(&config(&server));
     let mut events = running.subscribe("g", "t");
-    publish(&running, 0..10);
+    running.publish_all(0..10);
     assert_eq!(take_all(&mut events, 5).await, [0, 1, 2, 3, 4]);
     server.kill();
-    publish(&running, 10..60);
+    running.publish_all(10..60);
     server.begin().await;
-    publish(&running, 60..70);
+    running.publish_all(60..70);
     // Some may come twice, each under the id it had.
     let mut seen = std::collections::BTreeMap::new();
     while seen.len() < 65 {
@@ -88,10 +84,10 @@ async fn a_server_that_says_nothing_for_a_while_delays_nobody() {
     let server = RedisServer::start().await;
     let running = Running::of(&config(&server));
     let mut events = running.subscribe("g", "t");
-    publish(&running, 0..1);
+    running.publish_all(0..1);
     assert_eq!(take(&mut events).await, 0);
     server.freeze();
-    publish(&running, 1..50);
+    running.publish_all(1..50);
     let quiet = tokio::time::timeout(Duration::from_millis(500), events.next()).await;
     assert!(quiet.is_err());
     server.thaw();
@@ -104,10 +100,10 @@ async fn a_group_is_made_again_when_everything_was_forgotten() {
     let server = RedisServer::start().await;
     let running = Running::of(&config(&server));
     let mut events = running.subscribe("g", "t");
-    publish(&running, 0..1);
+    running.publish_all(0..1);
     assert_eq!(take(&mut events).await, 0);
     server.ask(&["FLUSHALL"]);
-    publish(&running, 1..11);
+    running.publish_all(1..11);
     assert_eq!(take_all(&mut events, 10).await, (1..11).collect::<Vec<u64>>());
     running.finish().await;
 }
@@ -117,14 +113,14 @@ async fn events_wait_while_the_server_refuses_to_write() {
     let server = RedisServer::start().await;
     let running = Running::of(&config(&server));
     let mut events = running.subscribe("g", "t");
-    publish(&running, 0..1);
+    running.publish_all(0..1);
     assert_eq!(take(&mut events).await, 0);
     for (refuse, allow) in [
         (&["REPLICAOF", "127.0.0.1", "1"][..], &["REPLICAOF", "NO", "ONE"][..]),
         (&["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"]),
     ] {
         server.ask(refuse);
-        publish(&running, 1..11);
+        running.publish_all(1..11);
         eventually("it is known to refuse", || {
             let status = running.bus.status();
             status.outbox == 10 && !status.healthy
@@ -141,7 +137,7 @@ async fn what_a_dead_gateway_had_is_delivered_to_another() {
     let server = RedisServer::start().await;
     let first = Running::of(&config(&server));
     let mut events = first.subscribe("g", "t");
-    publish(&first, 0..3);
+    first.publish_all(0..3);
     let held = next(&mut events).await;
     // It ends in the middle of its work, and says nothing any more.
     first.work.abort();
@@ -195,7 +191,7 @@ async fn what_is_being_worked_on_is_not_delivered_again() {
     let server = RedisServer::start().await;
     let (first, second) = (Running::of(&config(&server)), Running::of(&config(&server)));
     let mut events = first.subscribe("g", "t");
-    publish(&first, 0..1);
+    first.publish_all(0..1);
     let held = next(&mut events).await;
     let mut others = second.subscribe("g", "t");
     let long = Duration::from_millis(600);
@@ -214,11 +210,11 @@ async fn what_others_write_into_the_stream_is_passed_over() {
     let server = RedisServer::start().await;
     let running = Running::of(&config(&server));
     let mut events = running.subscribe("g", "*");
-    publish(&running, 0..1);
+    running.publish_all(0..1);
     assert_eq!(take(&mut events).await, 0);
     server.ask(&["XADD", "toolgate:events", "*", "x", "y"]);
     server.ask(&["XADD", "toolgate:events", "*", "id", "1", "topic", "A", "source", "", "payload", "{"]);
-    publish(&running, 1..2);
+    running.publish_all(1..2);
     assert_eq!(take(&mut events).await, 1);
     assert_eq!(running.bus.recent(&"*".parse().expect("a pattern"), 9).await.expect("it answers").len(), 2);
     running.finish().await;
