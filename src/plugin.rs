@@ -166,6 +166,8 @@ mod resources;
 
 mod result;
 
+pub mod routes;
+
 mod schema;
 
 mod tools;
@@ -177,6 +179,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::fault::Fault;
+use crate::plugin::routes::Routes;
 
 pub(crate) use cause::Cause;
 pub use clock::Clock;
@@ -212,7 +215,7 @@ pub type Factory = Arc<dyn Fn() -> Arc<dyn Plugin> + Send + Sync>;
 /// A plugin that is part of this program.
 ///
 /// One value serves everyone who calls; what belongs to one session lies in [`ToolContext::drawer`]. The hooks run one
-/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `on_start`, and at the end `on_stop`. A panic
+/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `routes`, `on_start`, and at the end `on_stop`. A panic
 /// in any of them is a failure of the plugin, not of the gateway.
 #[async_trait]
 pub trait Plugin: Send + Sync + 'static {
@@ -230,6 +233,17 @@ pub trait Plugin: Send + Sync + 'static {
     /// Adds its resources and resource templates. Called when `tools` is, and after `prompts`.
     fn resources(&self, resources: &mut Resources) {
         let _ = resources;
+    }
+
+    /// Its HTTP routes under `/ext/{id}`, where it has the grant `ROUTES`. Called when `tools` is, and after `resources`.
+    fn routes(&self) -> Option<Routes> {
+        None
+    }
+
+    /// The files it serves under `/ext/{id}` where it has the grant `STATIC` and its manifest has `[static]`: for plugins
+    /// that are compiled in and have no folder. `[static] dir` names the directory in it.
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        None
     }
 
     /// What a model should know about the use of these tools.

@@ -58,6 +58,7 @@ use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::plugin::Supply;
+use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
 use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
@@ -144,6 +145,27 @@ pub trait Instance: Send + Sync {
         request: Request,
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
+
+    /// Has its own routes answer an HTTP request, whose path begins behind `/ext/{id}`; `None` where none of them does.
+    /// Dropping the future abandons the request. A stream that was answered ends with the instance.
+    fn serve<'a>(
+        &'a self,
+        request: RouteRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Option<RouteResponse>, Fault>> {
+        let _ = (request, context);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// What it says of its HTTP routes, where they are not all in its manifest; `None` where it has none.
+    fn routes(&self) -> Option<Routes> {
+        None
+    }
+
+    /// The files that are compiled in with it.
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        None
+    }
 
     /// Waits until lists that the plugin says are others now have been read; `false` where there are none.
     fn catch_up(&self) -> BoxFuture<'_, bool> {
