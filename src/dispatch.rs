@@ -36,6 +36,8 @@ mod reach;
 
 mod rounds;
 
+pub mod serving;
+
 mod task_list;
 
 mod tasks;
