@@ -28,6 +28,8 @@ mod handles;
 
 mod kept;
 
+mod listed;
+
 mod notices;
 
 mod performing;

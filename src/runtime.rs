@@ -41,6 +41,7 @@ pub(crate) mod server;
 
 pub(crate) mod surface;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +112,8 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// The plugin's own folder, if it has one.
+    pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
     /// The version of the gateway, for handshakes.
@@ -325,6 +328,7 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            folder: None,
             supply: None,
             version,
             reached: Arc::new(|_| {}),

@@ -77,10 +77,9 @@ impl DiscoverySource {
         match (self.kind, source) {
             (SourceKind::Builtin, plugin::Source::Builtin) => true,
             (SourceKind::Config, plugin::Source::Config(file)) => *file == self.place,
-            (
-                SourceKind::Directory | SourceKind::Environment,
-                plugin::Source::Folder(folder),
-            ) => folder.starts_with(&self.place),
+            (SourceKind::Directory | SourceKind::Environment, plugin::Source::Folder(folder)) => {
+                folder.starts_with(&self.place)
+            }
             (
                 SourceKind::Builtin
                 | SourceKind::Directory

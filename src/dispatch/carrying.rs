@@ -143,7 +143,11 @@ impl Dispatcher {
             let mut entries = catalog.entries(&context.caller);
             let same =
                 entries.find(|entry| Arc::ptr_eq(&entry.plugin, &next) && entry.tool == was.tool);
-            let own = || catalog.own_tool(next.id(), &was.tool).filter(|_| was.withheld);
+            let own = || {
+                catalog
+                    .own_tool(next.id(), &was.tool)
+                    .filter(|_| was.withheld)
+            };
             same.or_else(own).cloned()
         };
         let mut entry = find();

@@ -22,8 +22,8 @@ mod status;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Request};
-use http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{Method, Response};
 
 use crate::front::ext::path::Place;
@@ -31,8 +31,6 @@ use crate::front::http::body::Body;
 use crate::front::http::routes::Door;
 use crate::front::http::unauthorized;
 use crate::model::caller::Caller;
-
-pub(in crate::front) use answer::missing_scope;
 
 /// Who asks, if that is known: files may be for everyone.
 type Asker = Option<Extension<Arc<Caller>>>;

@@ -23,8 +23,8 @@ pub(super) mod routes;
 mod stream;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http::header::{
@@ -93,7 +93,8 @@ impl HttpFront {
         address: SocketAddr,
     ) -> Arc<Self> {
         let bounds = config.sessions.bounds(callers.are_named());
-        Arc::new_cyclic(|front| Self {
+        let registry = Arc::clone(desk.registry());
+        let front = Arc::new_cyclic(|front: &Weak<Self>| Self {
             routes: routes::table(front.clone()),
             guard: Guard::new(address, &config.allowed_hosts, &config.allowed_origins),
             sessions: Sessions::new(bounds),
@@ -103,7 +104,11 @@ impl HttpFront {
             active: AtomicUsize::new(0),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
-        })
+        });
+        let counted = Arc::downgrade(&front);
+        let sessions = move || counted.upgrade().map_or(0, |front| front.sessions.len());
+        registry.surroundings().sessions_counted_by(sessions);
+        front
     }
 
     /// The sessions of its clients.

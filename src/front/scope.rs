@@ -75,8 +75,20 @@ mod tests {
         check(Some(&[]), Some(routes), true, routes, true);
         check(Some(&[]), Some(routes), false, routes, false);
         check(Some(&[]), None, true, routes, false);
-        check(Some(&["admin"]), Some("ext:x:routes read"), false, routes, true);
-        check(Some(&["admin"]), Some("ext:x:routes read"), false, "admin", false);
+        check(
+            Some(&["admin"]),
+            Some("ext:x:routes read"),
+            false,
+            routes,
+            true,
+        );
+        check(
+            Some(&["admin"]),
+            Some("ext:x:routes read"),
+            false,
+            "admin",
+            false,
+        );
         check(Some(&["ext:*:routes"]), Some(routes), false, routes, true);
         check(Some(&["ext:*:routes"]), Some(""), false, routes, false);
     }

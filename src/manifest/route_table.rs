@@ -58,7 +58,10 @@ impl RouteTable {
             http::Method::HEAD => Method::Get.as_str(),
             ref method => method.as_str(),
         };
-        let found = self.by_method.get(method).and_then(|table| table.at(path).ok());
+        let found = self
+            .by_method
+            .get(method)
+            .and_then(|table| table.at(path).ok());
         let Some(found) = found else {
             let others = self.by_method.iter();
             let others = others.filter(|(_, table)| table.at(path).is_ok());
@@ -87,7 +90,10 @@ pub(crate) fn check(routes: &[Route], report: &mut Report<'_>) {
         if !route.path.starts_with('/') {
             report.add(&at("path"), "a path begins with `/`");
         } else if route.path.contains(['?', '#', ' ']) || !route.path.is_ascii() {
-            report.add(&at("path"), "a path has no `?`, no `#`, no spaces, and is ASCII");
+            report.add(
+                &at("path"),
+                "a path has no `?`, no `#`, no spaces, and is ASCII",
+            );
         } else {
             let table = tables.entry(route.method.as_str()).or_default();
             if let Err(err) = table.insert(&route.path, index) {
@@ -100,12 +106,18 @@ pub(crate) fn check(routes: &[Route], report: &mut Report<'_>) {
         }
         let status = 200..=299;
         if !status.contains(&route.status) {
-            report.add(&at("status"), "the status of an answer that is no error: 200 to 299");
+            report.add(
+                &at("status"),
+                "the status of an answer that is no error: 200 to 299",
+            );
         }
         if let Some(kind) = &route.content_type
             && !is_media_type(kind)
         {
-            report.add(&at("content_type"), "expected a media type such as `text/html`");
+            report.add(
+                &at("content_type"),
+                "expected a media type such as `text/html`",
+            );
         }
         if route.scope.as_ref().is_some_and(|scope| !is_scope(scope)) {
             report.add(&at("scope"), "a scope is one word");
@@ -163,10 +175,22 @@ mod tests {
             Found::Route(index, vec![(name.to_owned(), value.to_owned())])
         };
         assert_eq!(found(http::Method::GET, "/items/7"), named(0, "id", "7"));
-        assert_eq!(found(http::Method::HEAD, "/items/a%2Fb"), named(0, "id", "a/b"));
-        assert_eq!(found(http::Method::GET, "/items/new"), Found::Route(1, vec![]));
-        assert_eq!(found(http::Method::GET, "/all/a/b"), named(3, "rest", "a/b"));
-        assert_eq!(found(http::Method::GET, "/items"), Found::OtherMethods(vec!["POST"]));
+        assert_eq!(
+            found(http::Method::HEAD, "/items/a%2Fb"),
+            named(0, "id", "a/b")
+        );
+        assert_eq!(
+            found(http::Method::GET, "/items/new"),
+            Found::Route(1, vec![])
+        );
+        assert_eq!(
+            found(http::Method::GET, "/all/a/b"),
+            named(3, "rest", "a/b")
+        );
+        assert_eq!(
+            found(http::Method::GET, "/items"),
+            Found::OtherMethods(vec!["POST"])
+        );
         assert_eq!(found(http::Method::GET, "/items/%ff"), Found::NotText);
         assert_eq!(found(http::Method::GET, "/else"), Found::Nothing);
     }

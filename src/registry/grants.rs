@@ -20,7 +20,9 @@ impl Plugin {
     pub fn denied(&self) -> BTreeMap<Grant, String> {
         let requested = self.manifest.requests.iter().copied();
         let denied = requested.filter(|grant| !self.may(*grant));
-        denied.map(|grant| (grant, self.why_denied(grant))).collect()
+        denied
+            .map(|grant| (grant, self.why_denied(grant)))
+            .collect()
     }
 
     /// Why it does not have `grant`, in a sentence with what to do about it.

@@ -9,7 +9,7 @@ use crate::front::http::body::{Body, json_response};
 use crate::wire::json::Json;
 
 /// The caller lacks a scope: what is missing, in one member, and the challenge of RFC 6750 section 3.1.
-pub(in crate::front) fn missing_scope(scope: &str) -> Response<Body> {
+pub(super) fn missing_scope(scope: &str) -> Response<Body> {
     let detail = json!({ "detail": format!("missing scope {scope}") });
     let body = Body::of(Json::of(&detail).bytes().clone());
     let mut response = json_response(StatusCode::FORBIDDEN, body);

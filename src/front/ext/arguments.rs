@@ -97,10 +97,17 @@ mod tests {
         "n":{"type":"integer"},"x":{"type":["number","null"]},"b":{"type":"boolean"},
         "s":{"type":"string"},"l":{"type":"array","items":{"type":"integer"}},"o":{"type":"object"}}}"#;
 
-    fn check(query: &str, body: Option<&'static str>, path: &[(&str, &str)], expect: Result<&str, &str>) {
+    fn check(
+        query: &str,
+        body: Option<&'static str>,
+        path: &[(&str, &str)],
+        expect: Result<&str, &str>,
+    ) {
         let uri: Uri = format!("/p{query}").parse().expect("a path");
         let body = body.map(Json::literal);
-        let path = path.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let path = path
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         let got = gather(&Json::literal(SCHEMA), &uri, body.as_ref(), path.collect());
         match (got, expect) {
             (Ok(got), Ok(expect)) => assert_eq!(got.as_str(), expect),
@@ -112,8 +119,18 @@ mod tests {
     #[test]
     fn texts_are_read_as_the_schema_wants() {
         check("", None, &[], Ok("{}"));
-        check("?n=7&x=1.5&b=true&s=7", None, &[], Ok(r#"{"n":7,"x":1.5,"b":true,"s":"7"}"#));
-        check("?n=seven&b=1&else=3", None, &[], Ok(r#"{"n":"seven","b":"1","else":"3"}"#));
+        check(
+            "?n=7&x=1.5&b=true&s=7",
+            None,
+            &[],
+            Ok(r#"{"n":7,"x":1.5,"b":true,"s":"7"}"#),
+        );
+        check(
+            "?n=seven&b=1&else=3",
+            None,
+            &[],
+            Ok(r#"{"n":"seven","b":"1","else":"3"}"#),
+        );
         check("?l=1&l=2&l=x", None, &[], Ok(r#"{"l":[1,2,"x"]}"#));
         check("?s=a%20b%26c", None, &[], Ok(r#"{"s":"a b&c"}"#));
         check("?s=1&s=2", None, &[], Err("`s`"));

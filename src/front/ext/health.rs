@@ -20,7 +20,9 @@ pub(super) fn answer(front: &HttpFront, caller: &Caller, id: &str) -> Response<B
     };
     let mut report = plugin.health_report();
     let state = plugin.life.snapshot();
-    report.details.insert("state".into(), state.state.as_str().into());
+    report
+        .details
+        .insert("state".into(), state.state.as_str().into());
     if let Some(error) = state.error {
         report.details.entry("error").or_insert(error.into());
     }

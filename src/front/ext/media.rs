@@ -41,7 +41,12 @@ pub(super) fn answer(called: Result<Reply, CallError>, route: &Route) -> Respons
     let parts: Vec<Part> = content
         .and_then(|content| content.parse().ok())
         .unwrap_or_default();
-    let text = || -> String { parts.iter().filter_map(|part| part.text.as_deref()).collect() };
+    let text = || -> String {
+        parts
+            .iter()
+            .filter_map(|part| part.text.as_deref())
+            .collect()
+    };
     if result.get("isError").is_some_and(Json::is_true) {
         let words = text();
         let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -97,8 +102,16 @@ mod tests {
         };
         let response = answer(Ok(reply), &route);
         let status = response.status().as_u16();
-        let kind = response.headers()[CONTENT_TYPE].to_str().expect("ASCII").to_owned();
-        let body = response.into_body().collect().await.expect("no stream").to_bytes();
+        let kind = response.headers()[CONTENT_TYPE]
+            .to_str()
+            .expect("ASCII")
+            .to_owned();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("no stream")
+            .to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
         assert_eq!((status, kind.as_str(), body.as_str()), expect, "{result}");
     }
@@ -112,8 +125,18 @@ mod tests {
             (201, json, r#"{"a": 1}"#),
         )
         .await;
-        check(r#"{"content":[{"type":"text","text":"{\"a\":2}"}]}"#, None, (201, json, "{\"a\":2}")).await;
-        check(r#"{"content":[{"type":"text","text":"hello"}]}"#, None, (201, plain, "hello")).await;
+        check(
+            r#"{"content":[{"type":"text","text":"{\"a\":2}"}]}"#,
+            None,
+            (201, json, "{\"a\":2}"),
+        )
+        .await;
+        check(
+            r#"{"content":[{"type":"text","text":"hello"}]}"#,
+            None,
+            (201, plain, "hello"),
+        )
+        .await;
         check(
             r#"{"content":[{"type":"text","text":"<p>"}],"structuredContent":{}}"#,
             Some("text/html"),

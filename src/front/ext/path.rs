@@ -64,7 +64,11 @@ mod tests {
         let check = |path: &str, expect: Option<&[&str]>| {
             let got = parts(path);
             let got = got.as_ref().map(|parts| parts.iter().map(String::as_str));
-            assert_eq!(got.map(Iterator::collect), expect.map(<[&str]>::to_vec), "{path}");
+            assert_eq!(
+                got.map(Iterator::collect),
+                expect.map(<[&str]>::to_vec),
+                "{path}"
+            );
         };
         check("/", Some(&[""]));
         check("/style.css", Some(&["style.css"]));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderValue, LOCATION};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, ORIGIN};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
@@ -124,11 +124,23 @@ fn with_slash(path: &str, uri: &Uri) -> Response<Body> {
     response
 }
 
+/// Whether a browser says that a page of another site has it ask this, without the origin that would have been checked:
+/// an image or a link may have effects here (Fetch Metadata).
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    site.is_some_and(|site| site == "cross-site") && !headers.contains_key(ORIGIN)
+}
+
 impl Asked {
     /// Has a route of the plugin answer. `Err(None)` where none is for the path.
     async fn by_routes(&self, front: &HttpFront) -> Result<Response<Body>, Option<Refused>> {
         if !self.plugin.may(Grant::Routes) {
             return Err(None);
+        }
+        if is_from_elsewhere(&self.parts.headers) {
+            let message = "a page of another site asked for it";
+            let status = StatusCode::FORBIDDEN;
+            return Err(Some(Box::new(refused(status, "cross_site", message))));
         }
         let found = self.plugin.routes.find(&self.parts.method, &self.rest);
         if let Found::Route(index, params) = found {

@@ -191,7 +191,10 @@ fn file(bytes: Bytes, kind: &str, asked: &HeaderMap) -> Response<Body> {
 /// The first half of the SHA-256 of the contents.
 fn digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whether the client has it already (RFC 9110 section 13.1.2).
@@ -217,7 +220,10 @@ fn media_type(path: &Path) -> String {
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     let essence = kind.essence_str();
     let is_text = kind.type_() == mime_guess::mime::TEXT
-        || matches!(essence, "application/json" | "application/javascript" | "image/svg+xml");
+        || matches!(
+            essence,
+            "application/json" | "application/javascript" | "image/svg+xml"
+        );
     match is_text {
         true => format!("{essence}; charset=utf-8"),
         false => essence.to_owned(),
@@ -244,7 +250,11 @@ mod tests {
         ] {
             std::fs::write(at(name), text).expect("it can be written");
         }
-        for (name, target) in [("out", "../../secret"), ("near", "../plugin.toml"), ("in", "a.txt")] {
+        for (name, target) in [
+            ("out", "../../secret"),
+            ("near", "../plugin.toml"),
+            ("in", "a.txt"),
+        ] {
             symlink(target, at("plugin/static").join(name)).expect("a link");
         }
         symlink(temp.path(), at("plugin/static/away")).expect("a link");
@@ -257,8 +267,18 @@ mod tests {
                 Found::TooLarge => "too large".to_owned(),
             }
         };
-        assert_eq!((read("a.txt"), read("in"), read("sub")), ("in".into(), "in".into(), "directory".into()));
-        for path in ["out", "near", "away/secret", "../plugin.toml", "/etc/hostname", "none"] {
+        assert_eq!(
+            (read("a.txt"), read("in"), read("sub")),
+            ("in".into(), "in".into(), "directory".into())
+        );
+        for path in [
+            "out",
+            "near",
+            "away/secret",
+            "../plugin.toml",
+            "/etc/hostname",
+            "none",
+        ] {
             assert_eq!(read(path), "nothing", "{path}");
         }
     }

@@ -115,7 +115,10 @@ pub(super) fn answer(front: &HttpFront, caller: &Caller) -> Response<Body> {
             .count()
     };
     let sources = sources.into_iter().map(|source| SourceInfo {
-        plugins: seen.iter().filter(|plugin| source.has(&plugin.source)).count(),
+        plugins: seen
+            .iter()
+            .filter(|plugin| source.has(&plugin.source))
+            .count(),
         source: source.shown_to(is_operator),
     });
     let status = Status {
@@ -132,7 +135,10 @@ impl Extension {
     fn of(plugin: &Plugin, is_operator: bool) -> Self {
         let (manifest, life) = (&plugin.manifest, plugin.life.snapshot());
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-        let whole = life.times.load.map(|load| load + life.times.init.unwrap_or_default());
+        let whole = life
+            .times
+            .load
+            .map(|load| load + life.times.init.unwrap_or_default());
         let counts = &plugin.counts;
         let calls = counts.calls.load(Ordering::Relaxed);
         let busy_us = counts.busy_us.load(Ordering::Relaxed);
@@ -204,11 +210,13 @@ fn routes(plugin: &Plugin) -> Vec<RouteInfo> {
         tool: Some(route.tool.clone()),
     });
     let own = plugin.pool.any_instance();
-    let own = own.and_then(|instance| instance.routes()).map(|_| RouteInfo {
-        method: "ANY",
-        path: "/{*path}".to_owned(),
-        tool: None,
-    });
+    let own = own
+        .and_then(|instance| instance.routes())
+        .map(|_| RouteInfo {
+            method: "ANY",
+            path: "/{*path}".to_owned(),
+            tool: None,
+        });
     declared.chain(own).collect()
 }
 

@@ -6,8 +6,10 @@ use crate::front::openapi::fixed::{object, route};
 
 /// The paths below `/ext`.
 pub(super) fn paths() -> Vec<(&'static str, Value)> {
-    let id = json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
-    let path = json!({ "name": "path", "in": "path", "required": true, "schema": { "type": "string" } });
+    let id =
+        json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
+    let path =
+        json!({ "name": "path", "in": "path", "required": true, "schema": { "type": "string" } });
     let own = |name: &str, parameters: &Value| {
         let mut item = json!({ "parameters": parameters });
         for method in ["get", "post", "put", "patch", "delete"] {
@@ -51,5 +53,8 @@ fn health() -> Value {
         "uptime_seconds": { "type": "number" },
         "error_count": { "type": "integer", "minimum": 0 },
     });
-    object(&properties, &["status", "details", "uptime_seconds", "error_count"])
+    object(
+        &properties,
+        &["status", "details", "uptime_seconds", "error_count"],
+    )
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::front::openapi::{control, ext};
 use crate::front::openapi::operation::refusals;
+use crate::front::openapi::{control, ext};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
