@@ -190,8 +190,9 @@ impl HttpFront {
 
     async fn route(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        let is_open = OPEN_PATHS.contains(&path) || may_be_public(request.method(), path);
         let is_mcp = MCP_PATHS.contains(&path);
+        let is_open =
+            OPEN_PATHS.contains(&path) || (!is_mcp && may_be_public(request.method(), path));
         // Of two credentials it is not clear whose request it is.
         let authorization = only(request.headers(), AUTHORIZATION.as_str());
         let authorization = authorization.map(|value| value.and_then(|value| value.to_str().ok()));

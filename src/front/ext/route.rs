@@ -55,6 +55,8 @@ pub(super) async fn answer(
     let Place { id, rest } = Place::of(&path);
     let plugin = match find(front, caller.as_deref(), id) {
         Ok(plugin) => plugin,
+        // What there is, is nobody's business.
+        Err(_) if caller.is_none() => return unauthorized(),
         Err(refused) => return *refused,
     };
     if rest.is_empty() {
