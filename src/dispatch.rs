@@ -30,6 +30,8 @@ mod handles;
 
 mod kept;
 
+mod listed;
+
 mod notices;
 
 mod performing;
@@ -37,6 +39,8 @@ mod performing;
 mod reach;
 
 mod rounds;
+
+pub mod serving;
 
 mod task_list;
 

@@ -10,6 +10,8 @@ pub mod desk;
 
 mod events;
 
+mod ext;
+
 mod health;
 
 pub mod http;

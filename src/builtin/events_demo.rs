@@ -1,5 +1,7 @@
 //! `events_demo`: events are published and looked at, by tools, by resources that can be watched, and over HTTP.
 
+mod routes;
+
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::topic::Topic;
+use crate::plugin::routes::Routes;
 use crate::plugin::{
     Annotations, Event, Events, HookResult, Notifier, Plugin, PluginContext, ResourceRequest,
     Resources, Structured, ToolContext, ToolError, Tools,
@@ -144,9 +147,13 @@ impl Plugin for EventsDemo {
     fn tools(&self, tools: &mut Tools) {
         let state = Arc::clone(&self.0);
         tools
-            .add("publish", "Publishes an event", move |wanted: Publish, _: ToolContext| {
-                std::future::ready(state.publish(&wanted).map(Structured))
-            })
+            .add(
+                "publish",
+                "Publishes an event",
+                move |wanted: Publish, _: ToolContext| {
+                    std::future::ready(state.publish(&wanted).map(Structured))
+                },
+            )
             .title("Publish an event")
             .annotations(Annotations {
                 read_only: Some(false),
@@ -172,16 +179,26 @@ impl Plugin for EventsDemo {
         self.0.notifier.set(resources.notifier()).ok();
         let state = Arc::clone(&self.0);
         resources
-            .template("events://{topic}", "events", move |request: ResourceRequest, _| {
-                let state = Arc::clone(&state);
-                async move {
-                    let read = state.read(&request).await;
-                    read.map_err(|error| crate::plugin::RequestError::new(error.message()))
-                }
-            })
+            .template(
+                "events://{topic}",
+                "events",
+                move |request: ResourceRequest, _| {
+                    let state = Arc::clone(&state);
+                    async move {
+                        let read = state.read(&request).await;
+                        read.map_err(|error| crate::plugin::RequestError::new(error.message()))
+                    }
+                },
+            )
             .title("Events of a topic")
-            .description("The last events of a topic, newest first. Who watches it is told of each one.")
+            .description(
+                "The last events of a topic, newest first. Who watches it is told of each one.",
+            )
             .mime_type("application/json");
+    }
+
+    fn routes(&self) -> Option<Routes> {
+        self.0.events.get().cloned().map(routes::routes)
     }
 
     fn cooperative(&self) -> bool {

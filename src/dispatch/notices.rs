@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::errand::gateway_for;
-use crate::dispatch::events::{Events, CALLS, OWN};
+use crate::dispatch::events::{CALLS, Events, OWN};
 use crate::manifest::Kind;
 use crate::model::plugin_id::PluginId;
 use crate::plugin::Clock;
@@ -108,7 +108,9 @@ impl Notices {
 
     /// Tells all who want to hear of it. Never waits.
     pub(super) fn tell(&self, notice: Notice) {
-        let is_call = CALLS.iter().any(|topic| topic.strip_prefix(OWN) == Some(&notice.event));
+        let is_call = CALLS
+            .iter()
+            .any(|topic| topic.strip_prefix(OWN) == Some(&notice.event));
         if notice.is_of_life || (is_call && self.events.wants_calls()) {
             self.events.publish_own(&notice);
         }

@@ -67,7 +67,9 @@ impl FromStr for RedisUrl {
         match redis::Client::open(text) {
             Ok(_) => Ok(Self(text.to_owned())),
             // The text itself may hold a password.
-            Err(_) => Err("not the address of a Redis server, such as `redis://127.0.0.1:6379`".to_owned()),
+            Err(_) => Err(
+                "not the address of a Redis server, such as `redis://127.0.0.1:6379`".to_owned(),
+            ),
         }
     }
 }

@@ -47,7 +47,8 @@ impl Interest {
             return false;
         }
         let word = topic.find('.').map_or(topic, |dot| &topic[..=dot]);
-        let names = |pattern: &Pattern| pattern.as_str().starts_with(word) && pattern.chooses(topic);
+        let names =
+            |pattern: &Pattern| pattern.as_str().starts_with(word) && pattern.chooses(topic);
         patterns.iter().any(names)
     }
 

@@ -134,7 +134,10 @@ impl Bus for Memory {
     fn status(&self) -> Status {
         let counts = &self.counts;
         let state = self.state();
-        let groups = state.groups.iter().filter(|group| group.has_subscriptions());
+        let groups = state
+            .groups
+            .iter()
+            .filter(|group| group.has_subscriptions());
         Status {
             backend: "memory",
             healthy: true,

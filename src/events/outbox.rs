@@ -91,7 +91,11 @@ impl Outbox {
         let mut waiting = self.waiting();
         let taken = std::mem::take(&mut waiting.taken);
         if carried {
-            let weight: usize = waiting.events.drain(..taken).map(|event| event.weight()).sum();
+            let weight: usize = waiting
+                .events
+                .drain(..taken)
+                .map(|event| event.weight())
+                .sum();
             waiting.weight -= weight;
         }
     }

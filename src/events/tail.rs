@@ -38,7 +38,9 @@ impl Tail {
     pub async fn next(&mut self) -> Next {
         loop {
             match self.events.recv().await {
-                Ok(event) if self.pattern.chooses(event.topic.as_str()) => return Next::Event(event),
+                Ok(event) if self.pattern.chooses(event.topic.as_str()) => {
+                    return Next::Event(event);
+                }
                 Ok(_) => {}
                 Err(RecvError::Lagged(missed)) => return Next::Missed(missed),
                 Err(RecvError::Closed) => return Next::End,

@@ -146,7 +146,10 @@ pub(super) async fn stream(
     if let Some(last) = last
         && let Ok(recent) = bus.recent(&pattern, MAX_LIMIT).await
     {
-        missed = recent.into_iter().take_while(|event| event.id != last).collect();
+        missed = recent
+            .into_iter()
+            .take_while(|event| event.id != last)
+            .collect();
         missed.reverse();
     }
     follow(&front, caller, tail, missed)

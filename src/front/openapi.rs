@@ -4,6 +4,8 @@ mod control;
 
 mod events;
 
+mod ext;
+
 mod fixed;
 
 mod operation;

@@ -72,10 +72,13 @@ impl FromStr for EventId {
         let bad = || BadEventId(text.chars().take(64).collect());
         let dashes = [8, 13, 18, 23];
         let is_formed = text.len() == 36
-            && text.bytes().enumerate().all(|(at, byte)| match dashes.contains(&at) {
-                true => byte == b'-',
-                false => byte.is_ascii_hexdigit(),
-            });
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(at, byte)| match dashes.contains(&at) {
+                    true => byte == b'-',
+                    false => byte.is_ascii_hexdigit(),
+                });
         if !is_formed {
             return Err(bad());
         }
@@ -150,7 +153,12 @@ mod tests {
         assert_eq!(early.to_string(), "018bcfe5-6800-7fff-bfff-ffffffffffff");
         assert_eq!(early.to_string().parse(), Ok(early));
         assert_eq!(early.unix_ms(), 1_700_000_000_000);
-        for bad in ["", "018bcfe568007fffbfffffffffffffff0000", "x", "+18bcfe5-6800-7fff-bfff-ffffffffffff"] {
+        for bad in [
+            "",
+            "018bcfe568007fffbfffffffffffffff0000",
+            "x",
+            "+18bcfe5-6800-7fff-bfff-ffffffffffff",
+        ] {
             assert!(bad.parse::<EventId>().is_err(), "{bad}");
         }
     }

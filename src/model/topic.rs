@@ -211,7 +211,19 @@ mod tests {
             assert!(good.parse::<Topic>().is_ok(), "{good}");
         }
         let too_long = "a".repeat(MAX_LEN + 1);
-        for bad in ["", ".", "a.", ".a", "a..b", "A", "a b", "a/b", "ä", "*", too_long.as_str()] {
+        for bad in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "A",
+            "a b",
+            "a/b",
+            "ä",
+            "*",
+            too_long.as_str(),
+        ] {
             assert!(bad.parse::<Topic>().is_err(), "{bad}");
         }
         for bad in ["", "a.", "A*", "a?"] {

@@ -128,7 +128,11 @@ impl Events {
     /// Publishes an event. Never waits for anyone who hears it, nor for the bus. Topics that begin with `toolgate.` are the
     /// gateway's own. Fails without the grant `EVENTS_PUB` (`permission_denied`), for a text that is no topic, and for a
     /// payload of more than 256 KiB.
-    pub fn publish(&self, topic: &str, payload: &(impl Serialize + ?Sized)) -> Result<EventId, Fault> {
+    pub fn publish(
+        &self,
+        topic: &str,
+        payload: &(impl Serialize + ?Sized),
+    ) -> Result<EventId, Fault> {
         let way = self.way(|way| way.may_publish, "EVENTS_PUB")?;
         let topic = topic.parse::<Topic>().map_err(unfit)?;
         let payload = serde_json::to_vec(payload).map_err(unfit)?;
@@ -180,9 +184,16 @@ impl Events {
                         Err(_) => None,
                     };
                     let there = there.ok_or_else(|| "the plugin has ended".to_owned())?;
-                    there.run(Box::pin(async move { handler(event).await })).await
+                    there
+                        .run(Box::pin(async move { handler(event).await }))
+                        .await
                 };
-                let late = |_| Err(format!("it was not handled within {} ms", bound.as_millis()));
+                let late = |_| {
+                    Err(format!(
+                        "it was not handled within {} ms",
+                        bound.as_millis()
+                    ))
+                };
                 tokio::time::timeout(bound, work).await.unwrap_or_else(late)
             })
         });

@@ -53,7 +53,10 @@ impl Hub for Door {
 
     fn subscribe(&self, wish: Wish) -> Result<(), Fault> {
         let dispatcher = self.dispatcher()?;
-        let home = self.home.clone().or_else(|| runtime::Handle::try_current().ok());
+        let home = self
+            .home
+            .clone()
+            .or_else(|| runtime::Handle::try_current().ok());
         let Some(home) = home else {
             return Err(Fault::new(FaultKind::Unavailable, "there is no runtime"));
         };
@@ -95,11 +98,7 @@ impl Hub for Door {
 }
 
 /// Has the events of one wish handled, until the plugin or the gateway ends.
-fn serve(
-    bus: Arc<dyn Bus>,
-    wish: Wish,
-    stop: CancellationToken,
-) -> BoxFuture<'static, ()> {
+fn serve(bus: Arc<dyn Bus>, wish: Wish, stop: CancellationToken) -> BoxFuture<'static, ()> {
     // Subscribed at once: what is published from now on is heard.
     match wish.group.clone() {
         Some(group) => {

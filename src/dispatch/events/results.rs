@@ -66,7 +66,11 @@ impl Dispatcher {
         let list = meta.remove(KEY)?;
         let id = plugin.id();
         if !plugin.grants.contains(&Grant::EventsPub) {
-            let mut told = self.events.told.lock().expect("no holder of this lock panics");
+            let mut told = self
+                .events
+                .told
+                .lock()
+                .expect("no holder of this lock panics");
             if told.insert(id.clone()) {
                 tracing::warn!(plugin.id = %id, "`{id}` publishes events and lacks the grant `EVENTS_PUB`: they go nowhere");
             }
@@ -96,12 +100,17 @@ impl Dispatcher {
 fn drafts(list: &Json) -> Result<Vec<(Topic, Json)>, String> {
     let drafts: Vec<Draft> = list.parse().map_err(|err| err.to_string())?;
     if drafts.len() > MAX_EVENTS {
-        return Err(format!("there are {}, more than {MAX_EVENTS}", drafts.len()));
+        return Err(format!(
+            "there are {}, more than {MAX_EVENTS}",
+            drafts.len()
+        ));
     }
     let check = |draft: Draft| {
         let size = draft.payload.bytes().len();
         if size > MAX_PAYLOAD {
-            return Err(format!("a payload has {size} bytes, more than {MAX_PAYLOAD}"));
+            return Err(format!(
+                "a payload has {size} bytes, more than {MAX_PAYLOAD}"
+            ));
         }
         let topic = draft.topic.parse().map_err(|bad| format!("{bad}"))?;
         Ok((topic, draft.payload))

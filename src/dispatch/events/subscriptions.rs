@@ -61,9 +61,16 @@ impl Dispatcher {
     fn take_subscribers(self: &Arc<Self>, served: &mut Vec<Served>) {
         let plugins = self.registry.plugins();
         let wanted: Vec<&Arc<Plugin>> = plugins.iter().filter(|plugin| hears(plugin)).collect();
-        served.retain(|known| wanted.iter().any(|plugin| Arc::ptr_eq(plugin, &known.plugin)));
+        served.retain(|known| {
+            wanted
+                .iter()
+                .any(|plugin| Arc::ptr_eq(plugin, &known.plugin))
+        });
         for plugin in wanted {
-            if served.iter().any(|known| Arc::ptr_eq(plugin, &known.plugin)) {
+            if served
+                .iter()
+                .any(|known| Arc::ptr_eq(plugin, &known.plugin))
+            {
                 continue;
             }
             let until = CancellationToken::new();
@@ -122,12 +129,17 @@ impl Dispatcher {
         }
     }
 
-    async fn call_with(&self, plugin: &Arc<Plugin>, tool: &str, event: &Event) -> Result<(), Fault> {
+    async fn call_with(
+        &self,
+        plugin: &Arc<Plugin>,
+        tool: &str,
+        event: &Event,
+    ) -> Result<(), Fault> {
         let context = self.errand(gateway_for(None), None, CancellationToken::new());
         let subject = Subject::Tool(tool.to_owned());
         let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
         let called = async {
-            let entry = self.entry_of(plugin.id(), tool, &context.caller).await?;
+            let entry = self.tool_of_plugin(plugin, tool, &context).await?;
             let request = Request {
                 method: Method::ToolsCall,
                 params: params(tool, Json::of(&Arguments { event })),

@@ -159,7 +159,10 @@ impl MemoryGroup {
         let due = state.again.front().map(|(due, _)| *due);
         let next = match due {
             Some(due) if due <= now => state.again.pop_front().map(|(_, again)| again),
-            _ => state.waiting.pop_front().map(|event| Again { event, attempt: 0 }),
+            _ => state
+                .waiting
+                .pop_front()
+                .map(|event| Again { event, attempt: 0 }),
         };
         let Some(Again { event, attempt }) = next else {
             return due.map_or(Offer::Nothing, Offer::At);

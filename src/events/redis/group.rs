@@ -168,7 +168,10 @@ impl RedisGroup {
                     }
                 }
                 Err(error) if error.code() == Some("NOGROUP") => {
-                    tracing::warn!(group = self.name, "Redis has lost the events of a group; it is made again");
+                    tracing::warn!(
+                        group = self.name,
+                        "Redis has lost the events of a group; it is made again"
+                    );
                     self.state().made = false;
                     backoff.wait().await;
                 }
@@ -183,7 +186,11 @@ impl RedisGroup {
         if done.is_empty() {
             return Ok(());
         }
-        let ack = cmd("XACK").arg(&keys.events).arg(&self.name).arg(&done).to_owned();
+        let ack = cmd("XACK")
+            .arg(&keys.events)
+            .arg(&self.name)
+            .arg(&done)
+            .to_owned();
         let told = link.ask(&ack).await;
         if told.is_err() {
             self.state().done.extend(done);
@@ -200,8 +207,15 @@ impl RedisGroup {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         for (entry, dead) in &dying {
-            pipeline.add_command(entry::add_dead(&keys.dead, rules.keep, dead)).ignore();
-            pipeline.cmd("XACK").arg(&keys.events).arg(&self.name).arg(entry).ignore();
+            pipeline
+                .add_command(entry::add_dead(&keys.dead, rules.keep, dead))
+                .ignore();
+            pipeline
+                .cmd("XACK")
+                .arg(&keys.events)
+                .arg(&self.name)
+                .arg(entry)
+                .ignore();
         }
         let buried = link.transact(&pipeline).await;
         match &buried {
@@ -226,7 +240,11 @@ impl RedisGroup {
             }
             let mut read = cmd("XREADGROUP");
             read.arg("GROUP").arg(&self.name).arg(consumer);
-            read.arg("COUNT").arg(room).arg("STREAMS").arg(&keys.events).arg(">");
+            read.arg("COUNT")
+                .arg(room)
+                .arg("STREAMS")
+                .arg(&keys.events)
+                .arg(">");
             let entries = reply::read(link.ask(&read).await?);
             let is_all = entries.len() < room;
             let entries = entries.into_iter().map(|entry| (entry, 1));
@@ -244,7 +262,8 @@ impl RedisGroup {
         let mut state = self.state();
         for ((entry, fields), attempt) in entries {
             let event = fields.as_ref().and_then(entry::event);
-            let chosen = event.filter(|event| self.subscriber.pattern.chooses(event.topic.as_str()));
+            let chosen =
+                event.filter(|event| self.subscriber.pattern.chooses(event.topic.as_str()));
             let Some(event) = chosen else {
                 state.done.push(entry);
                 continue;

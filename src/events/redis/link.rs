@@ -86,7 +86,9 @@ impl Link {
     pub(super) async fn own(&self, longest: Duration) -> RedisResult<MultiplexedConnection> {
         let config = config(longest + ANSWER);
         let client = &self.client;
-        client.get_multiplexed_async_connection_with_config(&config).await
+        client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 
     async fn connection(&self) -> RedisResult<(MultiplexedConnection, u64)> {
@@ -102,7 +104,9 @@ impl Link {
             return Ok(known);
         }
         let config = config(ANSWER);
-        let made = self.client.get_multiplexed_async_connection_with_config(&config);
+        let made = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
         match made.await {
             Ok(connection) => {
                 let mut state = self.state();
@@ -120,7 +124,10 @@ impl Link {
     fn note<T>(&self, answered: RedisResult<T>, generation: u64) -> RedisResult<T> {
         match &answered {
             Ok(_) => self.answers(),
-            Err(error) if error.code().is_some_and(|code| ABOUT_GROUPS.contains(&code)) => {}
+            Err(error)
+                if error
+                    .code()
+                    .is_some_and(|code| ABOUT_GROUPS.contains(&code)) => {}
             // Whatever it is, another server may answer under this name by now.
             Err(error) => self.failed(error, Some(generation)),
         }
@@ -141,7 +148,10 @@ impl Link {
         }
         let words = words(error);
         if !std::mem::replace(&mut state.logged, true) {
-            tracing::warn!("Redis at {} does not answer, events wait: {words}", self.place);
+            tracing::warn!(
+                "Redis at {} does not answer, events wait: {words}",
+                self.place
+            );
         }
         state.error = Some(words);
     }

@@ -64,7 +64,10 @@ impl Redis {
             None => connection.insert(self.link.own(BLOCK).await?),
         };
         let mut read = cmd("XREAD");
-        read.arg("COUNT").arg(COUNT).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        read.arg("COUNT")
+            .arg(COUNT)
+            .arg("BLOCK")
+            .arg(BLOCK.as_millis() as u64);
         read.arg("STREAMS").arg(&self.keys.events).arg(&*since);
         let entries = reply::read(read.query_async(connection).await?);
         if entries.is_empty() {

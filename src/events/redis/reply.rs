@@ -53,7 +53,9 @@ pub(super) fn pending(reply: Value) -> Vec<Pending> {
 /// How many entries a group has not acknowledged (the short form of `XPENDING`).
 pub(super) fn count(reply: Value) -> usize {
     let first = items(reply).into_iter().next();
-    first.and_then(|count| from_redis_value(count).ok()).unwrap_or(0)
+    first
+        .and_then(|count| from_redis_value(count).ok())
+        .unwrap_or(0)
 }
 
 /// The names of consumers that have nothing, and have not been heard of for `idle_ms` (`XINFO CONSUMERS`).
@@ -115,7 +117,12 @@ mod tests {
             Value::Array(vec![bytes("1-0"), Value::Nil]),
             Value::Array(vec![
                 bytes("2-0"),
-                Value::Array(vec![Value::BulkString(vec![0xff]), bytes("x"), bytes("topic"), bytes("t")]),
+                Value::Array(vec![
+                    Value::BulkString(vec![0xff]),
+                    bytes("x"),
+                    bytes("topic"),
+                    bytes("t"),
+                ]),
             ]),
         ]);
         let read = entries(odd);

@@ -29,9 +29,7 @@ impl Redis {
         }
         // What was on its way when that was given up may be there already: it is the same event then.
         self.outbox.done(false);
-        let rest = async {
-            while self.outbox.len() > 0 && self.write_batch().await.is_ok() {}
-        };
+        let rest = async { while self.outbox.len() > 0 && self.write_batch().await.is_ok() {} };
         tokio::time::timeout(LAST_EVENTS, rest).await.ok();
     }
 

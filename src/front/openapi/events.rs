@@ -7,8 +7,15 @@ use crate::front::openapi::fixed::{object, reference, route};
 /// The routes about events.
 pub(super) fn paths() -> Vec<(&'static str, Value)> {
     let kept = list("events", "The events that are kept, newest first", true);
-    let dead = list("dead_events", "Events that nobody could be brought to take", false);
-    let status = object(&json!({ "backend": { "enum": ["memory", "redis"] } }), &["backend"]);
+    let dead = list(
+        "dead_events",
+        "Events that nobody could be brought to take",
+        false,
+    );
+    let status = object(
+        &json!({ "backend": { "enum": ["memory", "redis"] } }),
+        &["backend"],
+    );
     let status = route("events_status", "How the event bus does", &status);
     vec![
         ("/api/events", json!({ "get": kept })),

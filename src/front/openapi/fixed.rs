@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::front::openapi::{control, events};
 use crate::front::openapi::operation::refusals;
+use crate::front::openapi::{control, events, ext};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -15,6 +15,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     ];
     paths.extend(control::paths());
     paths.extend(events::paths());
+    paths.extend(ext::paths());
     paths.extend([
         (
             "/openapi.json",

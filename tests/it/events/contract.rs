@@ -146,7 +146,10 @@ async fn after_five_deliveries_an_event_is_a_dead_letter(running: &Running) {
     let dead = running.bus.dead(10).await.expect("the bus answers");
     assert_eq!(dead.len(), 1);
     assert_eq!((dead[0].event.id, dead[0].deliveries), (id, 5));
-    assert_eq!((dead[0].group.as_str(), dead[0].error.as_str()), ("g", "no 5"));
+    assert_eq!(
+        (dead[0].group.as_str(), dead[0].error.as_str()),
+        ("g", "no 5")
+    );
     running.publish("t", &json!("next"));
     assert_eq!(take(&mut events).await, "next");
 }
@@ -190,7 +193,11 @@ async fn the_last_events_are_kept(running: &Running) {
     let recent = running.bus.recent(&pattern, 3).await.expect("it answers");
     let recent: Vec<_> = recent.iter().map(|event| event.id).collect();
     assert_eq!(recent, [ids[4], ids[3], ids[2]]);
-    let all = running.bus.recent(&Pattern::all(), 100).await.expect("it answers");
+    let all = running
+        .bus
+        .recent(&Pattern::all(), 100)
+        .await
+        .expect("it answers");
     assert_eq!((all.len(), all[0].id), (6, last));
 }
 
@@ -213,7 +220,9 @@ async fn a_tail_shows_what_is_published(running: &Running) {
     };
     assert_eq!(event.topic.as_str(), "t.x");
     assert!(!running.bus.asks_for("toolgate.call.finished"));
-    let _calls = running.bus.tail("toolgate.call.*".parse().expect("a pattern"));
+    let _calls = running
+        .bus
+        .tail("toolgate.call.*".parse().expect("a pattern"));
     assert!(running.bus.asks_for("toolgate.call.finished"));
 }
 
@@ -243,5 +252,8 @@ async fn a_group_that_does_not_keep_up_loses_the_oldest() {
     let mut slow = running.subscribe("slow", "t");
     running.publish_all(0..60);
     assert_eq!(running.bus.status().dropped, 10);
-    assert_eq!(take_all(&mut slow, 50).await, (10..60).collect::<Vec<u64>>());
+    assert_eq!(
+        take_all(&mut slow, 50).await,
+        (10..60).collect::<Vec<u64>>()
+    );
 }

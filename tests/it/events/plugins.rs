@@ -88,14 +88,20 @@ impl Plugin for Hearer {
 
     fn tools(&self, tools: &mut Tools) {
         let events = Arc::clone(&self.events);
-        tools.add("publish", "Publishes", move |_: NoArguments, _: ToolContext| {
-            let events = events.lock().expect("no holder panics").clone();
-            let published = events.expect("it has started").publish("x.said", &json!({ "a": 1 }));
-            std::future::ready(match published {
-                Ok(id) => Ok::<_, ToolError>(id.to_string()),
-                Err(fault) => Ok(fault.reason.to_owned()),
-            })
-        });
+        tools.add(
+            "publish",
+            "Publishes",
+            move |_: NoArguments, _: ToolContext| {
+                let events = events.lock().expect("no holder panics").clone();
+                let published = events
+                    .expect("it has started")
+                    .publish("x.said", &json!({ "a": 1 }));
+                std::future::ready(match published {
+                    Ok(id) => Ok::<_, ToolError>(id.to_string()),
+                    Err(fault) => Ok(fault.reason.to_owned()),
+                })
+            },
+        );
     }
 
     fn cooperative(&self) -> bool {
@@ -162,7 +168,10 @@ async fn handlers_run_where_their_plugin_does() {
         .build()
         .await;
     text(&gateway, "ear__publish", json!({})).await;
-    until("it hears itself", || heard.payloads("x.said") == [json!({ "a": 1 })]).await;
+    until("it hears itself", || {
+        heard.payloads("x.said") == [json!({ "a": 1 })]
+    })
+    .await;
     assert_eq!(heard.threads(), ["plugin ear"]);
     gateway.finish().await;
 }
@@ -222,10 +231,16 @@ async fn a_stopped_plugin_hears_nothing_until_it_starts_again() {
     control.stop("ear").await.expect("it stops");
     text(&gateway, "mouth__publish", json!({})).await;
     let bus = gateway.app.desk.dispatcher.events().bus();
-    until("its subscription is gone", || bus.status().subscriptions.is_empty()).await;
+    until("its subscription is gone", || {
+        bus.status().subscriptions.is_empty()
+    })
+    .await;
     assert_eq!(heard.payloads("x.said").len(), 1);
     control.start("ear").await.expect("it starts");
-    until("the other one is heard", || heard.payloads("x.said").len() == 2).await;
+    until("the other one is heard", || {
+        heard.payloads("x.said").len() == 2
+    })
+    .await;
     gateway.finish().await;
 }
 
@@ -239,13 +254,22 @@ async fn the_gateway_publishes_lives_and_calls_that_are_asked_for() {
         .build()
         .await;
     value(&gateway, "echo__echo", json!({ "secret": "sesame" })).await;
-    until("the call is heard", || !heard.payloads("toolgate.call.finished").is_empty()).await;
+    until("the call is heard", || {
+        !heard.payloads("toolgate.call.finished").is_empty()
+    })
+    .await;
     let finished = &heard.payloads("toolgate.call.finished")[0];
     assert_eq!(finished["tool"], "echo__echo");
     assert_eq!(finished["outcome"], "answered");
     assert!(!finished.to_string().contains("sesame"));
     assert_eq!(heard.payloads("toolgate.call.started").len(), 1);
-    gateway.app.desk.control.stop("clock").await.expect("it stops");
+    gateway
+        .app
+        .desk
+        .control
+        .stop("clock")
+        .await
+        .expect("it stops");
     until("its end is heard", || {
         let stopped = heard.payloads("toolgate.plugin.stopped");
         stopped.iter().any(|payload| payload["plugin"] == "clock")
@@ -261,7 +285,10 @@ async fn the_gateway_publishes_lives_and_calls_that_are_asked_for() {
         .await;
     value(&gateway, "echo__echo", json!({})).await;
     text(&gateway, "ear__publish", json!({})).await;
-    until("its own event is heard", || all.payloads("x.said").len() == 1).await;
+    until("its own event is heard", || {
+        all.payloads("x.said").len() == 1
+    })
+    .await;
     assert!(all.payloads("toolgate.call.finished").is_empty());
     gateway.finish().await;
 }
@@ -276,21 +303,28 @@ async fn what_a_handler_calls_is_no_event() {
     impl Plugin for Caller {
         async fn on_init(&self, context: &PluginContext) -> HookResult {
             let (context, calls) = (context.clone(), Arc::clone(&self.0));
-            context.clone().events().subscribe("toolgate.call.finished", move |_| {
-                let (context, calls) = (context.clone(), Arc::clone(&calls));
-                async move {
-                    *calls.lock().expect("no holder panics") += 1;
-                    let kind = toolgate::plugin::PluginKind::Tool;
-                    let echo = context.registry()?.get(kind, Some("echo"))?;
-                    echo.call("echo", toolgate::wire::json::Json::literal("{}")).await?;
-                    Ok(())
-                }
-            })?;
+            context
+                .clone()
+                .events()
+                .subscribe("toolgate.call.finished", move |_| {
+                    let (context, calls) = (context.clone(), Arc::clone(&calls));
+                    async move {
+                        *calls.lock().expect("no holder panics") += 1;
+                        let kind = toolgate::plugin::PluginKind::Tool;
+                        let echo = context.registry()?.get(kind, Some("echo"))?;
+                        echo.call("echo", toolgate::wire::json::Json::literal("{}"))
+                            .await?;
+                        Ok(())
+                    }
+                })?;
             Ok(())
         }
     }
     let gateway = TestGateway::builder()
-        .config(&format!("{}resources = {{ required = [\"registry\"] }}\n", granted("ear")))
+        .config(&format!(
+            "{}resources = {{ required = [\"registry\"] }}\n",
+            granted("ear")
+        ))
         .plugin("ear", Caller(seen))
         .build()
         .await;
@@ -342,7 +376,9 @@ async fn the_topics_of_the_gateway_are_its_own() {
     #[async_trait]
     impl Plugin for Forger {
         async fn on_init(&self, context: &PluginContext) -> HookResult {
-            context.events().publish("toolgate.plugin.started", &json!({}))?;
+            context
+                .events()
+                .publish("toolgate.plugin.started", &json!({}))?;
             Ok(())
         }
     }

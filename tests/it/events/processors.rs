@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::events::plugins::{GRANTED, Hearer, Heard, granted};
+use crate::events::plugins::{GRANTED, Heard, Hearer, granted};
 use crate::hostile::{Hostile, call, result_of};
 use crate::support::{Request, TestGateway, until};
 
@@ -18,7 +18,9 @@ async fn publish(gateway: &TestGateway, topic: &str, payload: &Value) {
 async fn a_process_turns_one_event_into_the_next() {
     let heard = Heard::default();
     // Nobody has called it before: the event wakes it.
-    let child = Hostile::new("h", &[]).key(GRANTED.trim_end()).key(PROCESSOR.trim_end());
+    let child = Hostile::new("h", &[])
+        .key(GRANTED.trim_end())
+        .key(PROCESSOR.trim_end());
     let child = child.key("load = \"lazy\"");
     let gateway = TestGateway::builder()
         .config(&format!("{}{}", granted("ear"), child.text()))
@@ -27,14 +29,20 @@ async fn a_process_turns_one_event_into_the_next() {
         .await;
     assert_eq!(child.ledger().count("start"), 0);
     publish(&gateway, "step.one", &json!({ "n": 7 })).await;
-    until("the next one is heard", || heard.payloads("step.two").len() == 1).await;
+    until("the next one is heard", || {
+        heard.payloads("step.two").len() == 1
+    })
+    .await;
     let event = &heard.payloads("step.two")[0]["event"];
     assert_eq!(event["topic"], "step.one");
     assert_eq!(event["payload"], json!({ "n": 7 }));
     assert_eq!(event["source"], "caller:anonymous");
     assert!(event["id"].is_string() && event["time"].is_string());
     let records = gateway.records.all();
-    assert!(records.iter().any(|record| record.tool == "publish"), "{records:?}");
+    assert!(
+        records.iter().any(|record| record.tool == "publish"),
+        "{records:?}"
+    );
     gateway.finish().await;
 }
 
@@ -57,7 +65,10 @@ async fn a_plugin_turns_one_event_into_the_next() {
         .build()
         .await;
     publish(&gateway, "step.one", &json!(null)).await;
-    until("the next one is heard", || heard.payloads("step.two").len() == 1).await;
+    until("the next one is heard", || {
+        heard.payloads("step.two").len() == 1
+    })
+    .await;
     assert!(heard.payloads("step.two")[0]["after"].is_string());
     gateway.finish().await;
 }
@@ -81,7 +92,10 @@ async fn events_in_results_are_published_where_that_is_granted() {
         let result = result_of(&call(gateway.address, &tool, json!({ "by": plugin })).await);
         let events = &result["_meta"]["toolgate/events"];
         assert_eq!(events.is_null(), published, "{result}");
-        assert_eq!((&result["_meta"]["com.example/k"], &result["x"]), (&json!(1), &json!(1)));
+        assert_eq!(
+            (&result["_meta"]["com.example/k"], &result["x"]),
+            (&json!(1), &json!(1))
+        );
     }
     until("one is heard", || !heard.payloads("step.two").is_empty()).await;
     assert_eq!(heard.payloads("step.two"), [json!({ "by": "may" })]);
@@ -93,28 +107,47 @@ async fn events_in_results_are_published_where_that_is_granted() {
 async fn an_event_that_a_tool_cannot_take_is_a_dead_letter() {
     let child = Hostile::new("h", &[]).key(GRANTED.trim_end());
     let child = child.key("events = { subscribe = [{ topic = \"bad.*\", tool = \"refuse\" }] }");
-    let config = format!("[events]\nredeliver_ms = 20\nmax_deliveries = 3\n{}", child.text());
+    let config = format!(
+        "[events]\nredeliver_ms = 20\nmax_deliveries = 3\n{}",
+        child.text()
+    );
     let gateway = TestGateway::builder().config(&config).build().await;
     publish(&gateway, "bad.thing", &json!("x")).await;
     child.ledger().reaches("call refuse", 3).await;
     let bus = gateway.app.desk.dispatcher.events().bus();
     until("it is dead", || bus.status().dead == 1).await;
-    let dead = gateway.send(&Request::new("GET", "/api/events/dead")).await.json();
+    let dead = gateway
+        .send(&Request::new("GET", "/api/events/dead"))
+        .await
+        .json();
     let dead = &dead["events"][0];
-    assert_eq!((&dead["topic"], &dead["deliveries"]), (&json!("bad.thing"), &json!(3)));
+    assert_eq!(
+        (&dead["topic"], &dead["deliveries"]),
+        (&json!("bad.thing"), &json!(3))
+    );
     assert_eq!(dead["group"], "h:refuse");
-    assert!(dead["error"].as_str().is_some_and(|why| why.contains("not like this")), "{dead}");
+    assert!(
+        dead["error"]
+            .as_str()
+            .is_some_and(|why| why.contains("not like this")),
+        "{dead}"
+    );
     gateway.finish().await;
 }
 
 /// Without the grant `EVENTS_SUB` nothing is called.
 #[tokio::test]
 async fn a_manifest_grants_itself_nothing() {
-    let child = Hostile::new("h", &[]).key(GRANTED.trim_end()).key(PROCESSOR.trim_end());
+    let child = Hostile::new("h", &[])
+        .key(GRANTED.trim_end())
+        .key(PROCESSOR.trim_end());
     let child = child.key("grants = [\"TOOLS\", \"EVENTS_PUB\"]");
     let gateway = child.build().await;
     publish(&gateway, "step.one", &json!({})).await;
-    let status = gateway.send(&Request::new("GET", "/api/events/status")).await.json();
+    let status = gateway
+        .send(&Request::new("GET", "/api/events/status"))
+        .await
+        .json();
     assert_eq!(status["subscriptions"], json!([]));
     assert_eq!(child.ledger().count("call publish"), 0);
     gateway.finish().await;

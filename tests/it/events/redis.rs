@@ -27,9 +27,15 @@ async fn events_are_entries_of_one_stream() {
     });
     assert_eq!(server.ask(&["XLEN", "mine:events"]), "0");
     running.publish_all(0..3);
-    eventually("they are there", || server.ask(&["XLEN", "mine:events"]) == "3").await;
+    eventually("they are there", || {
+        server.ask(&["XLEN", "mine:events"]) == "3"
+    })
+    .await;
     running.publish_all(3..5);
-    eventually("more are there", || server.ask(&["XLEN", "mine:events"]) == "5").await;
+    eventually("more are there", || {
+        server.ask(&["XLEN", "mine:events"]) == "5"
+    })
+    .await;
     running.finish().await;
 }
 
@@ -39,15 +45,24 @@ async fn events_wait_for_a_server_that_is_down_at_the_start() {
     let running = Running::of(&config(&server));
     let mut events = running.subscribe("g", "t");
     running.publish_all(0..120);
-    eventually("it is known to be away", || running.bus.status().error.is_some()).await;
+    eventually("it is known to be away", || {
+        running.bus.status().error.is_some()
+    })
+    .await;
     let status = running.bus.status();
     assert!(!status.healthy);
     assert_eq!((status.outbox, status.dropped), (100, 20));
-    let recent = running.bus.recent(&"t".parse().expect("a pattern"), 1).await;
+    let recent = running
+        .bus
+        .recent(&"t".parse().expect("a pattern"), 1)
+        .await;
     assert!(recent.is_err_and(|away| away.to_string().contains("cannot be reached")));
     server.begin().await;
     // The oldest are gone, and nothing else.
-    assert_eq!(take_all(&mut events, 100).await, (20..120).collect::<Vec<u64>>());
+    assert_eq!(
+        take_all(&mut events, 100).await,
+        (20..120).collect::<Vec<u64>>()
+    );
     eventually("it is well", || running.bus.status().healthy).await;
     running.finish().await;
 }
@@ -91,7 +106,10 @@ async fn a_server_that_says_nothing_for_a_while_delays_nobody() {
     let quiet = tokio::time::timeout(Duration::from_millis(500), events.next()).await;
     assert!(quiet.is_err());
     server.thaw();
-    assert_eq!(take_all(&mut events, 49).await, (1..50).collect::<Vec<u64>>());
+    assert_eq!(
+        take_all(&mut events, 49).await,
+        (1..50).collect::<Vec<u64>>()
+    );
     running.finish().await;
 }
 
@@ -104,7 +122,10 @@ async fn a_group_is_made_again_when_everything_was_forgotten() {
     assert_eq!(take(&mut events).await, 0);
     server.ask(&["FLUSHALL"]);
     running.publish_all(1..11);
-    assert_eq!(take_all(&mut events, 10).await, (1..11).collect::<Vec<u64>>());
+    assert_eq!(
+        take_all(&mut events, 10).await,
+        (1..11).collect::<Vec<u64>>()
+    );
     running.finish().await;
 }
 
@@ -116,8 +137,14 @@ async fn events_wait_while_the_server_refuses_to_write() {
     running.publish_all(0..1);
     assert_eq!(take(&mut events).await, 0);
     for (refuse, allow) in [
-        (&["REPLICAOF", "127.0.0.1", "1"][..], &["REPLICAOF", "NO", "ONE"][..]),
-        (&["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"]),
+        (
+            &["REPLICAOF", "127.0.0.1", "1"][..],
+            &["REPLICAOF", "NO", "ONE"][..],
+        ),
+        (
+            &["CONFIG", "SET", "maxmemory", "1"],
+            &["CONFIG", "SET", "maxmemory", "0"],
+        ),
     ] {
         server.ask(refuse);
         running.publish_all(1..11);
@@ -127,7 +154,10 @@ async fn events_wait_while_the_server_refuses_to_write() {
         })
         .await;
         server.ask(allow);
-        assert_eq!(take_all(&mut events, 10).await, (1..11).collect::<Vec<u64>>());
+        assert_eq!(
+            take_all(&mut events, 10).await,
+            (1..11).collect::<Vec<u64>>()
+        );
     }
     running.finish().await;
 }
@@ -179,7 +209,11 @@ async fn what_nobody_lives_to_acknowledge_becomes_a_dead_letter() {
     eventually("it is dead", || survivor.bus.status().dead == 1).await;
     let dead = survivor.bus.dead(1).await.expect("it answers");
     assert_eq!((Some(dead[0].event.id), dead[0].deliveries), (id, 2));
-    assert!(dead[0].error.contains("has not acknowledged it"), "{}", dead[0].error);
+    assert!(
+        dead[0].error.contains("has not acknowledged it"),
+        "{}",
+        dead[0].error
+    );
     survivor.publish("t", &json!("next"));
     assert_eq!(take(&mut events).await, "next");
     survivor.finish().await;
@@ -198,7 +232,9 @@ async fn what_is_being_worked_on_is_not_delivered_again() {
     assert!(tokio::time::timeout(long, others.next()).await.is_err());
     held.ack();
     eventually("it is acknowledged", || {
-        server.ask(&["XPENDING", "toolgate:events", "g|t"]).contains("int(0)")
+        server
+            .ask(&["XPENDING", "toolgate:events", "g|t"])
+            .contains("int(0)")
     })
     .await;
     first.finish().await;
@@ -213,9 +249,29 @@ async fn what_others_write_into_the_stream_is_passed_over() {
     running.publish_all(0..1);
     assert_eq!(take(&mut events).await, 0);
     server.ask(&["XADD", "toolgate:events", "*", "x", "y"]);
-    server.ask(&["XADD", "toolgate:events", "*", "id", "1", "topic", "A", "source", "", "payload", "{"]);
+    server.ask(&[
+        "XADD",
+        "toolgate:events",
+        "*",
+        "id",
+        "1",
+        "topic",
+        "A",
+        "source",
+        "",
+        "payload",
+        "{",
+    ]);
     running.publish_all(1..2);
     assert_eq!(take(&mut events).await, 1);
-    assert_eq!(running.bus.recent(&"*".parse().expect("a pattern"), 9).await.expect("it answers").len(), 2);
+    assert_eq!(
+        running
+            .bus
+            .recent(&"*".parse().expect("a pattern"), 9)
+            .await
+            .expect("it answers")
+            .len(),
+        2
+    );
     running.finish().await;
 }

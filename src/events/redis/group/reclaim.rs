@@ -44,7 +44,11 @@ impl RedisGroup {
             return Ok(());
         }
         let mut claim = cmd("XCLAIM");
-        claim.arg(&keys.events).arg(&self.name).arg(consumer).arg(idle_ms);
+        claim
+            .arg(&keys.events)
+            .arg(&self.name)
+            .arg(consumer)
+            .arg(idle_ms);
         for pending in &due {
             claim.arg(&pending.id);
         }
@@ -110,7 +114,11 @@ impl RedisGroup {
 
     /// Forgets gateways that are gone.
     async fn forget(&self, link: &Link, keys: &Keys) -> RedisResult<()> {
-        let look = cmd("XINFO").arg("CONSUMERS").arg(&keys.events).arg(&self.name).to_owned();
+        let look = cmd("XINFO")
+            .arg("CONSUMERS")
+            .arg(&keys.events)
+            .arg(&self.name)
+            .to_owned();
         for name in reply::gone(link.ask(&look).await?, GONE_MS) {
             let forget = cmd("XGROUP")
                 .arg("DELCONSUMER")
