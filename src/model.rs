@@ -13,3 +13,5 @@ pub mod fault;
 pub mod drawer;
 
 pub mod offer;
+
+pub mod risk;

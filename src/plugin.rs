@@ -203,7 +203,7 @@ pub(crate) use resources::Place;
 pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
 pub(crate) use tools::Handler;
-pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
+pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::front::rounds::digest::{Digest, digest};
+use crate::wire::digest::{Digest, digest};
 use crate::front::rounds::seal::Bound;
 use crate::model::caller::Caller;
 use crate::wire::json::Json;
