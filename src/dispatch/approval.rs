@@ -255,7 +255,11 @@ impl Dispatcher {
                     return self.said(&mut asked, digest, said);
                 }
                 Ok(Err(error)) => {
-                    tracing::debug!(call = context.id, "A client could not be asked for an approval: {}", error.message);
+                    tracing::debug!(
+                        call = context.id,
+                        "A client could not be asked for an approval: {}",
+                        error.message
+                    );
                 }
             }
         }

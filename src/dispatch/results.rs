@@ -114,7 +114,8 @@ mod tests {
             r#"{"content":[{"type":"text","text":"x"}],"isError":true,"structuredContent":{"retry":true,"success": false}}"#,
             true,
         );
-        let text = r#"{"content":[{"type":"text","text":"{\"success\": false, \"message\":\"m\"}"}]}"#;
+        let text =
+            r#"{"content":[{"type":"text","text":"{\"success\": false, \"message\":\"m\"}"}]}"#;
         let failed = format!("{},\"isError\":true}}", &text[..text.len() - 1]);
         check(text, &failed, false);
         check(

@@ -65,7 +65,9 @@ impl Dispatcher {
                 timeout: Some(left),
                 ..context.clone()
             };
-            ended = self.carry(address, subject, request.clone(), &context).await;
+            ended = self
+                .carry(address, subject, request.clone(), &context)
+                .await;
             if !results::judge(entry, &mut ended) {
                 break;
             }

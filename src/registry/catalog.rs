@@ -451,7 +451,9 @@ impl Entry {
         if !self.conduct.fills_defaults {
             return None;
         }
-        let found = self.defaults.get_or_init(|| Defaults::of(&self.input_schema));
+        let found = self
+            .defaults
+            .get_or_init(|| Defaults::of(&self.input_schema));
         found.as_ref()
     }
 

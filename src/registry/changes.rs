@@ -163,7 +163,8 @@ impl Changes {
                     None => !now.surface.is_empty(*topic),
                 });
             let mut gone = shown.iter().filter(sees);
-            came || gone.any(|(key, then)| !offered.contains_key(key) && !then.surface.is_empty(*topic))
+            came || gone
+                .any(|(key, then)| !offered.contains_key(key) && !then.surface.is_empty(*topic))
         };
         let topics = Topic::ALL.into_iter().filter(differs).collect();
         drop(seen);

@@ -63,9 +63,8 @@ impl ApprovalRules {
         category: Option<Category>,
         risk: Option<Risk>,
     ) -> bool {
-        let fits = |patterns: &[Pattern], text: &str| {
-            patterns.iter().any(|pattern| pattern.matches(text))
-        };
+        let fits =
+            |patterns: &[Pattern], text: &str| patterns.iter().any(|pattern| pattern.matches(text));
         let is_risky = self.risk.is_some_and(|least| risk >= Some(least));
         let may_change = self.all_remediation && category != Some(Category::Diagnostic);
         is_risky || may_change || fits(&self.tools, name) || fits(&self.plugins, plugin.as_str())
@@ -136,36 +135,71 @@ mod tests {
             rules.asks(("k8s__restart", &plugin), category, risk)
         };
         let none = ApprovalRules::default();
-        assert!(!asks(&none, Some(Category::Remediation), Some(Risk::Critical)));
+        assert!(!asks(
+            &none,
+            Some(Category::Remediation),
+            Some(Risk::Critical)
+        ));
         for (rules, category, risk, expect) in [
             (
-                ApprovalRules { tools: vec![pattern("*__restart")], ..none.clone() },
+                ApprovalRules {
+                    tools: vec![pattern("*__restart")],
+                    ..none.clone()
+                },
                 Some(Category::Diagnostic),
                 None,
                 true,
             ),
             (
-                ApprovalRules { plugins: vec![pattern("k?s")], ..none.clone() },
+                ApprovalRules {
+                    plugins: vec![pattern("k?s")],
+                    ..none.clone()
+                },
                 Some(Category::Diagnostic),
                 None,
                 true,
             ),
             (
-                ApprovalRules { risk: Some(Risk::High), ..none.clone() },
+                ApprovalRules {
+                    risk: Some(Risk::High),
+                    ..none.clone()
+                },
                 None,
                 Some(Risk::Critical),
                 true,
             ),
             (
-                ApprovalRules { risk: Some(Risk::High), ..none.clone() },
+                ApprovalRules {
+                    risk: Some(Risk::High),
+                    ..none.clone()
+                },
                 None,
                 Some(Risk::Medium),
                 false,
             ),
-            (ApprovalRules { risk: Some(Risk::Low), ..none.clone() }, None, None, false),
-            (ApprovalRules { all_remediation: true, ..none.clone() }, None, None, true),
             (
-                ApprovalRules { all_remediation: true, ..none.clone() },
+                ApprovalRules {
+                    risk: Some(Risk::Low),
+                    ..none.clone()
+                },
+                None,
+                None,
+                false,
+            ),
+            (
+                ApprovalRules {
+                    all_remediation: true,
+                    ..none.clone()
+                },
+                None,
+                None,
+                true,
+            ),
+            (
+                ApprovalRules {
+                    all_remediation: true,
+                    ..none.clone()
+                },
                 Some(Category::Diagnostic),
                 Some(Risk::High),
                 false,

@@ -106,15 +106,13 @@ mod tests {
             "{}",
             Some(r#"{"namespace":"default","count":12345678901234567890123}"#),
         );
-        check(
-            schema,
-            r#"{"count" : 1.50, "namespace":null}"#,
-            None,
-        );
+        check(schema, r#"{"count" : 1.50, "namespace":null}"#, None);
         check(
             schema,
             r#"{"z":1.50,"where":{ },"how":{"a":1},"count":1,"namespace":"\u0061"}"#,
-            Some(r#"{"z":1.50,"where":{"zone":[ 1 ]},"how":{"a":1,"fast":true},"count":1,"namespace":"\u0061"}"#),
+            Some(
+                r#"{"z":1.50,"where":{"zone":[ 1 ]},"how":{"a":1,"fast":true},"count":1,"namespace":"\u0061"}"#,
+            ),
         );
         check(schema, r#"{"where":7,"count":1,"namespace":""}"#, None);
         check(r#"{"type":"object","properties":{"a":{}}}"#, "{}", None);

@@ -83,16 +83,32 @@ mod tests {
                 true,
                 Some("ok"),
             ),
-            (r#"{"action":"accept","content":{"approve":false}}"#, false, None),
-            (r#"{"action":"accept","content":{"approve":"true"}}"#, false, None),
+            (
+                r#"{"action":"accept","content":{"approve":false}}"#,
+                false,
+                None,
+            ),
+            (
+                r#"{"action":"accept","content":{"approve":"true"}}"#,
+                false,
+                None,
+            ),
             (r#"{"action":"accept"}"#, false, None),
-            (r#"{"action":"decline","content":{"approve":true}}"#, false, None),
+            (
+                r#"{"action":"decline","content":{"approve":true}}"#,
+                false,
+                None,
+            ),
             (r#"{"action":"cancel"}"#, false, None),
             (r#"{"content":{"approve":true}}"#, false, None),
             ("[]", false, None),
         ] {
             let said = read(&Json::literal(answer));
-            assert_eq!((said.approve, said.reason.as_deref()), (approve, reason), "{answer}");
+            assert_eq!(
+                (said.approve, said.reason.as_deref()),
+                (approve, reason),
+                "{answer}"
+            );
         }
     }
 }

@@ -44,10 +44,7 @@ pub(super) struct Full;
 
 impl Kept {
     fn is_open(&self) -> bool {
-        matches!(
-            self.approval.status,
-            Status::Pending | Status::Approved
-        )
+        matches!(self.approval.status, Status::Pending | Status::Approved)
     }
 
     fn until(&mut self, expires_ms: u64) {
@@ -91,9 +88,8 @@ impl Table {
     /// Uses the approval for such a call, if there is one.
     pub(super) fn take(&mut self, digest: &str) -> Option<Approval> {
         let mut known = self.0.iter_mut();
-        let fits = |kept: &&mut Kept| {
-            kept.digest == digest && kept.approval.status == Status::Approved
-        };
+        let fits =
+            |kept: &&mut Kept| kept.digest == digest && kept.approval.status == Status::Approved;
         let kept = known.find(fits)?;
         kept.approval.status = Status::Used;
         Some(kept.approval.clone())
@@ -191,7 +187,9 @@ mod tests {
         let mut table = Table::default();
         table.add(kept("a", "one")).expect("there is room");
         assert!(table.take("one").is_none(), "it is pending");
-        let given = table.decide("a", &decision(true), (50, 100)).expect("pending");
+        let given = table
+            .decide("a", &decision(true), (50, 100))
+            .expect("pending");
         assert_eq!(given.expires_ms, 150);
         assert_eq!(given.approval.expires, "1970-01-01T00:00:00.150Z");
         assert!(table.take("two").is_none(), "another call");
@@ -209,7 +207,9 @@ mod tests {
         let mut table = Table::default();
         table.add(kept("a", "one")).expect("there is room");
         table.add(kept("b", "two")).expect("there is room");
-        table.decide("b", &decision(true), (99, 100)).expect("pending");
+        table
+            .decide("b", &decision(true), (99, 100))
+            .expect("pending");
         assert_eq!(table.sweep(99), Vec::<String>::new());
         assert_eq!(table.sweep(100), ["a"]);
         assert!(table.pending("one").is_none());

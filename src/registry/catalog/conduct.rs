@@ -134,7 +134,12 @@ impl Entry {
 
 impl Own {
     fn of(definition: &Members) -> Self {
-        let part = |key: &str| definition.get(key).and_then(Members::of).unwrap_or_default();
+        let part = |key: &str| {
+            definition
+                .get(key)
+                .and_then(Members::of)
+                .unwrap_or_default()
+        };
         let (meta, annotations) = (part("_meta"), part("annotations"));
         let is_set = |members: &Members, key: &str| members.get(key).is_some_and(Json::is_true);
         let risk = meta.get("toolgate/risk").and_then(|risk| risk.parse().ok());
