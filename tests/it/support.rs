@@ -14,7 +14,9 @@ mod plugins;
 
 mod program;
 
-mod records;
+pub(crate) mod records;
+
+mod shell;
 
 mod stdio;
 
@@ -24,4 +26,5 @@ pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
 pub(crate) use program::{Piped, Program};
+pub(crate) use shell::shell;
 pub(crate) use stdio::StdioClient;
