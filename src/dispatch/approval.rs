@@ -413,3 +413,6 @@ fn not_kept(err: NotKept) -> Fault {
         .because("approval_not_kept")
         .caused_by(err)
 }
+
+#[cfg(test)]
+mod tests;

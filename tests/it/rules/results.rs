@@ -6,7 +6,7 @@ use crate::hostile::{Hostile, call, failure, result_of, text_of, value};
 use crate::rest;
 use crate::rules::{Script, any};
 use crate::support::records::Kept;
-use crate::support::{Latch, TestGateway};
+use crate::support::{Latch, Program, TestGateway};
 
 fn service() -> Value {
     json!({
@@ -223,4 +223,32 @@ async fn a_call_that_takes_too_long_is_cancelled_and_says_so() {
     latch.given_up(1).await;
     assert_eq!(gateway.records.count("held__wait", "timeout"), 1);
     gateway.finish().await;
+}
+
+/// F35: the beginning and the end of a call are events of these names, at debug, without arguments and results.
+#[tokio::test]
+async fn the_log_names_the_beginning_and_the_end_of_a_call() {
+    let child = Hostile::new("h", &[]);
+    let run = async |level: &str, tool: &str| {
+        let arguments = [
+            "--log",
+            level,
+            "tools",
+            "call",
+            tool,
+            r#"{"key":"hunter2"}"#,
+        ];
+        Program::run(&arguments, &child.text()).await.1
+    };
+    let well = run("debug", "h__pid").await;
+    for part in ["plugin.execute.start", "plugin.execute.success", "h__pid"] {
+        assert!(well.contains(part), "{part}: {well}");
+    }
+    let failed = run("debug", "h__die").await;
+    assert!(failed.contains("plugin.execute.failed"), "{failed}");
+    for said in [well, failed, run("info", "h__die").await] {
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let quiet = run("info", "h__pid").await;
+    assert!(!quiet.contains("plugin.execute"), "{quiet}");
 }
