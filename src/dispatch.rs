@@ -1,14 +1,16 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → arguments against the
-//! schema → permit → deadline → the instance answers → the bridge between eras → record closes. Where there are filters,
-//! they are asked before the schema and after the answer.
+//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → defaults → arguments against
+//! the schema → approval → permit → deadline → the instance answers → rules of results → the bridge between eras → record
+//! closes. Where there are filters, they are asked before the defaults and after the answer.
 
 pub mod config;
 
 pub mod subject;
 
 mod address;
+
+pub mod approval;
 
 mod arguments;
 
@@ -19,6 +21,10 @@ mod bridge;
 mod carrying;
 
 mod deadline;
+
+mod defaults;
+
+pub mod dry_run;
 
 mod errand;
 
@@ -37,6 +43,10 @@ mod notices;
 mod performing;
 
 mod reach;
+
+mod results;
+
+mod retry;
 
 mod rounds;
 
@@ -58,6 +68,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::address::Address;
+use crate::dispatch::approval::Approvals;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
 use crate::dispatch::events::Events;
@@ -95,6 +106,7 @@ pub struct Dispatcher {
     kept: Kept,
     notices: Notices,
     events: Arc<Events>,
+    approvals: Approvals,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -110,6 +122,7 @@ impl Dispatcher {
     ) -> Self {
         let events = Arc::new(Events::new(&EventsConfig::default()));
         Self {
+            approvals: Approvals::new(policy.approval.clone()),
             registry,
             policy,
             audit,

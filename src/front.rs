@@ -2,6 +2,8 @@
 
 mod admin;
 
+mod approvals;
+
 pub mod auth;
 
 pub mod config;
@@ -31,5 +33,7 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod toggles;
 
 mod session_client;

@@ -19,3 +19,4 @@ pub mod event;
 pub mod topic;
 
 pub(crate) mod utc;
+pub mod risk;

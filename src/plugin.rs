@@ -214,7 +214,7 @@ pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
 pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
-pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
+pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.

@@ -10,6 +10,8 @@ mod fixed;
 
 mod operation;
 
+mod rules;
+
 use std::sync::Arc;
 
 use axum::extract::Extension;

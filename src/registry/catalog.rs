@@ -1,5 +1,7 @@
 //! What is listed, as one snapshot: a reader keeps the one it took, whatever happens meanwhile.
 
+pub mod conduct;
+
 mod definition;
 
 mod merged;
@@ -9,6 +11,7 @@ pub mod page;
 pub mod shelf;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -18,6 +21,7 @@ use crate::manifest::Kind;
 use crate::manifest::expose::Category;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
+use crate::registry::catalog::conduct::Conduct;
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
@@ -25,9 +29,13 @@ use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
 use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
+use crate::schema::defaults::Defaults;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
+
+/// Why a tool is not listed that an operator has switched off.
+const SWITCHED_OFF: &str = "an operator has switched it off";
 
 /// The most texts about a catalog that are kept ready.
 const MAX_KEPT: usize = 64;
@@ -51,6 +59,8 @@ pub struct Entry {
     pub timeout_ms: u64,
     /// Whether it only looks or also changes things, where that is known.
     pub category: Option<Category>,
+    /// How its calls are carried out.
+    pub conduct: Conduct,
     /// The arguments that modern clients mirror into headers.
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
@@ -59,6 +69,7 @@ pub struct Entry {
     pub withheld: bool,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
+    defaults: OnceLock<Option<Defaults>>,
 }
 
 /// A tool, prompt or resource that is not listed, and why.
@@ -80,6 +91,8 @@ pub struct Hidden {
 pub enum Cause {
     /// A rule of `policy`.
     Policy,
+    /// An operator has switched it off.
+    Disabled,
     /// The plugin's `expose`.
     Expose,
     /// The kind of its plugin.
@@ -107,6 +120,8 @@ pub struct Catalog {
     resources: Shelf,
     templates: Shelf,
     hidden: Vec<Hidden>,
+    /// The tools that would be listed if they were not switched off.
+    switched_off: Vec<Arc<Entry>>,
     /// The filters, in order.
     filters: Vec<Arc<Plugin>>,
     /// What filters and notifiers may need before they can be asked.
@@ -129,6 +144,8 @@ pub struct Offer {
     pub known: Option<Arc<Surface>>,
     /// Why nothing of it is listed, if so.
     pub closed: Option<Arc<str>>,
+    /// How often tools of it were switched on or off.
+    pub switched: u64,
 }
 
 impl Offer {
@@ -138,6 +155,7 @@ impl Offer {
             plugin: Arc::clone(plugin),
             known,
             closed: plugin.closed().map(Arc::from),
+            switched: plugin.switched.load(Ordering::Acquire),
         }
     }
 
@@ -158,7 +176,9 @@ impl Offer {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
-        same && self.closed == other.closed && Arc::ptr_eq(&self.plugin, &other.plugin)
+        same && self.closed == other.closed
+            && self.switched == other.switched
+            && Arc::ptr_eq(&self.plugin, &other.plugin)
     }
 }
 
@@ -258,7 +278,7 @@ impl Catalog {
                         let why = format!("plugin `{first}` lists a tool of this name");
                         Err((name, Cause::Collision, why))
                     }
-                    None => definition::entry(plugin, tool, &name, &self.resources)
+                    None => definition::entry(plugin, tool, &name, (&self.resources, rules))
                         .map_err(|why| (name, Cause::Definition, why)),
                 },
             };
@@ -271,6 +291,12 @@ impl Catalog {
                 let hidden = by_kind.map(|why| (Cause::Kind, why));
                 match hidden.or_else(|| Some((Cause::Policy, by_rule()?))) {
                     Some((cause, why)) => Err((entry.name.to_string(), cause, why)),
+                    None if rules.switches.is_off(&entry.name) => {
+                        let name = entry.name.to_string();
+                        taken.insert(name.to_lowercase(), id.clone());
+                        self.switched_off.push(Arc::new(entry));
+                        Err((name, Cause::Disabled, SWITCHED_OFF.to_owned()))
+                    }
                     None => Ok(entry),
                 }
             });
@@ -400,6 +426,12 @@ impl Catalog {
             .filter(|hidden| caller.sees(&hidden.plugin))
     }
 
+    /// The tools that `caller` could see if they were not switched off.
+    pub fn switched_off<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
+        let off = self.switched_off.iter();
+        off.filter(|entry| caller.sees(entry.plugin.id()))
+    }
+
     /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
     pub(super) fn closed_owner(&self, name: &str, caller: &Caller) -> Option<&Arc<Plugin>> {
         let hidden = self.hidden(caller).find(|hidden| hidden.name == name)?;
@@ -466,6 +498,17 @@ impl Entry {
             .compiled
             .get_or_init(|| Schema::compile(&self.input_schema));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// The defaults that its schema gives, where they are filled in.
+    pub fn defaults(&self) -> Option<&Defaults> {
+        if !self.conduct.fills_defaults {
+            return None;
+        }
+        let found = self
+            .defaults
+            .get_or_init(|| Defaults::of(&self.input_schema));
+        found.as_ref()
     }
 
     /// The schema of its arguments as text.

@@ -45,6 +45,8 @@ pub enum Reason {
     Listed,
     /// A rule of `policy` hides it.
     Policy,
+    /// An operator has switched it off.
+    Disabled,
     /// The plugin's `expose` hides it.
     Expose,
     /// Its plugin is of a kind whose tools are not for clients.
@@ -214,6 +216,10 @@ fn not_listed(name: &str, hidden: &Hidden, plugin: Option<&Plugin>) -> Why {
         Cause::Policy => (
             Reason::Policy,
             "change `[policy]` in the configuration, or give the tool its `category` in the plugin's `[[tools]]`".to_owned(),
+        ),
+        Cause::Disabled => (
+            Reason::Disabled,
+            format!("switch it on: `PUT /api/plugins/{name}/toggle` with `{{\"enabled\": true}}`"),
         ),
         Cause::Expose => (
             Reason::Expose,

@@ -17,6 +17,9 @@ mod program;
 pub(crate) mod redis;
 
 mod records;
+pub(crate) mod records;
+
+mod shell;
 
 mod site;
 
@@ -29,4 +32,5 @@ pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
 pub(crate) use program::{Piped, Program};
 pub(crate) use site::Site;
+pub(crate) use shell::shell;
 pub(crate) use stdio::StdioClient;

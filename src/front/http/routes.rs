@@ -5,13 +5,13 @@ use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, any, get, post, put};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, events, ext, health, openapi, rest};
+use crate::front::{admin, approvals, events, ext, health, openapi, rest, toggles};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -24,6 +24,11 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
     vec![
         ("/api/tools", get(rest::list)),
         ("/api/tools/{name}", get(rest::show).post(rest::call)),
+        ("/api/plugins", get(toggles::list)),
+        ("/api/plugins/{name}/toggle", put(toggles::toggle)),
+        ("/api/approvals", get(approvals::list)),
+        ("/api/approvals/{id}/approve", post(approvals::approve)),
+        ("/api/approvals/{id}/decline", post(approvals::decline)),
         ("/api/v1/plugin/list", get(admin::list)),
         ("/api/v1/plugin/get", get(admin::get)),
         ("/api/v1/plugin/report", get(admin::report)),
