@@ -38,7 +38,7 @@ use crate::ledger::Ledger;
 use crate::ledger::documents::{Documents, InMemory};
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
-use crate::registry::rules::Rules;
+use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
 
@@ -96,7 +96,7 @@ impl App {
         let named = origin.config.as_deref().and_then(Path::file_name);
         let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
         let supervisor = Supervisor::new();
-        let files = Files::new(origin, config.clone(), supervisor.clone());
+        let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
         let ledger = Ledger::new(&config.ledger, loaded.env.state_dir().as_deref());
@@ -105,17 +105,24 @@ impl App {
             false => Arc::new(Several(vec![audit, Arc::new(ledger.clone())])),
         };
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(
-            registry,
-            config.policy.clone(),
-            (audit, ledger.clone()),
-            supervisor.clone(),
-            config
-                .server
-                .sessions
-                .bounds(!config.auth.tokens.is_empty()),
-        ));
+        let dispatcher = Arc::new(
+            Dispatcher::new(
+                registry,
+                config.policy.clone(),
+                (audit, ledger.clone()),
+                supervisor.clone(),
+                config
+                    .server
+                    .sessions
+                    .bounds(!config.auth.tokens.is_empty()),
+            )
+            .with_events(&config.events),
+        );
         dispatcher.hand_out();
+        dispatcher.carry_events();
+        dispatcher
+            .approvals()
+            .heard_by(Arc::new(recording::Decisions(ledger.clone())));
         recording::begin(&ledger, dispatcher.registry(), &supervisor);
         let documents: Arc<dyn Documents> = match ledger.is_off() {
             true => Arc::new(InMemory::default()),
@@ -136,6 +143,7 @@ impl App {
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
             documents,
             ledger,
+            switching: tokio::sync::Mutex::default(),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
@@ -150,12 +158,26 @@ impl App {
 
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
-        self.notices.call_once(|| dispatcher.begin_notices());
+        self.notices.call_once(|| {
+            dispatcher.begin_events();
+            dispatcher.begin_notices();
+        });
     }
 
-    /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that
+    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved.
+    pub async fn recall(&self) {
+        if let Err(why) = self.desk.recall().await {
+            tracing::error!(
+                "Tools that were switched off are on, because that could not be read: {why}"
+            );
+        }
+    }
+
+    /// Takes in what was decided before. Where the operator wants all plugins or nothing, sets them up before anything is
+    /// served. `Err` names the first that
     /// could not be; nothing runs then.
     pub async fn set_up(&self) -> Result<(), RegistryError> {
+        self.recall().await;
         match self.config.startup {
             Startup::Degrade => Ok(()),
             Startup::Strict => {
@@ -251,6 +273,14 @@ fn settings(config: &Config) -> Settings {
         rules: Rules {
             deny: config.policy.deny.clone(),
             read_only: config.policy.read_only,
+            fill_defaults: config.policy.fill_defaults,
+            approval: ApprovalRules {
+                tools: config.policy.approval.tools.clone(),
+                plugins: config.policy.approval.plugins.clone(),
+                risk: config.policy.approval.risk,
+                all_remediation: config.policy.approval.all_remediation,
+            },
+            ..Rules::default()
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,

@@ -1,8 +1,8 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → arguments against the
-//! schema → permit → deadline → the instance answers → the bridge between eras → record closes. Where there are filters,
-//! they are asked before the schema and after the answer.
+//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → defaults → arguments against
+//! the schema → approval → permit → deadline → the instance answers → rules of results → the bridge between eras → record
+//! closes. Where there are filters, they are asked before the defaults and after the answer.
 
 pub mod config;
 
@@ -11,6 +11,8 @@ pub mod subject;
 mod address;
 
 mod admission;
+
+pub mod approval;
 
 mod arguments;
 
@@ -22,7 +24,13 @@ mod carrying;
 
 mod deadline;
 
+mod defaults;
+
+pub mod dry_run;
+
 mod errand;
+
+pub mod events;
 
 mod filters;
 
@@ -30,13 +38,21 @@ mod handles;
 
 mod kept;
 
+mod listed;
+
 mod notices;
 
 mod performing;
 
 mod reach;
 
+mod results;
+
+mod retry;
+
 mod rounds;
+
+pub mod serving;
 
 mod task_list;
 
@@ -53,17 +69,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::address::Address;
+use crate::dispatch::approval::Approvals;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
+use crate::dispatch::events::Events;
 use crate::dispatch::handles::Handles;
 use crate::dispatch::kept::Kept;
 use crate::dispatch::notices::Notices;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
+use crate::events::config::EventsConfig;
 use crate::ledger::Ledger;
 use crate::ledger::ids::Ids;
-use crate::ledger::record::Marks;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
@@ -91,6 +109,8 @@ pub struct Dispatcher {
     handles: Handles,
     kept: Kept,
     notices: Notices,
+    events: Arc<Events>,
+    approvals: Approvals,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -105,7 +125,9 @@ impl Dispatcher {
         supervisor: Supervisor,
         handles: Bounds,
     ) -> Self {
+        let events = Arc::new(Events::new(&EventsConfig::default()));
         Self {
+            approvals: Approvals::new(policy.approval.clone()),
             registry,
             policy,
             audit,
@@ -116,9 +138,18 @@ impl Dispatcher {
             watching: Watching::default(),
             handles: Handles::new(handles),
             kept: Kept::default(),
-            notices: Notices::default(),
+            notices: Notices::new(&events),
+            events,
             closing: CancellationToken::new(),
         }
+    }
+
+    /// The same with a bus of these settings.
+    #[must_use]
+    pub fn with_events(mut self, config: &EventsConfig) -> Self {
+        self.events = Arc::new(Events::new(config));
+        self.notices = Notices::new(&self.events);
+        self
     }
 
     /// The plugins it carries calls to.
@@ -146,24 +177,23 @@ impl Dispatcher {
         params: Params,
         context: CallContext,
     ) -> Result<Reply, CallError> {
-        let marks = Marks::default();
-        self.request_marked(method, subject, params, context, marks)
+        self.request_again(method, subject, params, context, None)
             .await
     }
 
-    /// The same for a call of which more is to be recorded.
-    pub async fn request_marked(
+    /// The same for a call that sends the arguments of another one again, whose number is told.
+    pub async fn request_again(
         &self,
         method: Method,
         subject: &Subject,
         mut params: Params,
         context: CallContext,
-        marks: Marks,
+        replay_of: Option<u64>,
     ) -> Result<Reply, CallError> {
         let name = subject.name();
         let mut record = Record::open(&*self.audit, &method, name, &context);
         record.sent(&mut params);
-        *record.marks() = marks;
+        record.replays(replay_of);
         record.tell(&self.notices);
         let request = Request { method, params };
         let called = self.walk(subject, request, &context, &mut record).await;

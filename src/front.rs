@@ -2,6 +2,8 @@
 
 mod admin;
 
+mod approvals;
+
 pub mod auth;
 
 mod calls;
@@ -11,6 +13,10 @@ pub mod config;
 mod denied;
 
 pub mod desk;
+
+mod events;
+
+mod ext;
 
 mod health;
 
@@ -35,5 +41,7 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod toggles;
 
 mod session_client;

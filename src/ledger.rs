@@ -173,11 +173,12 @@ impl Ledger {
         inner.queue.push(Entry::Denial(row));
     }
 
-    /// Records something in an incident, beside its calls. Never waits.
-    pub fn note(&self, note: NoteRow) {
+    /// Records something in an incident, beside its calls, if calls of `caller` may belong to it. Never waits.
+    pub fn note(&self, note: NoteRow, caller: &str) {
         if let Some(inner) = &self.0 {
             let id = inner.ids.next();
-            inner.queue.push(Entry::Note(NoteRow { id, ..note }));
+            let note = NoteRow { id, ..note };
+            inner.queue.push(Entry::Note(note, caller.into()));
         }
     }
 

@@ -2,15 +2,44 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
+use crate::dispatch::approval::record::{Approval, Decided};
 use crate::ledger::Ledger;
-use crate::ledger::record::LifeRow;
+use crate::ledger::ids;
+use crate::ledger::record::{LifeRow, NoteRow};
 use crate::registry::Registry;
 use crate::registry::life_events::LifeEvent;
+
+/// Hears of approvals, for the incidents that the calls name.
+pub(super) struct Decisions(pub(super) Ledger);
+
+impl Decided for Decisions {
+    fn decided(&self, approval: &Approval) {
+        let Some(incident) = approval.incident.as_deref().and_then(ids::read) else {
+            return;
+        };
+        let data = json!({
+            "approval": approval.id,
+            "tool": approval.tool,
+            "plugin": approval.plugin,
+            "status": approval.status,
+            "reason": approval.reason,
+        });
+        let note = NoteRow {
+            incident,
+            kind: "approval".to_owned(),
+            principal: approval.decided_by.clone().unwrap_or_default(),
+            data: data.to_string(),
+            ..NoteRow::default()
+        };
+        self.0.note(note, &approval.principal);
+    }
+}
 
 /// Starts them.
 pub(super) fn begin(ledger: &Ledger, registry: &Arc<Registry>, supervisor: &Supervisor) {

@@ -1,34 +1,33 @@
 //! Calls that change things are recorded before they are carried, or not carried.
 
 use crate::dispatch::Dispatcher;
-use crate::dispatch::address::Address;
 use crate::dispatch::audit::{Audited, Record, Sink};
 use crate::ledger::Ledger;
 use crate::ledger::config::OnFailure;
 use crate::ledger::ids::now_ms;
-use crate::ledger::record::{Call, OPEN};
+use crate::ledger::record::{Call, Marks, OPEN};
 use crate::manifest::expose::Category;
 use crate::model::fault::{Fault, FaultKind};
+use crate::registry::catalog::Entry;
 
 impl Dispatcher {
     /// Whether the ledger is asked before a call is carried. Tools that only look are not slowed, and those of which it is
     /// not known neither.
-    pub(super) fn must_be_admitted(&self, address: &Address) -> bool {
-        let category = address.tool.as_ref().and_then(|tool| tool.category);
-        category == Some(Category::Remediation)
+    pub(super) fn must_be_admitted(&self, entry: &Entry) -> bool {
+        entry.category == Some(Category::Remediation)
             || (!self.ledger.is_well() && self.ledger.on_failure() == OnFailure::RefuseAll)
     }
 
     /// Writes the call, or refuses it where it cannot be written and the operator wants it so.
-    pub(super) async fn admit(&self, address: &Address, record: &Record<'_>) -> Result<(), Fault> {
-        let Some(call) = entry(&record.opening(), &self.ledger) else {
+    pub(super) async fn admit(&self, entry: &Entry, record: &Record<'_>) -> Result<(), Fault> {
+        let Some(call) = recorded(&record.opening(), &self.ledger) else {
             return Ok(());
         };
         let Err(error) = self.ledger.admit(&call).await else {
             return Ok(());
         };
         if self.ledger.on_failure() == OnFailure::Pass {
-            tracing::warn!(plugin.id = %address.plugin.manifest.id, "A call that changes things is not recorded: {error}");
+            tracing::warn!(tool.name = %entry.name, "A call that changes things is not recorded: {error}");
             return Ok(());
         }
         self.ledger.refused();
@@ -44,14 +43,14 @@ impl Sink for Ledger {
         if self.is_off() {
             return;
         }
-        if let Some(call) = entry(record, self) {
+        if let Some(call) = recorded(record, self) {
             self.record(call);
         }
     }
 }
 
 /// A record as the ledger takes it: texts are shared where they can be.
-fn entry(record: &Audited<'_>, ledger: &Ledger) -> Option<Call> {
+fn recorded(record: &Audited<'_>, ledger: &Ledger) -> Option<Call> {
     let whole = record.whole?;
     let is_open = record.outcome == OPEN;
     let keeps = whole.result.is_some() && ledger.keeps_body(record.subject);
@@ -71,6 +70,10 @@ fn entry(record: &Audited<'_>, ledger: &Ledger) -> Option<Call> {
         reason: record.reason,
         arguments: whole.arguments.cloned(),
         result: whole.result.filter(|_| keeps).cloned(),
-        marks: whole.marks.clone(),
+        marks: Marks {
+            dry_run: record.dry_run,
+            approval: record.approval.map(Box::from),
+            replay_of: whole.replay_of,
+        },
     })
 }

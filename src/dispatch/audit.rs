@@ -7,7 +7,6 @@ use std::time::Instant;
 use memchr::memmem::Finder;
 
 use crate::dispatch::notices::{Notice, Notices};
-use crate::ledger::record::Marks;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::plugin::Plugin;
 use crate::runtime::CallContext;
@@ -42,6 +41,12 @@ pub struct Audited<'a> {
     pub reason: Option<&'static str>,
     /// How long it took, in microseconds.
     pub taken_us: u64,
+    /// Whether nothing was to be changed.
+    pub dry_run: bool,
+    /// How often it was sent to its plugin, where that was more than once; else 1.
+    pub attempts: u32,
+    /// The approval that it was made with, or refused by.
+    pub approval: Option<&'a str>,
     /// What it is made of, for sinks that keep more.
     pub whole: Option<Whole<'a>>,
 }
@@ -64,8 +69,8 @@ pub struct Whole<'a> {
     pub arguments: Option<&'a Json>,
     /// Its result, if it has one.
     pub result: Option<&'a Json>,
-    /// What else is known of it.
-    pub marks: &'a Marks,
+    /// The call whose arguments it sends again.
+    pub replay_of: Option<u64>,
 }
 
 impl std::fmt::Debug for Whole<'_> {
@@ -107,11 +112,14 @@ pub(super) struct Record<'a> {
     plugin: Option<Arc<Plugin>>,
     /// Who is told of the call, if anyone may be.
     notices: Option<&'a Notices>,
+    dry_run: bool,
+    attempts: u32,
+    approval: Option<String>,
     arguments: Option<Json>,
     incident: Option<Box<str>>,
     /// The one that the call names, where it has none by its connection.
     handle: Option<Arc<Session>>,
-    marks: Marks,
+    replay_of: Option<u64>,
     written: bool,
 }
 
@@ -133,10 +141,13 @@ impl<'a> Record<'a> {
             begun: Instant::now(),
             plugin: None,
             notices: None,
+            dry_run: false,
+            attempts: 1,
+            approval: None,
             arguments: None,
             incident: None,
             handle: None,
-            marks: Marks::default(),
+            replay_of: None,
             written: false,
         }
     }
@@ -156,9 +167,14 @@ impl<'a> Record<'a> {
         self.handle = Some(Arc::clone(session));
     }
 
-    /// What else is known of the call: whoever finds it out notes it here.
-    pub(super) fn marks(&mut self) -> &mut Marks {
-        &mut self.marks
+    /// The call sends the arguments of another one again.
+    pub(super) fn replays(&mut self, call: Option<u64>) {
+        self.replay_of = call;
+    }
+
+    /// The incident that the caller says it belongs to.
+    pub(super) fn incident(&self) -> Option<&str> {
+        self.incident.as_deref()
     }
 
     /// The call has found its plugin.
@@ -168,6 +184,21 @@ impl<'a> Record<'a> {
         if let Some(notices) = self.listeners() {
             notices.tell(self.notice("call.started"));
         }
+    }
+
+    /// The call is to change nothing.
+    pub(super) fn dry_run(&mut self) {
+        self.dry_run = true;
+    }
+
+    /// It is made anew.
+    pub(super) fn attempt(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// A person has decided about it.
+    pub(super) fn approved_by(&mut self, approval: String) {
+        self.approval = Some(approval);
     }
 
     /// Lets notifiers hear of the call.
@@ -205,6 +236,20 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Closes the record of a request that a route of a plugin has answered.
+    pub(super) fn served(mut self, failed: bool) {
+        let outcome = if failed { "tool_error" } else { "answered" };
+        self.write(outcome, None, None);
+    }
+
+    /// Writes nothing: the request was not for the plugin.
+    pub(super) fn forget(mut self) {
+        self.written = true;
+        if let Some(plugin) = self.plugin.take() {
+            plugin.counts.calls.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// The call as it stands while it is carried.
     pub(super) fn opening(&self) -> Audited<'_> {
         self.audited(crate::ledger::record::OPEN, None, None)
@@ -230,6 +275,9 @@ impl<'a> Record<'a> {
             outcome,
             reason,
             taken_us,
+            dry_run: self.dry_run,
+            attempts: self.attempts,
+            approval: self.approval.as_deref(),
             whole: Some(Whole {
                 context: self.context,
                 method: &self.method,
@@ -238,7 +286,7 @@ impl<'a> Record<'a> {
                 incident: self.incident.as_deref(),
                 arguments: self.arguments.as_ref(),
                 result,
-                marks: &self.marks,
+                replay_of: self.replay_of,
             }),
         }
     }

@@ -28,10 +28,8 @@ use crate::front::admin::query::{ListQuery, Page, Target, Wanted, read_body};
 use crate::front::http::body::Body;
 use crate::front::http::mcp::busy;
 use crate::front::http::routes::Door;
-use crate::front::incidents::naming::named;
 use crate::front::rest;
 use crate::front::scope::need;
-use crate::ledger::record::Marks;
 use crate::model::caller::{ADMIN, Caller};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
@@ -150,11 +148,16 @@ fn sees(caller: &Caller, id: &str) -> bool {
 pub(super) async fn execute(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
+    how: Result<rest::How, Response<Body>>,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Response<Body> {
     let Some(_active) = front.enter() else {
         return busy("the gateway is stopping");
+    };
+    let how = match how {
+        Ok(how) => how,
+        Err(refused) => return refused,
     };
     let Wanted {
         id,
@@ -177,9 +180,7 @@ pub(super) async fn execute(
         };
         return refused(&Fault::new(FaultKind::NotFound, message));
     };
-    let incident = named(&headers);
-    let marks = Marks::default();
-    let called = rest::ask_marked(&front, name, (arguments, incident), caller, marks).await;
+    let called = rest::ask(&front, (name, how), arguments, caller).await;
     result(called)
 }
 

@@ -23,11 +23,11 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::mcp::busy;
 use crate::front::http::routes::Door;
-use crate::front::rest;
 use crate::front::rest::refusal::Refusal;
+use crate::front::rest::{self, How};
 use crate::ledger::documents::NotKept;
 use crate::ledger::ids;
-use crate::ledger::record::{Body as Kept, CallRow, Marks};
+use crate::ledger::record::{Body as Kept, CallRow};
 use crate::model::caller::Caller;
 use crate::wire::json::Json;
 
@@ -73,7 +73,7 @@ pub(super) async fn replay(
     id: Result<Path<String>, PathRejection>,
     order: Order,
 ) -> Response<Body> {
-    let (front, caller, _) = order.parts();
+    let (front, caller, _) = order.into_parts();
     let (call, body) = match find(&front, &caller, id).await {
         Ok(found) => found,
         Err(refused) => return *refused,
@@ -85,11 +85,8 @@ pub(super) async fn replay(
     let Some(_active) = front.enter() else {
         return busy("the gateway is stopping");
     };
-    let marks = Marks {
-        replay_of: Some(call.id),
-        ..Marks::default()
-    };
-    match rest::ask_marked(&front, call.tool, (arguments, None), caller, marks).await {
+    let how = How::replaying(call.id);
+    match rest::ask(&front, (call.tool, how), arguments, caller).await {
         Ok(result) => json_response(StatusCode::OK, Body::of(result.bytes().clone())),
         Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),
         Err(CallError::Fault(fault)) => Refusal::of_fault(&fault).response(),

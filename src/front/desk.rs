@@ -2,6 +2,8 @@
 
 mod fault;
 
+mod switching;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -55,6 +57,8 @@ pub struct Desk {
     pub documents: Arc<dyn Documents>,
     /// What happened.
     pub ledger: Ledger,
+    /// Held while a tool is switched: one after the other.
+    pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.
     pub version: &'static str,
 }

@@ -4,6 +4,8 @@
 //! nobody needs to look into its words for that. Every other status is the gateway's own, or stands for a JSON-RPC error
 //! of the plugin.
 
+mod how;
+
 mod listing;
 
 pub(super) mod refusal;
@@ -24,9 +26,8 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response, problem, read};
 use crate::front::http::mcp::{busy, is_json};
 use crate::front::http::routes::Door;
-use crate::front::incidents::naming::named;
+pub(super) use crate::front::rest::how::How;
 use crate::front::rest::refusal::Refusal;
-use crate::ledger::record::Marks;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Deaf;
 use crate::model::fault::Fault;
@@ -34,7 +35,6 @@ use crate::registry::Viewer;
 use crate::runtime::CallContext;
 use crate::wire::json::Json;
 use crate::wire::message::Params;
-use crate::wire::meta;
 use crate::wire::method::Method;
 use crate::wire::revision::Revision;
 
@@ -81,11 +81,16 @@ pub(super) async fn call(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
     name: Result<Path<String>, PathRejection>,
+    how: Result<How, Response<Body>>,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Response<Body> {
     let Ok(Path(name)) = name else {
         return not_a_name();
+    };
+    let how = match how {
+        Ok(how) => how,
+        Err(refused) => return refused,
     };
     if !is_json(&headers) {
         let message = "send the arguments with `Content-Type: application/json`";
@@ -102,33 +107,29 @@ pub(super) async fn call(
         Ok(arguments) => arguments,
         Err(refused) => return refused,
     };
-    let incident = named(&headers);
-    let marks = Marks::default();
-    match ask_marked(&front, name, (arguments, incident), caller, marks).await {
+    match ask(&front, (name, how), arguments, caller).await {
         Ok(result) => json_response(StatusCode::OK, Body::of(result.bytes().clone())),
         Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),
         Err(CallError::Fault(fault)) => Refusal::of_fault(&fault).response(),
     }
 }
 
-/// Calls the tool listed as `name`, as part of an incident if one is named. Gives its result to the byte.
-pub(super) async fn ask_marked(
+/// Calls the tool listed as `name`. Gives its result to the byte.
+pub(super) async fn ask(
     front: &HttpFront,
-    name: String,
-    (arguments, incident): (Json, Option<Json>),
+    (name, how): (String, How),
+    arguments: Json,
     caller: Arc<Caller>,
-    marks: Marks,
 ) -> Result<Json, CallError> {
     let mut params = Params::default();
+    let replay_of = how.replay_of;
+    how.say(&mut params);
     params.members.set("name", Json::of(name.as_str()));
     params.members.set("arguments", arguments);
-    if let Some(incident) = incident {
-        params.meta.set(meta::INCIDENT, incident);
-    }
     let dispatcher = &front.desk.dispatcher;
     let context = context(dispatcher.next_call(), caller);
     let subject = Subject::Tool(name);
-    let called = dispatcher.request_marked(Method::ToolsCall, &subject, params, context, marks);
+    let called = dispatcher.request_again(Method::ToolsCall, &subject, params, context, replay_of);
     Ok(called.await?.result)
 }
 
@@ -144,7 +145,7 @@ fn unknown(front: &HttpFront, name: String, caller: &Caller) -> Fault {
 
 /// What surrounds the call: there is no session, and nobody who could be told or asked anything while it runs. Legacy
 /// words have nothing that the gateway would add to a result.
-fn context(id: u64, caller: Arc<Caller>) -> CallContext {
+pub(in crate::front) fn context(id: u64, caller: Arc<Caller>) -> CallContext {
     let profile = ClientProfile {
         revision: Revision::NEWEST_LEGACY,
         ..ClientProfile::bare()

@@ -23,7 +23,8 @@ pub(super) enum Entry {
     Call(Box<Call>),
     Life(LifeRow),
     Denial(DenialRow),
-    Note(NoteRow),
+    /// With the one whose calls the incident must take.
+    Note(NoteRow, Box<str>),
 }
 
 /// The queue.

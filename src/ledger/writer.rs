@@ -174,7 +174,11 @@ impl Inner {
                     batch.bodies.extend(body.map(|body| (call.id, body)));
                 }
                 Entry::Life(life) => batch.life.push(life.clone()),
-                Entry::Note(note) => batch.notes.push(note.clone()),
+                Entry::Note(note, caller) => {
+                    if book.takes(note.incident, caller, store).await? {
+                        batch.notes.push(note.clone());
+                    }
+                }
                 Entry::Denial(denial) => {
                     let same = DenialRow {
                         id: 0,

@@ -45,8 +45,8 @@ impl FromRequest<Front> for Order {
 }
 
 impl Order {
-    /// The front it came in by, who gave it, and what it says.
-    pub(in crate::front) fn parts(self) -> (Arc<HttpFront>, Arc<Caller>, Json) {
+    /// Who gives the order, by which front, and what it says.
+    pub(in crate::front) fn into_parts(self) -> (Arc<HttpFront>, Arc<Caller>, Json) {
         (self.front, self.caller, self.body)
     }
 

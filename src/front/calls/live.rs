@@ -24,7 +24,7 @@ use crate::ledger::ids;
 use crate::ledger::record::{CallFilter, CallRow};
 use crate::model::caller::Caller;
 use crate::wire::json::Json;
-use crate::wire::sse::write_event_of;
+use crate::wire::sse::write_named_event;
 
 /// Opens the stream. It ends with the gateway; who reads too slowly misses calls, and is told how many.
 pub(in crate::front) async fn stream(
@@ -45,7 +45,7 @@ pub(in crate::front) async fn stream(
     let live = Live {
         tail,
         filter,
-        ended: front.ended(),
+        ended: front.draining().clone(),
         is_new: true,
     };
     events(body(unfold(live, Live::step)))
@@ -75,12 +75,12 @@ impl Live {
             match next {
                 Ok(call) if self.filter.wants(&call) => {
                     let data = Json::of(&shown::call(&call));
-                    write_event_of(&mut out, "call", Some(&ids::shown(call.id)), data.bytes());
+                    write_named_event(&mut out, "call", Some(&ids::shown(call.id)), data.bytes());
                 }
                 Ok(_) => continue,
                 Err(RecvError::Lagged(missed)) => {
                     let data = Json::of(&json!({ "missed": missed }));
-                    write_event_of(&mut out, "missed", None, data.bytes());
+                    write_named_event(&mut out, "missed", None, data.bytes());
                 }
                 Err(RecvError::Closed) => return None,
             }
