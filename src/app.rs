@@ -102,10 +102,7 @@ impl App {
             config.policy.clone(),
             audit,
             supervisor.clone(),
-            config
-                .server
-                .sessions
-                .bounds(!config.auth.tokens.is_empty()),
+            config.server.sessions.bounds(config.auth.names_callers()),
         ));
         dispatcher.hand_out();
         let callers = Callers::new(&config.auth);
@@ -198,6 +195,7 @@ impl App {
             self.config.server.clone(),
             address,
         );
+        self.callers.keep_keys(&self.supervisor);
         listen(&front, listener, &self.supervisor);
         Ok((front, address))
     }
@@ -237,10 +235,6 @@ fn settings(config: &Config) -> Settings {
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,
-        same_for_all: config
-            .auth
-            .tokens
-            .iter()
-            .all(|token| token.plugins.is_none()),
+        same_for_all: config.auth.is_same_for_all(),
     }
 }

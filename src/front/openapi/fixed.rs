@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::front::auth::METADATA_PATHS;
 use crate::front::openapi::control;
 use crate::front::openapi::operation::refusals;
 use crate::registry::health::judge::Status;
@@ -14,6 +15,13 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/api/tools/{name}", one_tool()),
     ];
     paths.extend(control::paths());
+    for (at, path) in METADATA_PATHS.into_iter().enumerate() {
+        let id = format!("protected_resource_{at}");
+        let summary = "Where tokens for this gateway come from (RFC 9728)";
+        let mut route = route(&id, summary, &json!({ "type": "object" }));
+        route["security"] = json!([{}]);
+        paths.push((path, json!({ "get": route })));
+    }
     paths.extend([
         (
             "/openapi.json",
