@@ -25,6 +25,7 @@ use crate::model::caller::{Caller, Scopes};
 
 pub(in crate::front) use crate::front::auth::challenge::insufficient;
 pub(in crate::front) use crate::front::auth::resource::{PATHS as METADATA_PATHS, metadata};
+pub use crate::front::auth::source::is_safe;
 
 /// The callers that are known.
 #[derive(Clone)]
@@ -115,6 +116,12 @@ impl Callers {
         if let Some(jwt) = &self.0.jwt {
             jwt.source().keep(supervisor);
         }
+    }
+
+    /// Fetches the keys of the authorization server once, where there is one, and says how they stand then.
+    pub async fn fetch_keys(&self) -> Option<Standing> {
+        self.0.jwt.as_ref()?.source().fetch().await;
+        self.standing()
     }
 
     /// How the keys of the authorization server stand, where there is one.

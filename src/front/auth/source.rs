@@ -184,11 +184,7 @@ impl Source {
     async fn keep_fetching(&self) {
         let mut retry = RETRY[0];
         loop {
-            *self.last.lock().expect("no holder of this lock panics") = Some(Instant::now());
-            let read = tokio::time::timeout(FETCH, self.read()).await;
-            let read = read
-                .unwrap_or_else(|_| Err(format!("they did not come within {} s", FETCH.as_secs())));
-            let pause = match self.take_in(read) {
+            let pause = match self.fetch().await {
                 true => {
                     retry = RETRY[0];
                     self.refresh
@@ -204,6 +200,14 @@ impl Source {
                 () = self.asked.notified() => {}
             }
         }
+    }
+
+    /// Fetches the keys; whether that went well.
+    pub(super) async fn fetch(&self) -> bool {
+        *self.last.lock().expect("no holder of this lock panics") = Some(Instant::now());
+        let read = tokio::time::timeout(FETCH, self.read()).await;
+        let too_late = || Err(format!("they did not come within {} s", FETCH.as_secs()));
+        self.take_in(read.unwrap_or_else(|_| too_late()))
     }
 
     /// Takes in what was read; whether it was well. What cannot be read leaves the keys as they are.
@@ -237,7 +241,7 @@ impl Source {
     fn keys_of(&self, text: &Bytes) -> Result<Keys, String> {
         let fixed = self.fixed.as_ref();
         let fixed = fixed.map(|fixed| fixed.keys(&self.accepted)).transpose()?;
-        let fetched = match text.is_empty() {
+        let fetched = match self.place == Place::Here {
             true => None,
             false => Some(Keys::read(text, &self.accepted)?),
         };
@@ -391,7 +395,7 @@ fn metadata_urls(issuer: &str) -> Result<Vec<String>, String> {
 }
 
 /// Whether nobody on the way can change what is fetched from there: TLS, or this machine.
-pub(super) fn is_safe(url: &str) -> bool {
+pub fn is_safe(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
     };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
@@ -158,6 +159,14 @@ impl AuthConfig {
     /// Whether callers need a credential.
     pub fn names_callers(&self) -> bool {
         !self.tokens.is_empty() || self.jwt.is_some()
+    }
+
+    /// Takes the files it names for files in `folder`, where they have no whole path.
+    pub fn lie_in(&mut self, folder: &Path) {
+        let jwks = self.jwt.as_mut().and_then(|jwt| jwt.jwks.as_mut());
+        if let Some(file) = jwks.filter(|place| !place.contains("://")) {
+            *file = folder.join(&*file).to_string_lossy().into_owned();
+        }
     }
 
     /// Whether all callers see the same things.

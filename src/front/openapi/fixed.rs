@@ -206,6 +206,7 @@ fn readiness() -> Value {
     let properties = json!({
         "status": status(),
         "plugins": { "type": "array", "items": object(&plugin, &["id", "state", "health"]) },
+        "keys": object(&json!({ "ready": { "type": "boolean" }, "reason": { "type": "string" } }), &["ready"]),
     });
     object(&properties, &["status"])
 }
