@@ -119,6 +119,8 @@ fn correct(members: &mut Members, corrections: &ToolEntry) {
             .get("annotations")
             .and_then(|known| known.parse::<Map<String, Value>>().ok());
         let mut annotations = known.unwrap_or_default();
+        annotations.extend(corrections.annotations.clone().unwrap_or_default());
+        // The category has the last word: what is hinted must not say otherwise.
         match corrections.category {
             Some(Category::Diagnostic) => {
                 drop(annotations.insert("readOnlyHint".into(), true.into()))
@@ -129,7 +131,6 @@ fn correct(members: &mut Members, corrections: &ToolEntry) {
             }
             None => {}
         }
-        annotations.extend(corrections.annotations.clone().unwrap_or_default());
         members.set("annotations", Json::of(&annotations));
     }
 }
