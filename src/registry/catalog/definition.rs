@@ -81,13 +81,19 @@ fn point_to_moved(members: &mut Members, plugin: &Plugin, resources: &Shelf) {
     }
 }
 
-/// The category that code in the gateway gives its own tool. What other plugins say of themselves is not believed.
+/// The category that code in the gateway gives its own tool, or hints at. What other plugins say of themselves is not
+/// believed.
 fn own_category(plugin: &Plugin, members: &Members) -> Option<Category> {
     if plugin.runtime != RuntimeKind::InProcess {
         return None;
     }
-    let meta = members.get("_meta").and_then(Members::of)?;
-    meta.get("toolgate/category")?.parse().ok()
+    let meta = members.get("_meta").and_then(Members::of);
+    let said = meta.and_then(|meta| meta.get("toolgate/category")?.parse().ok());
+    said.or_else(|| {
+        let hints = members.get("annotations").and_then(Members::of)?;
+        let only_looks = hints.get("readOnlyHint")?.is_true();
+        only_looks.then_some(Category::Diagnostic)
+    })
 }
 
 fn headers_of(input_schema: &Json) -> Result<Vec<ParamHeader>, String> {
