@@ -33,6 +33,7 @@ use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
 use crate::ledger::documents::InMemory;
+use crate::model::caller::Caller;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
 use crate::registry::rules::{ApprovalRules, Rules};
@@ -97,19 +98,14 @@ impl App {
         let plugins = files.register(resolution);
         let settings = settings(&config);
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(
-            Dispatcher::new(
-                registry,
-                config.policy.clone(),
-                audit,
-                supervisor.clone(),
-                config
-                    .server
-                    .sessions
-                    .bounds(!config.auth.tokens.is_empty()),
-            )
-            .with_events(&config.events),
+        let dispatcher = Dispatcher::new(
+            registry,
+            config.policy.clone(),
+            audit,
+            supervisor.clone(),
+            config.server.sessions.bounds(config.auth.names_callers()),
         );
+        let dispatcher = Arc::new(dispatcher.with_events(&config.events));
         dispatcher.hand_out();
         dispatcher.carry_events();
         let callers = Callers::new(&config.auth);
@@ -217,6 +213,7 @@ impl App {
             self.config.server.clone(),
             address,
         );
+        self.callers.keep_keys(&self.supervisor);
         listen(&front, listener, &self.supervisor);
         Ok((front, address))
     }
@@ -227,7 +224,8 @@ impl App {
         R: tokio::io::AsyncRead + Unpin,
         W: tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let caller = Arc::clone(self.callers.anonymous());
+        // Who starts the program is its operator.
+        let caller = Arc::new(Caller::anonymous());
         let max = self.config.server.max_body_bytes;
         crate::front::stdio::serve(Arc::clone(&self.desk), caller, max, streams, stop).await;
     }
@@ -264,10 +262,6 @@ fn settings(config: &Config) -> Settings {
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,
-        same_for_all: config
-            .auth
-            .tokens
-            .iter()
-            .all(|token| token.plugins.is_none()),
+        same_for_all: config.auth.is_same_for_all(),
     }
 }

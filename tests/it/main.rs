@@ -2,6 +2,7 @@
 
 mod support;
 
+mod auth;
 mod batches;
 mod binary;
 mod breaker;
@@ -42,8 +43,8 @@ mod resumption;
 mod rounds;
 mod rules;
 mod runtimes;
-mod seed_ordinaut;
 mod seed_ai_fixer;
+mod seed_ordinaut;
 mod sessions;
 mod smoke;
 mod start_failures;
