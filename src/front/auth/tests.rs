@@ -195,8 +195,10 @@ async fn how_a_token_is_signed_is_not_for_the_token_to_say() {
         let refused = verify(&callers, &shown).await;
         assert_eq!(refused.err(), Some(Unknown::Invalid(why)), "{shown}");
     }
-    let mut header = Header::default();
-    header.crit = Some(vec!["b64".to_owned()]);
+    let header = Header {
+        crit: Some(vec!["b64".to_owned()]),
+        ..Header::default()
+    };
     let refused = verify(&callers, &signed(&header, &claims())).await;
     let why = "it needs an extension that is not known";
     assert_eq!(refused.err(), Some(Unknown::Invalid(why)));

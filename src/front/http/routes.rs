@@ -11,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
+use crate::front::admin::answer;
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::mcp::is_json;
@@ -97,7 +98,8 @@ async fn json_only(request: Request, next: Next) -> Response<axum::body::Body> {
     if changes && is_typed && !is_of_plugin && !is_json(request.headers()) {
         let message = "send `Content-Type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return problem(status, "unsupported_media_type", message).map(axum::body::Body::new);
+        let refusal = answer::problem(status, "unsupported_media_type", message, None);
+        return refusal.map(axum::body::Body::new);
     }
     next.run(request).await
 }
