@@ -173,7 +173,7 @@ mod tests {
         let switches = Switches::default();
         assert!(!switches.set("a", true));
         assert!(switches.set("a", false) && switches.is_off("a"));
-        assert!(!switches.clone().set("a", false));
+        assert!(!switches.set("a", false));
         assert!(switches.set("a", true) && !switches.is_off("a"));
     }
 }
