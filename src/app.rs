@@ -93,21 +93,25 @@ impl App {
         let named = origin.config.as_deref().and_then(Path::file_name);
         let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
         let supervisor = Supervisor::new();
-        let files = Files::new(origin, config.clone(), supervisor.clone());
+        let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(
-            registry,
-            config.policy.clone(),
-            audit,
-            supervisor.clone(),
-            config
-                .server
-                .sessions
-                .bounds(!config.auth.tokens.is_empty()),
-        ));
+        let dispatcher = Arc::new(
+            Dispatcher::new(
+                registry,
+                config.policy.clone(),
+                audit,
+                supervisor.clone(),
+                config
+                    .server
+                    .sessions
+                    .bounds(!config.auth.tokens.is_empty()),
+            )
+            .with_events(&config.events),
+        );
         dispatcher.hand_out();
+        dispatcher.carry_events();
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -137,7 +141,10 @@ impl App {
 
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
-        self.notices.call_once(|| dispatcher.begin_notices());
+        self.notices.call_once(|| {
+            dispatcher.begin_events();
+            dispatcher.begin_notices();
+        });
     }
 
     /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved.

@@ -28,11 +28,15 @@ pub mod dry_run;
 
 mod errand;
 
+pub mod events;
+
 mod filters;
 
 mod handles;
 
 mod kept;
+
+mod listed;
 
 mod notices;
 
@@ -45,6 +49,8 @@ mod results;
 mod retry;
 
 mod rounds;
+
+pub mod serving;
 
 mod task_list;
 
@@ -65,12 +71,14 @@ use crate::dispatch::address::Address;
 use crate::dispatch::approval::Approvals;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
+use crate::dispatch::events::Events;
 use crate::dispatch::handles::Handles;
 use crate::dispatch::kept::Kept;
 use crate::dispatch::notices::Notices;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
+use crate::events::config::EventsConfig;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
@@ -97,6 +105,7 @@ pub struct Dispatcher {
     handles: Handles,
     kept: Kept,
     notices: Notices,
+    events: Arc<Events>,
     approvals: Approvals,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
@@ -111,6 +120,7 @@ impl Dispatcher {
         supervisor: Supervisor,
         handles: Bounds,
     ) -> Self {
+        let events = Arc::new(Events::new(&EventsConfig::default()));
         Self {
             approvals: Approvals::new(policy.approval.clone()),
             registry,
@@ -122,9 +132,18 @@ impl Dispatcher {
             watching: Watching::default(),
             handles: Handles::new(handles),
             kept: Kept::default(),
-            notices: Notices::default(),
+            notices: Notices::new(&events),
+            events,
             closing: CancellationToken::new(),
         }
+    }
+
+    /// The same with a bus of these settings.
+    #[must_use]
+    pub fn with_events(mut self, config: &EventsConfig) -> Self {
+        self.events = Arc::new(Events::new(config));
+        self.notices = Notices::new(&self.events);
+        self
     }
 
     /// The plugins it carries calls to.

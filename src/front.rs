@@ -10,6 +10,10 @@ pub mod config;
 
 pub mod desk;
 
+mod events;
+
+mod ext;
+
 mod health;
 
 pub mod http;

@@ -14,4 +14,9 @@ pub mod drawer;
 
 pub mod offer;
 
+pub mod event;
+
+pub mod topic;
+
+pub(crate) mod utc;
 pub mod risk;

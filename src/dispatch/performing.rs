@@ -90,7 +90,7 @@ impl Dispatcher {
                 tracing::debug!(plugin.id = %plugin, tool.name = tool, call, reason, "plugin.execute.failed");
             }
         }
-        ended
+        Ok(self.publish_from(&address.plugin, subject, ended?))
     }
 
     /// Asks the schema of the tool, where it is one whose arguments are checked.

@@ -2,6 +2,10 @@
 
 mod control;
 
+mod events;
+
+mod ext;
+
 mod fixed;
 
 mod operation;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::front::openapi::operation::refusals;
-use crate::front::openapi::{control, rules};
+use crate::front::openapi::{control, events, ext, rules};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -15,6 +15,8 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     ];
     paths.extend(rules::paths());
     paths.extend(control::paths());
+    paths.extend(events::paths());
+    paths.extend(ext::paths());
     paths.extend([
         (
             "/openapi.json",
@@ -41,6 +43,7 @@ pub(super) fn components(secured: bool) -> Value {
             "Approval": rules::approval(),
             "PluginAnswer": control::answer(),
             "Error": error(),
+            "Event": events::event(),
             "Health": health(),
             "Readiness": readiness(),
             "Tool": tool(),
