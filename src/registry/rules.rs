@@ -181,76 +181,35 @@ mod tests {
         let asks = |rules: &ApprovalRules, category, risk| {
             rules.asks(("k8s__restart", &plugin), category, risk)
         };
-        let none = ApprovalRules::default();
-        assert!(!asks(
-            &none,
-            Some(Category::Remediation),
-            Some(Risk::Critical)
-        ));
+        let none = ApprovalRules::default;
+        let by_name = |name| ApprovalRules {
+            tools: vec![pattern(name)],
+            ..none()
+        };
+        let by_plugin = |id| ApprovalRules {
+            plugins: vec![pattern(id)],
+            ..none()
+        };
+        let by_risk = |risk| ApprovalRules {
+            risk: Some(risk),
+            ..none()
+        };
+        let by_category = || ApprovalRules {
+            all_remediation: true,
+            ..none()
+        };
+        let (looks, changes) = (Some(Category::Diagnostic), Some(Category::Remediation));
         for (rules, category, risk, expect) in [
-            (
-                ApprovalRules {
-                    tools: vec![pattern("*__restart")],
-                    ..none.clone()
-                },
-                Some(Category::Diagnostic),
-                None,
-                true,
-            ),
-            (
-                ApprovalRules {
-                    plugins: vec![pattern("k?s")],
-                    ..none.clone()
-                },
-                Some(Category::Diagnostic),
-                None,
-                true,
-            ),
-            (
-                ApprovalRules {
-                    risk: Some(Risk::High),
-                    ..none.clone()
-                },
-                None,
-                Some(Risk::Critical),
-                true,
-            ),
-            (
-                ApprovalRules {
-                    risk: Some(Risk::High),
-                    ..none.clone()
-                },
-                None,
-                Some(Risk::Medium),
-                false,
-            ),
-            (
-                ApprovalRules {
-                    risk: Some(Risk::Low),
-                    ..none.clone()
-                },
-                None,
-                None,
-                false,
-            ),
-            (
-                ApprovalRules {
-                    all_remediation: true,
-                    ..none.clone()
-                },
-                None,
-                None,
-                true,
-            ),
-            (
-                ApprovalRules {
-                    all_remediation: true,
-                    ..none.clone()
-                },
-                Some(Category::Diagnostic),
-                Some(Risk::High),
-                false,
-            ),
+            (none(), changes, Some(Risk::Critical), false),
+            (by_name("*__restart"), looks, None, true),
+            (by_name("*__look"), changes, None, false),
+            (by_plugin("k?s"), looks, None, true),
+            (by_risk(Risk::High), None, Some(Risk::Critical), true),
+            (by_risk(Risk::High), None, Some(Risk::Medium), false),
+            (by_risk(Risk::Low), None, None, false),
+            (by_category(), None, None, true),
+            (by_category(), changes, None, true),
+            (by_category(), looks, Some(Risk::High), false),
         ] {
             assert_eq!(asks(&rules, category, risk), expect, "{rules:?}");
         }
@@ -261,7 +220,7 @@ mod tests {
         let switches = Switches::default();
         assert!(!switches.set("a", true));
         assert!(switches.set("a", false) && switches.is_off("a"));
-        assert!(!switches.clone().set("a", false));
+        assert!(!switches.set("a", false));
         assert!(switches.set("a", true) && !switches.is_off("a"));
     }
 
