@@ -36,6 +36,7 @@ use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
 use crate::ledger::Ledger;
 use crate::ledger::documents::{Documents, InMemory};
+use crate::model::caller::Caller;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
 use crate::registry::rules::{ApprovalRules, Rules};
@@ -105,19 +106,14 @@ impl App {
             false => Arc::new(Several(vec![audit, Arc::new(ledger.clone())])),
         };
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(
-            Dispatcher::new(
-                registry,
-                config.policy.clone(),
-                (audit, ledger.clone()),
-                supervisor.clone(),
-                config
-                    .server
-                    .sessions
-                    .bounds(!config.auth.tokens.is_empty()),
-            )
-            .with_events(&config.events),
+        let dispatcher = Dispatcher::new(
+            registry,
+            config.policy.clone(),
+            (audit, ledger.clone()),
+            supervisor.clone(),
+            config.server.sessions.bounds(config.auth.names_callers()),
         );
+        let dispatcher = Arc::new(dispatcher.with_events(&config.events));
         dispatcher.hand_out();
         dispatcher.carry_events();
         dispatcher
@@ -236,6 +232,7 @@ impl App {
             self.config.server.clone(),
             address,
         );
+        self.callers.keep_keys(&self.supervisor);
         listen(&front, listener, &self.supervisor);
         Ok((front, address))
     }
@@ -246,7 +243,8 @@ impl App {
         R: tokio::io::AsyncRead + Unpin,
         W: tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let caller = Arc::clone(self.callers.anonymous());
+        // Who starts the program is its operator.
+        let caller = Arc::new(Caller::anonymous());
         let max = self.config.server.max_body_bytes;
         crate::front::stdio::serve(Arc::clone(&self.desk), caller, max, streams, stop).await;
     }
@@ -284,10 +282,6 @@ fn settings(config: &Config) -> Settings {
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,
-        same_for_all: config
-            .auth
-            .tokens
-            .iter()
-            .all(|token| token.plugins.is_none()),
+        same_for_all: config.auth.is_same_for_all(),
     }
 }

@@ -79,7 +79,7 @@ enum Command {
     /// Serves over HTTP: MCP at /mcp, plain HTTP at /api/tools.
     Serve(serve::Arguments),
     /// Serves one MCP client on standard input and output.
-    Stdio,
+    Stdio(stdio::Arguments),
     /// Finds every problem of the configuration and the plugins, each with its place and mend.
     Check,
     /// The plugins.
@@ -148,7 +148,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     };
     match arguments.command {
         Command::Serve(serve) => serve::run(&context, &serve),
-        Command::Stdio => stdio::run(&context),
+        Command::Stdio(stdio) => stdio::run(&context, &stdio),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
         Command::Ps(arguments) => ps::run(&context, &arguments),

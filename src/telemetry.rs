@@ -1,5 +1,7 @@
 //! The log: lines on standard error, written by a thread of its own so that a reader who does not read stops nobody.
 
+mod one_line;
+
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::audit::{Audited, Sink};
 use crate::ledger::ids::shown;
+use crate::telemetry::one_line::OneLine;
 
 /// The most lines that wait to be written; what comes then is dropped.
 const MAX_WAITING: usize = 16_384;
@@ -43,7 +46,7 @@ pub fn start(filter: &str, format: Format) -> Result<Log, String> {
     let (writer, guard) = builder.finish(stderr);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(writer.clone())
+        .with_writer(OneLine::new(writer.clone(), colours))
         .with_ansi(colours)
         .with_target(false);
     let set = match format {

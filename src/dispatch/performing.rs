@@ -44,6 +44,10 @@ impl Dispatcher {
         if self.needs_approval(entry, context) {
             // What may wait is kept out of the future of every call.
             Box::pin(self.approve(entry, &request, context, record)).await?;
+            // It may have been taken away meanwhile.
+            if self.registry.is_switched_off(&entry.name) {
+                return Err(self.unknown(subject, &context.caller));
+            }
         }
         if self.must_be_admitted(entry) {
             Box::pin(self.admit(entry, record)).await?;

@@ -3,19 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::header::WWW_AUTHENTICATE;
 use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::body::Body;
 use crate::ledger::Ledger;
 use crate::ledger::record::DenialRow;
 
-/// What was refused.
+/// What was refused, where the status does not say it.
 #[derive(Debug, Clone)]
-pub(super) struct Denied {
+struct Denied {
     /// In one word.
-    pub(super) what: &'static str,
-    /// The scope that was missing.
-    pub(super) scope: Option<String>,
+    what: &'static str,
 }
 
 /// Who was refused it.
@@ -31,13 +30,8 @@ pub(super) struct Asked {
 
 /// Marks an answer as a refusal.
 #[must_use]
-pub(super) fn denied(
-    mut answer: Response<Body>,
-    what: &'static str,
-    scope: Option<&str>,
-) -> Response<Body> {
-    let scope = scope.map(str::to_owned);
-    answer.extensions_mut().insert(Denied { what, scope });
+pub(super) fn denied(mut answer: Response<Body>, what: &'static str) -> Response<Body> {
+    answer.extensions_mut().insert(Denied { what });
     answer
 }
 
@@ -46,6 +40,16 @@ pub(super) fn to(answer: &mut Response<Body>, principal: &Arc<str>) {
     if is_denied(answer) {
         answer.extensions_mut().insert(To(Arc::clone(principal)));
     }
+}
+
+/// The scope that a challenge names (RFC 6750 section 3).
+fn missing_scope(answer: &Response<Body>) -> Option<String> {
+    let challenge = answer.headers().get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    if !challenge.contains("error=\"insufficient_scope\"") {
+        return None;
+    }
+    let (_, scope) = challenge.split_once("scope=\"")?;
+    Some(scope.split('"').next()?.to_owned())
 }
 
 fn is_denied(answer: &Response<Body>) -> bool {
@@ -62,15 +66,17 @@ impl Asked {
             return;
         }
         let denied = answer.extensions().get::<Denied>();
+        let scope = missing_scope(answer);
         let what = match answer.status() {
             StatusCode::UNAUTHORIZED => "unauthorized",
+            _ if scope.is_some() => "insufficient_scope",
             _ => "forbidden",
         };
         let to = answer.extensions().get::<To>();
         ledger.denied(DenialRow {
             principal: to.map(|To(principal)| principal.to_string()),
             what: denied.map_or(what, |denied| denied.what).to_owned(),
-            scope: denied.and_then(|denied| denied.scope.clone()),
+            scope,
             // Not the query: that may hold what nobody should see.
             path: Some(format!("{} {}", self.verb, self.uri.path())),
             remote: Some(self.peer.ip().to_string()),

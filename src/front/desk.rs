@@ -70,6 +70,8 @@ pub(crate) enum Reply {
     Result(Bytes),
     /// A result by which a modern plugin asks a modern client to answer and to call again.
     Asks(Json),
+    /// A result that says that the caller lacks this scope.
+    Denied(Bytes, Box<str>),
     /// An error.
     Error(RpcError),
     /// Nothing: the client no longer wants an answer.

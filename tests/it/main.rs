@@ -2,6 +2,7 @@
 
 mod support;
 
+mod auth;
 mod batches;
 mod binary;
 mod breaker;

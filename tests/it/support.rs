@@ -6,6 +6,8 @@ mod gateway;
 
 mod http;
 
+pub(crate) mod issuer;
+
 mod legacy;
 
 pub(crate) mod modern;

@@ -153,7 +153,7 @@ impl Refused {
                     host.escape_debug()
                 );
                 let refusal = problem(StatusCode::FORBIDDEN, "host_not_allowed", &message);
-                denied(refusal, "host_not_allowed", None)
+                denied(refusal, "host_not_allowed")
             }
             Self::Origin(origin) => {
                 let message = format!(
@@ -161,7 +161,7 @@ impl Refused {
                     origin.escape_debug()
                 );
                 let refusal = problem(StatusCode::FORBIDDEN, "origin_not_allowed", &message);
-                denied(refusal, "origin_not_allowed", None)
+                denied(refusal, "origin_not_allowed")
             }
         }
     }

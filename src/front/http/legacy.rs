@@ -101,7 +101,7 @@ impl HttpFront {
             Err(error) => return error_response(StatusCode::OK, Some(&request.id), &error),
         };
         let result = self.desk.welcome(profile.revision, caller).await;
-        let Some(session) = self.sessions.open(&caller.principal, Arc::new(profile)) else {
+        let Some(session) = self.sessions.open(caller, Arc::new(profile)) else {
             return busy("there is no room for another session (`server.sessions`)");
         };
         session
@@ -126,8 +126,8 @@ impl HttpFront {
         let id = only(headers, MCP_SESSION_ID).map_err(|()| NoSession::Ambiguous)?;
         let id = id.ok_or(NoSession::Missing)?;
         let id = id.to_str().map_err(|_| NoSession::Unknown)?;
-        let known = self.sessions.get(id, &caller.principal);
-        known.ok_or_else(|| match self.sessions.is_foreign(id, &caller.principal) {
+        let known = self.sessions.get(id, caller);
+        known.ok_or_else(|| match self.sessions.knows(id) {
             true => NoSession::Foreign,
             false => NoSession::Unknown,
         })
@@ -180,7 +180,7 @@ impl NoSession {
         };
         let response = error_response(status, id, &error);
         match is_foreign {
-            true => denied(response, "foreign_session", None),
+            true => denied(response, "foreign_session"),
             false => response,
         }
     }

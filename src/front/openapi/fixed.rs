@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::front::auth::METADATA_PATHS;
 use crate::front::openapi::operation::refusals;
 use crate::front::openapi::{control, events, ext, ledger, rules};
 use crate::registry::health::judge::Status;
@@ -18,6 +19,13 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     paths.extend(ledger::paths());
     paths.extend(events::paths());
     paths.extend(ext::paths());
+    for (at, path) in METADATA_PATHS.into_iter().enumerate() {
+        let id = format!("protected_resource_{at}");
+        let summary = "Where tokens for this gateway come from (RFC 9728)";
+        let mut route = route(&id, summary, &json!({ "type": "object" }));
+        route["security"] = json!([{}]);
+        paths.push((path, json!({ "get": route })));
+    }
     paths.extend([
         (
             "/openapi.json",
@@ -211,6 +219,7 @@ fn readiness() -> Value {
     let properties = json!({
         "status": status(),
         "plugins": { "type": "array", "items": object(&plugin, &["id", "state", "health"]) },
+        "keys": object(&json!({ "ready": { "type": "boolean" }, "reason": { "type": "string" } }), &["ready"]),
     });
     object(&properties, &["status"])
 }
