@@ -18,5 +18,5 @@ pub mod event;
 
 pub mod topic;
 
-pub(crate) mod utc;
 pub mod risk;
+pub(crate) mod utc;

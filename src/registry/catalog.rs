@@ -4,6 +4,8 @@ pub mod conduct;
 
 mod definition;
 
+mod hidden;
+
 mod merged;
 
 pub mod page;
@@ -15,13 +17,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::manifest::Kind;
 use crate::manifest::expose::Category;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::conduct::Conduct;
+pub use crate::registry::catalog::hidden::{Cause, Hidden};
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
@@ -70,41 +72,6 @@ pub struct Entry {
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
     defaults: OnceLock<Option<Defaults>>,
-}
-
-/// A tool, prompt or resource that is not listed, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hidden {
-    /// The name it would be listed under, or the plugin's own where it has none.
-    pub name: String,
-    /// Whose it is.
-    pub plugin: PluginId,
-    /// What keeps it from being listed.
-    pub cause: Cause,
-    /// Why, in words that follow a `but`.
-    pub reason: String,
-}
-
-/// What keeps something from being listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A rule of `policy`.
-    Policy,
-    /// An operator has switched it off.
-    Disabled,
-    /// The plugin's `expose`.
-    Expose,
-    /// The kind of its plugin.
-    Kind,
-    /// Another plugin lists something of this name.
-    Collision,
-    /// Its definition is none: a bad schema, too large, a name that is not for it.
-    Definition,
-    /// Its plugin is not there.
-    Closed,
-    /// Its plugin may not offer it.
-    Grant,
 }
 
 /// All that is listed at one moment.
@@ -339,10 +306,11 @@ impl Catalog {
         rules: &Rules,
     ) {
         match cause {
-            Cause::Policy | Cause::Definition | Cause::Closed => return,
+            Cause::Policy | Cause::Disabled | Cause::Definition | Cause::Closed => return,
             Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
         }
-        let Ok(mut entry) = definition::entry(plugin, tool, name, &self.resources) else {
+        let made = definition::entry(plugin, tool, name, (&self.resources, rules));
+        let Ok(mut entry) = made else {
             return;
         };
         if rules.refuse(&entry.name, entry.category).is_none() {
@@ -481,13 +449,6 @@ impl Catalog {
     /// Whether no tool is listed.
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
-    }
-}
-
-impl Hidden {
-    /// Why it is not listed: the one sentence that lists, models and operators are told.
-    pub fn sentence(&self) -> String {
-        format!("plugin `{}` offers it, but {}", self.plugin, self.reason)
     }
 }
 
