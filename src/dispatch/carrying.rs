@@ -73,7 +73,7 @@ impl Dispatcher {
             && let Some(task) = tasks::begun(answer, wants_task)
         {
             let plugin = moved.as_ref().unwrap_or(plugin);
-            self.tasks.note(&task, plugin, &context.caller.principal);
+            self.tasks.note(&task, plugin, &context.caller);
         }
         ended
     }
