@@ -8,13 +8,14 @@ mod hidden;
 
 mod merged;
 
+pub mod offer;
+
 pub mod page;
 
 pub mod shelf;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use crate::model::caller::{Caller, Sight};
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::conduct::Conduct;
 pub use crate::registry::catalog::hidden::{Cause, Hidden};
+pub use crate::registry::catalog::offer::{Offer, Offers};
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
@@ -75,48 +77,6 @@ pub struct Entry {
     defaults: OnceLock<Option<Defaults>>,
 }
 
-<<<<<<< HEAD
-=======
-/// A tool, prompt or resource that is not listed, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hidden {
-    /// The name it would be listed under, or the plugin's own where it has none.
-    pub name: String,
-    /// Whose it is.
-    pub plugin: PluginId,
-    /// What keeps it from being listed.
-    pub cause: Cause,
-    /// Why, in words that follow a `but`.
-    pub reason: String,
-}
-
-/// What keeps something from being listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A rule of `policy`.
-    Policy,
-    /// An operator has switched it off.
-    Disabled,
-    /// It may change something, and only what does not is let through: for all, or for this caller.
-    ReadOnly,
-    /// The caller lacks the scope for tools of the plugin.
-    Scope,
-    /// The plugin's `expose`.
-    Expose,
-    /// The kind of its plugin.
-    Kind,
-    /// Another plugin lists something of this name.
-    Collision,
-    /// Its definition is none: a bad schema, too large, a name that is not for it.
-    Definition,
-    /// Its plugin is not there.
-    Closed,
-    /// Its plugin may not offer it.
-    Grant,
-}
-
->>>>>>> main
 /// All that is listed at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -141,56 +101,6 @@ pub struct Catalog {
 
 /// What was made, and for which callers.
 type KeptKey = (&'static str, Sight);
-
-/// What all plugins offer, in their order.
-pub type Offers = Vec<Offer>;
-
-/// What one plugin offers.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// The plugin.
-    pub plugin: Arc<Plugin>,
-    /// What instances of it have said that they offer, if any has.
-    pub known: Option<Arc<Surface>>,
-    /// Why nothing of it is listed, if so.
-    pub closed: Option<Arc<str>>,
-    /// How often tools of it were switched on or off.
-    pub switched: u64,
-}
-
-impl Offer {
-    /// What `plugin` offers where its instances have said `known`.
-    pub fn of(plugin: &Arc<Plugin>, known: Option<Arc<Surface>>) -> Self {
-        Self {
-            plugin: Arc::clone(plugin),
-            known,
-            closed: plugin.closed().map(Arc::from),
-            switched: plugin.switched.load(Ordering::Acquire),
-        }
-    }
-
-    /// What is listed of it: what is known, or else what its manifest declares; nothing where it is closed.
-    pub fn listed(&self) -> Option<&Arc<Surface>> {
-        let surface = self.known.as_ref().unwrap_or(self.plugin.declared());
-        self.is_open().then_some(surface)
-    }
-
-    /// Whether clients are offered anything of it.
-    pub fn is_open(&self) -> bool {
-        self.closed.is_none() && self.plugin.withheld().is_none()
-    }
-
-    /// Whether both are the same, not only equal.
-    fn is(&self, other: &Self) -> bool {
-        let same = match (&self.known, &other.known) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (one, other) => one.is_none() && other.is_none(),
-        };
-        same && self.closed == other.closed
-            && self.switched == other.switched
-            && Arc::ptr_eq(&self.plugin, &other.plugin)
-    }
-}
 
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
@@ -349,13 +259,6 @@ impl Catalog {
         rules: &Rules,
     ) {
         match cause {
-<<<<<<< HEAD
-            Cause::Policy | Cause::Disabled | Cause::Definition | Cause::Closed => return,
-            Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
-        }
-        let made = definition::entry(plugin, tool, name, (&self.resources, rules));
-        let Ok(mut entry) = made else {
-=======
             Cause::Policy
             | Cause::ReadOnly
             | Cause::Scope
@@ -365,7 +268,6 @@ impl Catalog {
             Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
         }
         let Ok(mut entry) = definition::entry(plugin, tool, name, (&self.resources, rules)) else {
->>>>>>> main
             return;
         };
         if rules.refuse(&entry.name, entry.category).is_none() {

@@ -25,6 +25,10 @@ pub enum Cause {
     Policy,
     /// An operator has switched it off.
     Disabled,
+    /// It may change something, and only what does not is let through: for all, or for this caller.
+    ReadOnly,
+    /// The caller lacks the scope for tools of the plugin.
+    Scope,
     /// The plugin's `expose`.
     Expose,
     /// The kind of its plugin.
