@@ -35,7 +35,7 @@ use crate::front::rounds::{Rounds, Tasks};
 use crate::ledger::documents::InMemory;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
-use crate::registry::rules::Rules;
+use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
 
@@ -93,18 +93,22 @@ impl App {
         let named = origin.config.as_deref().and_then(Path::file_name);
         let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
         let supervisor = Supervisor::new();
-        let files = Files::new(origin, config.clone(), supervisor.clone());
+        let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(
-            registry,
-            config.policy.clone(),
-            audit,
-            supervisor.clone(),
-            config.server.sessions.bounds(config.auth.names_callers()),
-        ));
+        let dispatcher = Arc::new(
+            Dispatcher::new(
+                registry,
+                config.policy.clone(),
+                audit,
+                supervisor.clone(),
+                config.server.sessions.bounds(config.auth.names_callers()),
+            )
+            .with_events(&config.events),
+        );
         dispatcher.hand_out();
+        dispatcher.carry_events();
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -119,6 +123,7 @@ impl App {
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
             documents: Arc::new(InMemory::default()),
+            switching: tokio::sync::Mutex::default(),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
@@ -133,12 +138,26 @@ impl App {
 
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
-        self.notices.call_once(|| dispatcher.begin_notices());
+        self.notices.call_once(|| {
+            dispatcher.begin_events();
+            dispatcher.begin_notices();
+        });
     }
 
-    /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that
+    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved.
+    pub async fn recall(&self) {
+        if let Err(why) = self.desk.recall().await {
+            tracing::error!(
+                "Tools that were switched off are on, because that could not be read: {why}"
+            );
+        }
+    }
+
+    /// Takes in what was decided before. Where the operator wants all plugins or nothing, sets them up before anything is
+    /// served. `Err` names the first that
     /// could not be; nothing runs then.
     pub async fn set_up(&self) -> Result<(), RegistryError> {
+        self.recall().await;
         match self.config.startup {
             Startup::Degrade => Ok(()),
             Startup::Strict => {
@@ -232,6 +251,14 @@ fn settings(config: &Config) -> Settings {
         rules: Rules {
             deny: config.policy.deny.clone(),
             read_only: config.policy.read_only,
+            fill_defaults: config.policy.fill_defaults,
+            approval: ApprovalRules {
+                tools: config.policy.approval.tools.clone(),
+                plugins: config.policy.approval.plugins.clone(),
+                risk: config.policy.approval.risk,
+                all_remediation: config.policy.approval.all_remediation,
+            },
+            ..Rules::default()
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,

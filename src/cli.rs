@@ -1,5 +1,7 @@
 //! The command line: reads it, does what it says, prints what came of it.
 
+mod approvals;
+
 mod check;
 
 mod doctor;
@@ -90,6 +92,9 @@ enum Command {
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Calls that wait for a person who agrees to them.
+    #[command(subcommand)]
+    Approvals(approvals::Command),
     /// Manifests: checked, and made from those of other plugin systems.
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -143,6 +148,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Approvals(command) => approvals::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),

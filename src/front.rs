@@ -2,11 +2,17 @@
 
 mod admin;
 
+mod approvals;
+
 pub mod auth;
 
 pub mod config;
 
 pub mod desk;
+
+mod events;
+
+mod ext;
 
 mod health;
 
@@ -27,5 +33,7 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod toggles;
 
 mod session_client;

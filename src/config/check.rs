@@ -3,6 +3,7 @@
 mod auth;
 
 use crate::config::file::ConfigFile;
+use crate::events::config::EventsConfig;
 use crate::front::auth::is_safe;
 use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig, TasksConfig};
 use crate::manifest::check::{MAX_MS, in_range};
@@ -13,6 +14,7 @@ use crate::manifest::problem::Problem;
 pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     check_server(&config.server, report);
     auth::check(&config.auth, &config.server, report);
+    check_events(&config.events, report);
     if let Some(problem) = exposed(&config.server, &config.auth) {
         let mend = problem.mend.unwrap_or_default();
         report.add_with_mend(&path(["server", "listen"]), problem.message, &mend);
@@ -24,6 +26,23 @@ pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
         1,
         10_000,
     );
+}
+
+fn check_events(events: &EventsConfig, report: &mut Report<'_>) {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+    if !(1..=64).contains(&events.prefix.len()) || !events.prefix.bytes().all(fits) {
+        let message = "a prefix has 1 to 64 characters `A-Z a-z 0-9 _ . : -`";
+        report.add(&path(["events", "prefix"]), message);
+    }
+    for (key, value, max) in [
+        ("outbox", events.outbox as u64, 1_000_000),
+        ("max_deliveries", events.max_deliveries.into(), 1000),
+        ("keep", events.keep as u64, 10_000_000),
+    ] {
+        in_range(report, &path(["events", key]), value, 1, max);
+    }
+    let at = path(["events", "redeliver_ms"]);
+    in_range(report, &at, events.redeliver_ms, 10, 86_400_000);
 }
 
 /// The refusal to listen on a network without a credential. Ask again when `--listen` changes the address.

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dispatch::address::{Address, withheld};
+use crate::dispatch::address::{Address, denied};
 use crate::dispatch::audit::Record;
 use crate::dispatch::errand::{named, params};
 use crate::dispatch::filters::{About, Way};
@@ -19,7 +20,7 @@ use crate::manifest::Kind;
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Cause, PluginHandle, PluginKind, Reach, Supply};
+use crate::plugin::{Cause, ListedTool, PluginHandle, PluginKind, Reach, Supply};
 use crate::registry::catalog::Entry;
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
@@ -29,9 +30,9 @@ use crate::wire::message::Outcome;
 use crate::wire::method::Method;
 
 /// Hands out the handles of one gateway.
-struct Handles {
-    dispatcher: Weak<Dispatcher>,
-    home: Option<Handle>,
+pub(super) struct Handles {
+    pub(super) dispatcher: Weak<Dispatcher>,
+    pub(super) home: Option<Handle>,
     given: Mutex<HashMap<Key, Arc<PluginHandle>>>,
 }
 
@@ -89,9 +90,10 @@ impl Dispatcher {
             let called = self.go(&address, &subject, request, &context, &mut record);
             Box::pin(called).await
         };
-        let onward = match unfiltered {
-            true => Cause::Errand,
-            false => Cause::Other,
+        let onward = match (unfiltered, cause) {
+            (true, _) => Cause::Errand,
+            (false, Cause::Event) => Cause::Event,
+            (false, _) => Cause::Other,
         };
         let called = onward.during(called).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
@@ -106,7 +108,7 @@ impl Dispatcher {
 
     /// Whether filters are not asked about what `owner` calls, and whether notifiers are not told of it: what they do
     /// themselves would go on for ever else.
-    fn exempt(&self, owner: &PluginId, cause: Cause) -> (bool, bool) {
+    pub(super) fn exempt(&self, owner: &PluginId, cause: Cause) -> (bool, bool) {
         let plugins = self.registry.plugins();
         let kinds = || {
             let named = plugins.iter().filter(|plugin| plugin.id() == owner);
@@ -119,9 +121,12 @@ impl Dispatcher {
                 .registry
                 .with_catalog(|catalog| catalog.is_behind_filters(owner)),
             // Only the gateway asks a filter: no client has it call anything.
-            Cause::Other => kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter),
+            Cause::Other | Cause::Event => {
+                kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter)
+            }
         };
-        let untold = unfiltered || kinds().any(|kind| kind == Kind::Notifier);
+        let untold =
+            unfiltered || cause == Cause::Event || kinds().any(|kind| kind == Kind::Notifier);
         (unfiltered, untold)
     }
 
@@ -147,10 +152,9 @@ impl Dispatcher {
         self.registry.catch_up();
         let catalog = self.registry.catalog();
         let entry = catalog.tool_of(id, tool);
-        if let Some((entry, why)) =
-            entry.and_then(|entry| Some((entry, entry.withheld_from(caller)?)))
+        if let Some((entry, why)) = entry.and_then(|entry| Some((entry, entry.denied_to(caller)?)))
         {
-            return Err(withheld(entry, &why));
+            return Err(denied(entry, &why));
         }
         entry.cloned().ok_or_else(|| {
             let hidden = catalog
@@ -237,6 +241,31 @@ impl Supply for Handles {
         });
         Ok(Arc::clone(handle))
     }
+
+    fn tools(&self, caller: Arc<Caller>) -> BoxFuture<'_, Result<Vec<ListedTool>, Fault>> {
+        Box::pin(self.tools_of(caller))
+    }
+
+    fn call_listed(
+        &self,
+        owner: &PluginId,
+        tool: &str,
+        arguments: Json,
+        caller: Arc<Caller>,
+    ) -> BoxFuture<'_, Result<Json, Fault>> {
+        Box::pin(self.call_of(owner.clone(), tool.to_owned(), arguments, caller))
+    }
+
+    fn changes(&self, caller: Arc<Caller>) -> BoxStream<'static, Vec<&'static str>> {
+        self.changes_for(caller)
+    }
+
+    fn sessions(&self) -> usize {
+        let dispatcher = self.dispatcher.upgrade();
+        dispatcher.map_or(0, |dispatcher| {
+            dispatcher.registry.surroundings().sessions()
+        })
+    }
 }
 
 impl Reached {
@@ -245,14 +274,7 @@ impl Reached {
     where
         W: Future<Output = Result<Json, Fault>> + Send + 'static,
     {
-        let dispatcher = self.dispatcher.upgrade().ok_or_else(gone)?;
-        let supervisor = dispatcher.supervisor.clone();
-        let work = work(dispatcher);
-        let Some(home) = &self.home else {
-            return work.await;
-        };
-        let task = AbortOnDropHandle::new(supervisor.spawn_request_on(home, work));
-        task.await.unwrap_or_else(|_| Err(gone()))
+        at_home(&self.dispatcher, self.home.as_ref(), work).await
     }
 }
 
@@ -315,6 +337,26 @@ impl Reach for Reached {
     }
 }
 
+/// Does the gateway's work where that runs. Dropping the future ends the work.
+pub(super) async fn at_home<T, W>(
+    dispatcher: &Weak<Dispatcher>,
+    home: Option<&Handle>,
+    work: impl FnOnce(Arc<Dispatcher>) -> W,
+) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    W: Future<Output = Result<T, Fault>> + Send + 'static,
+{
+    let dispatcher = dispatcher.upgrade().ok_or_else(gone)?;
+    let supervisor = dispatcher.supervisor.clone();
+    let work = work(dispatcher);
+    let Some(home) = home else {
+        return work.await;
+    };
+    let task = AbortOnDropHandle::new(supervisor.spawn_request_on(home, work));
+    task.await.unwrap_or_else(|_| Err(gone()))
+}
+
 fn kind_of(kind: PluginKind) -> Kind {
     match kind {
         PluginKind::Tool => Kind::Tool,
@@ -333,6 +375,6 @@ fn gone() -> Fault {
     Fault::new(FaultKind::Unavailable, "the gateway has stopped").because("shutting_down")
 }
 
-fn not_for(why: &str) -> Fault {
+pub(super) fn not_for(why: &str) -> Fault {
     Fault::new(FaultKind::BadInput, why)
 }

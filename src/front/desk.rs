@@ -2,6 +2,8 @@
 
 mod fault;
 
+mod switching;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -52,6 +54,8 @@ pub struct Desk {
     pub tasks: Arc<Tasks>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
+    /// Held while a tool is switched: one after the other.
+    pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.
     pub version: &'static str,
 }

@@ -20,11 +20,11 @@ mod round;
 
 pub(super) mod routes;
 
-mod stream;
+pub(super) mod stream;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http::header::{
@@ -39,8 +39,10 @@ use tokio_util::sync::CancellationToken;
 use crate::front::auth::{Callers, METADATA_PATHS, Unknown};
 use crate::front::config::ServerConfig;
 use crate::front::desk::Desk;
+use crate::front::ext::may_be_public;
 use crate::front::http::body::Body;
 use crate::front::http::guard::{Guard, Origin, only};
+use crate::front::scope::narrowed;
 use crate::model::caller::Caller;
 use crate::session::table::Sessions;
 use crate::wire::header::MCP_PARAM_PREFIX;
@@ -57,7 +59,7 @@ pub(super) const MCP_ALIAS: &str = "/ext/mcp_http/mcp";
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
 
 /// The headers a browser may send and see, once its origin is allowed.
-const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id";
+const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id, x-scopes";
 const CORS_RESPONSE_HEADERS: &str = "mcp-session-id, www-authenticate, retry-after";
 
 /// How often a drain looks whether the last call is over.
@@ -77,7 +79,7 @@ pub struct HttpFront {
     /// Calls that run.
     active: AtomicUsize,
     /// Cancelled when no new calls are taken: the gateway is about to stop.
-    draining: CancellationToken,
+    pub(super) draining: CancellationToken,
     /// Cancelled when connections are to end.
     closing: CancellationToken,
 }
@@ -97,7 +99,8 @@ impl HttpFront {
         callers.serve_at(&config, address);
         let mut hosts = config.allowed_hosts.clone();
         hosts.extend(config.public_host());
-        Arc::new_cyclic(|front| Self {
+        let registry = Arc::clone(desk.registry());
+        let front = Arc::new_cyclic(|front: &Weak<Self>| Self {
             routes: routes::table(front.clone()),
             guard: Guard::new(address, &hosts, &config.allowed_origins),
             sessions: Sessions::new(bounds),
@@ -107,7 +110,11 @@ impl HttpFront {
             active: AtomicUsize::new(0),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
-        })
+        });
+        let counted = Arc::downgrade(&front);
+        let sessions = move || counted.upgrade().map_or(0, |front| front.sessions.len());
+        registry.surroundings().sessions_counted_by(sessions);
+        front
     }
 
     /// The sessions of its clients.
@@ -118,6 +125,11 @@ impl HttpFront {
     /// How many calls run.
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Acquire)
+    }
+
+    /// Cancelled when the gateway is about to stop.
+    pub(super) fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Whether the gateway is about to stop.
@@ -191,14 +203,16 @@ impl HttpFront {
 
     async fn route(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        let is_open = OPEN_PATHS.contains(&path) || METADATA_PATHS.contains(&path);
         let is_mcp = path == MCP_PATH || path == MCP_ALIAS;
+        let is_open = OPEN_PATHS.contains(&path)
+            || METADATA_PATHS.contains(&path)
+            || (!is_mcp && may_be_public(request.method(), path));
         let caller = match self.caller(request.headers()) {
             Err(Unknown::Unverified) => Box::pin(self.verified(request.headers())).await,
             found => found,
         };
         let caller: Arc<Caller> = match caller {
-            Ok(caller) => caller,
+            Ok(caller) => narrowed(&caller, request.headers(), self.is_local()),
             Err(_) if is_open => return self.other(request).await,
             Err(why) => return self.callers.unauthorized(why),
         };
@@ -224,6 +238,11 @@ impl HttpFront {
 
         let Ok(response) = self.routes.clone().oneshot(request).await;
         response.map(Body::Routed)
+    }
+
+    /// Whether only this machine can ask, and nobody needs a credential: what a request says of its own scopes is believed.
+    fn is_local(&self) -> bool {
+        !self.callers.are_named() && self.guard.is_loopback()
     }
 
     /// Counts a call in, unless the gateway is about to stop.

@@ -1,5 +1,7 @@
 //! What is listed, as one snapshot: a reader keeps the one it took, whatever happens meanwhile.
 
+pub mod conduct;
+
 mod definition;
 
 mod merged;
@@ -8,8 +10,10 @@ pub mod page;
 
 pub mod shelf;
 
-use std::borrow::Cow;
+mod sight;
+
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -19,16 +23,21 @@ use crate::manifest::Kind;
 use crate::manifest::expose::Category;
 use crate::model::caller::{Caller, Sight};
 use crate::model::plugin_id::PluginId;
+use crate::registry::catalog::conduct::Conduct;
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
 use crate::registry::plugin::Plugin;
-use crate::registry::rules::{Rules, Withheld};
-use crate::runtime::Surface;
+use crate::registry::rules::Rules;
+use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
+use crate::schema::defaults::Defaults;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
+
+/// Why a tool is not listed that an operator has switched off.
+const SWITCHED_OFF: &str = "an operator has switched it off";
 
 /// The most texts about a catalog that are kept ready.
 const MAX_KEPT: usize = 64;
@@ -52,12 +61,17 @@ pub struct Entry {
     pub timeout_ms: u64,
     /// Whether it only looks or also changes things, where that is known.
     pub category: Option<Category>,
+    /// How its calls are carried out.
+    pub conduct: Conduct,
     /// The arguments that modern clients mirror into headers.
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
     pub filters: Vec<Arc<Plugin>>,
+    /// Whether it is not listed, and only its own plugin's routes and the like call it.
+    pub withheld: bool,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
+    defaults: OnceLock<Option<Defaults>>,
 }
 
 /// A tool, prompt or resource that is not listed, and why.
@@ -83,6 +97,8 @@ pub enum Cause {
     ReadOnly,
     /// The caller lacks the scope for tools of the plugin.
     Scope,
+    /// An operator has switched it off.
+    Disabled,
     /// The plugin's `expose`.
     Expose,
     /// The kind of its plugin.
@@ -93,6 +109,8 @@ pub enum Cause {
     Definition,
     /// Its plugin is not there.
     Closed,
+    /// Its plugin may not offer it.
+    Grant,
 }
 
 /// All that is listed at one moment.
@@ -102,10 +120,14 @@ pub struct Catalog {
     offers: Offers,
     by_name: HashMap<Arc<str>, Arc<Entry>>,
     in_order: Vec<Arc<Entry>>,
+    /// Tools that are not listed and that their plugins' own routes may call all the same.
+    withheld: Vec<Arc<Entry>>,
     prompts: Shelf,
     resources: Shelf,
     templates: Shelf,
     hidden: Vec<Hidden>,
+    /// The tools that would be listed if they were not switched off.
+    switched_off: Vec<Arc<Entry>>,
     /// The filters, in order.
     filters: Vec<Arc<Plugin>>,
     /// What filters and notifiers may need before they can be asked.
@@ -128,6 +150,8 @@ pub struct Offer {
     pub known: Option<Arc<Surface>>,
     /// Why nothing of it is listed, if so.
     pub closed: Option<Arc<str>>,
+    /// How often tools of it were switched on or off.
+    pub switched: u64,
 }
 
 impl Offer {
@@ -137,13 +161,19 @@ impl Offer {
             plugin: Arc::clone(plugin),
             known,
             closed: plugin.closed().map(Arc::from),
+            switched: plugin.switched.load(Ordering::Acquire),
         }
     }
 
     /// What is listed of it: what is known, or else what its manifest declares; nothing where it is closed.
     pub fn listed(&self) -> Option<&Arc<Surface>> {
         let surface = self.known.as_ref().unwrap_or(self.plugin.declared());
-        self.closed.is_none().then_some(surface)
+        self.is_open().then_some(surface)
+    }
+
+    /// Whether clients are offered anything of it.
+    pub fn is_open(&self) -> bool {
+        self.closed.is_none() && self.plugin.withheld().is_none()
     }
 
     /// Whether both are the same, not only equal.
@@ -152,7 +182,9 @@ impl Offer {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
-        same && self.closed == other.closed && Arc::ptr_eq(&self.plugin, &other.plugin)
+        same && self.closed == other.closed
+            && self.switched == other.switched
+            && Arc::ptr_eq(&self.plugin, &other.plugin)
     }
 }
 
@@ -175,7 +207,11 @@ impl Catalog {
                     catalog.shelve(plugin, surface);
                     catalog.take_tools(plugin, surface, (alphabet, rules), &mut taken);
                 }
-                (why, _) => catalog.hide_tools(offer, why.as_deref().unwrap_or_default(), alphabet),
+                (None, None) => {
+                    let surface = offer.known.as_ref().unwrap_or(plugin.declared());
+                    catalog.take_tools(plugin, surface, (alphabet, rules), &mut taken);
+                }
+                (Some(why), _) => catalog.hide_tools(offer, why, alphabet),
             }
         }
         catalog.offers = offers;
@@ -248,24 +284,31 @@ impl Catalog {
                         let why = format!("plugin `{first}` lists a tool of this name");
                         Err((name, Cause::Collision, why))
                     }
-                    None => definition::entry(plugin, tool, &name, &self.resources)
+                    None => definition::entry(plugin, tool, &name, (&self.resources, rules))
                         .map_err(|why| (name, Cause::Definition, why)),
                 },
             };
             let entry = entry.and_then(|entry| {
+                if let Some(why) = plugin.withheld() {
+                    return Err((entry.name.to_string(), Cause::Grant, why.to_owned()));
+                }
                 let by_kind = kinds::hides(&plugin.manifest, &tool.name);
                 let by_rule = || rules.refuse(&entry.name, entry.category);
                 let hidden = by_kind.map(|why| (Cause::Kind, why));
                 match hidden.or_else(by_rule) {
                     Some((cause, why)) => Err((entry.name.to_string(), cause, why)),
+                    None if rules.switches.is_off(&entry.name) => {
+                        let name = entry.name.to_string();
+                        taken.insert(name.to_lowercase(), id.clone());
+                        self.switched_off.push(Arc::new(entry));
+                        Err((name, Cause::Disabled, SWITCHED_OFF.to_owned()))
+                    }
                     None => Ok(entry),
                 }
             });
             match entry {
                 Ok(mut entry) => {
-                    let applies =
-                        |filter: &&Arc<Plugin>| filter.manifest.filter.applies_to(id, &tool.name);
-                    entry.filters = self.filters.iter().filter(applies).cloned().collect();
+                    entry.filters = self.filters_of(id, &tool.name);
                     taken.insert(entry.name.to_lowercase(), id.clone());
                     let entry = Arc::new(entry);
                     self.by_name
@@ -274,6 +317,7 @@ impl Catalog {
                 }
                 Err((name, cause, reason)) => {
                     tracing::info!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
+                    self.withhold((plugin, tool), &name, cause, rules);
                     let plugin = id.clone();
                     self.hidden.push(Hidden {
                         name,
@@ -283,6 +327,39 @@ impl Catalog {
                     });
                 }
             }
+        }
+    }
+
+    fn filters_of(&self, plugin: &PluginId, tool: &str) -> Vec<Arc<Plugin>> {
+        let applies = |filter: &&Arc<Plugin>| filter.manifest.filter.applies_to(plugin, tool);
+        self.filters.iter().filter(applies).cloned().collect()
+    }
+
+    /// Keeps a tool that is not listed for its plugin's own routes and the like, unless the operator's policy or its
+    /// definition is what speaks against it.
+    fn withhold(
+        &mut self,
+        (plugin, tool): (&Arc<Plugin>, &Definition),
+        name: &str,
+        cause: Cause,
+        rules: &Rules,
+    ) {
+        match cause {
+            Cause::Policy
+            | Cause::ReadOnly
+            | Cause::Scope
+            | Cause::Disabled
+            | Cause::Definition
+            | Cause::Closed => return,
+            Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
+        }
+        let Ok(mut entry) = definition::entry(plugin, tool, name, (&self.resources, rules)) else {
+            return;
+        };
+        if rules.refuse(&entry.name, entry.category).is_none() {
+            entry.filters = self.filters_of(plugin.id(), &tool.name);
+            entry.withheld = true;
+            self.withheld.push(Arc::new(entry));
         }
     }
 
@@ -297,21 +374,19 @@ impl Catalog {
         self.offers.len() == offers.len() && pairs.all(|(one, other)| one.is(other))
     }
 
-    /// The tool of that name, if `caller` may see it.
-    pub fn find(&self, name: &str, caller: &Caller) -> Option<&Arc<Entry>> {
-        self.by_name.get(name).filter(|entry| entry.is_for(caller))
-    }
-
-    /// What keeps `caller` from a tool of that name whose plugin it may see.
-    pub fn withheld(&self, name: &str, caller: &Caller) -> Option<(&Arc<Entry>, Withheld)> {
-        let entry = self.by_name.get(name)?;
-        Some((entry, entry.withheld_from(caller)?))
-    }
-
     /// The tool that the plugin knows by that name, if it is listed.
     pub fn tool_of(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
         let mut entries = self.in_order.iter();
         entries.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
+    }
+
+    /// The same, whether it is listed or not: for what the plugin itself has called. `None` where there is no such tool,
+    /// or the operator's policy is against it.
+    pub fn own_tool(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
+        let mut withheld = self.withheld.iter();
+        self.tool_of(plugin, tool).or_else(|| {
+            withheld.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
+        })
     }
 
     /// Whether filters or notifiers may wait for this plugin to start, so that they must not be asked about what it calls
@@ -341,42 +416,12 @@ impl Catalog {
         seen.find(|item| item.fits(uri))
     }
 
-    /// The tools that `caller` may see, in their stable order.
-    pub fn entries<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
-        self.in_order.iter().filter(|entry| entry.is_for(caller))
-    }
-
-    /// What is not listed, of plugins that `caller` may see: for anyone, then for this caller.
-    pub fn hidden<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = Cow<'a, Hidden>> {
-        let hidden = self.hidden.iter();
-        let hidden = hidden.filter(|hidden| caller.sees(&hidden.plugin));
-        let withheld = self.in_order.iter().filter_map(|entry| {
-            let why = entry.withheld_from(caller)?;
-            Some(Cow::Owned(Hidden {
-                name: entry.name.to_string(),
-                plugin: entry.plugin.manifest.id.clone(),
-                cause: why.cause(),
-                reason: why.reason(),
-            }))
-        });
-        hidden.map(Cow::Borrowed).chain(withheld)
-    }
-
-    /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
-    pub(super) fn closed_owner(&self, name: &str, caller: &Caller) -> Option<&Arc<Plugin>> {
-        let hidden = self.hidden(caller).find(|hidden| hidden.name == name)?;
-        let mut closed = self.offers.iter().filter(|offer| offer.closed.is_some());
-        closed
-            .find(|offer| *offer.plugin.id() == hidden.plugin)
-            .map(|offer| &offer.plugin)
-    }
-
     /// The plugins that `caller` may see, with what they offer as far as that is known.
     pub fn offers<'a>(
         &'a self,
         caller: &'a Caller,
     ) -> impl Iterator<Item = (&'a Arc<Plugin>, Option<&'a Arc<Surface>>)> {
-        let open = self.offers.iter().filter(|offer| offer.closed.is_none());
+        let open = self.offers.iter().filter(|offer| offer.is_open());
         open.filter(|offer| caller.sees(offer.plugin.id()))
             .map(|offer| (&offer.plugin, offer.known.as_ref()))
     }
@@ -422,25 +467,23 @@ impl Hidden {
 }
 
 impl Entry {
-    /// Whether `caller` may see and call it.
-    pub fn is_for(&self, caller: &Caller) -> bool {
-        let plugin = &self.plugin.manifest.id;
-        caller.sees(plugin) && Withheld::from(caller, plugin, self.category).is_none()
-    }
-
-    /// What keeps `caller` from it, if it may see the plugin.
-    pub fn withheld_from(&self, caller: &Caller) -> Option<Withheld> {
-        let plugin = &self.plugin.manifest.id;
-        let seen = caller.sees(plugin);
-        seen.then(|| Withheld::from(caller, plugin, self.category))?
-    }
-
     /// The schema of its arguments, compiled at first use; or why it is none.
     pub fn schema(&self) -> Result<&Schema, &str> {
         let compiled = self
             .compiled
             .get_or_init(|| Schema::compile(&self.input_schema));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// The defaults that its schema gives, where they are filled in.
+    pub fn defaults(&self) -> Option<&Defaults> {
+        if !self.conduct.fills_defaults {
+            return None;
+        }
+        let found = self
+            .defaults
+            .get_or_init(|| Defaults::of(&self.input_schema));
+        found.as_ref()
     }
 
     /// The schema of its arguments as text.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post, put};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
@@ -15,7 +15,7 @@ use crate::front::admin::answer;
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::mcp::is_json;
-use crate::front::{admin, auth, health, openapi, rest};
+use crate::front::{admin, approvals, auth, events, ext, health, openapi, rest, toggles};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -28,6 +28,11 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
     vec![
         ("/api/tools", get(rest::list)),
         ("/api/tools/{name}", get(rest::show).post(rest::call)),
+        ("/api/plugins", get(toggles::list)),
+        ("/api/plugins/{name}/toggle", put(toggles::toggle)),
+        ("/api/approvals", get(approvals::list)),
+        ("/api/approvals/{id}/approve", post(approvals::approve)),
+        ("/api/approvals/{id}/decline", post(approvals::decline)),
         ("/api/v1/plugin/list", get(admin::list)),
         ("/api/v1/plugin/get", get(admin::get)),
         ("/api/v1/plugin/report", get(admin::report)),
@@ -43,6 +48,16 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         (auth::METADATA_PATHS[0], get(auth::metadata)),
         (auth::METADATA_PATHS[1], get(auth::metadata)),
         (auth::METADATA_PATHS[2], get(auth::metadata)),
+        ("/api/events", get(events::recent)),
+        ("/api/events/stream", get(events::stream)),
+        ("/api/events/status", get(events::status)),
+        ("/api/events/dead", get(events::dead)),
+        ("/api/events/{topic}", post(events::publish)),
+        ("/ext/status", get(ext::status)),
+        ("/ext/{id}/health", get(ext::health)),
+        ("/ext/{id}", any(ext::any)),
+        ("/ext/{id}/", any(ext::any)),
+        ("/ext/{id}/{*path}", any(ext::any)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),

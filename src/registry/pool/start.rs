@@ -33,10 +33,12 @@ impl Pool {
                 plugin: pool.manifest.id.clone(),
                 supervisor: pool.supervisor.child(),
                 profile: Arc::clone(&slot.profile),
+                folder: None,
                 session: slot.owner.borrow().clone(),
                 prefer,
                 updates: Arc::clone(&slot.updates),
                 supply: pool.supply(),
+                events: pool.events(),
                 version: pool.version,
             };
             let started = tokio::select! {
