@@ -111,9 +111,8 @@ impl Dispatcher {
             }
         }
         let served = instance.serve(request, context).await;
-        let response = match served.map_err(|fault| lease.explain(fault))? {
-            Some(response) => response,
-            None => return Ok(Served::Nothing),
+        let Some(response) = served.map_err(|fault| lease.explain(fault))? else {
+            return Ok(Served::Nothing);
         };
         drop(permit);
         let response = match is_stream(&response) {

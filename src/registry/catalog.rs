@@ -4,6 +4,8 @@ pub mod conduct;
 
 mod definition;
 
+mod hidden;
+
 mod merged;
 
 pub mod page;
@@ -17,13 +19,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::manifest::Kind;
 use crate::manifest::expose::Category;
 use crate::model::caller::{Caller, Sight};
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::conduct::Conduct;
+pub use crate::registry::catalog::hidden::{Cause, Hidden};
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
@@ -74,6 +76,8 @@ pub struct Entry {
     defaults: OnceLock<Option<Defaults>>,
 }
 
+<<<<<<< HEAD
+=======
 /// A tool, prompt or resource that is not listed, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
@@ -113,6 +117,7 @@ pub enum Cause {
     Grant,
 }
 
+>>>>>>> main
 /// All that is listed at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -345,6 +350,13 @@ impl Catalog {
         rules: &Rules,
     ) {
         match cause {
+<<<<<<< HEAD
+            Cause::Policy | Cause::Disabled | Cause::Definition | Cause::Closed => return,
+            Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
+        }
+        let made = definition::entry(plugin, tool, name, (&self.resources, rules));
+        let Ok(mut entry) = made else {
+=======
             Cause::Policy
             | Cause::ReadOnly
             | Cause::Scope
@@ -354,6 +366,7 @@ impl Catalog {
             Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
         }
         let Ok(mut entry) = definition::entry(plugin, tool, name, (&self.resources, rules)) else {
+>>>>>>> main
             return;
         };
         if rules.refuse(&entry.name, entry.category).is_none() {
@@ -456,13 +469,6 @@ impl Catalog {
     /// Whether no tool is listed.
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
-    }
-}
-
-impl Hidden {
-    /// Why it is not listed: the one sentence that lists, models and operators are told.
-    pub fn sentence(&self) -> String {
-        format!("plugin `{}` offers it, but {}", self.plugin, self.reason)
     }
 }
 
