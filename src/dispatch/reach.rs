@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dispatch::address::{Address, withheld};
+use crate::dispatch::address::{Address, denied};
 use crate::dispatch::audit::Record;
 use crate::dispatch::errand::{named, params};
 use crate::dispatch::filters::{About, Way};
@@ -154,10 +154,9 @@ impl Dispatcher {
         self.registry.catch_up();
         let catalog = self.registry.catalog();
         let entry = catalog.tool_of(id, tool);
-        if let Some((entry, why)) =
-            entry.and_then(|entry| Some((entry, entry.withheld_from(caller)?)))
+        if let Some((entry, why)) = entry.and_then(|entry| Some((entry, entry.denied_to(caller)?)))
         {
-            return Err(withheld(entry, &why));
+            return Err(denied(entry, &why));
         }
         entry.cloned().ok_or_else(|| {
             let hidden = catalog

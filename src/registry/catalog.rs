@@ -10,7 +10,8 @@ pub mod page;
 
 pub mod shelf;
 
-use std::borrow::Cow;
+mod sight;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -27,7 +28,7 @@ use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
 use crate::registry::plugin::Plugin;
-use crate::registry::rules::{Rules, Withheld};
+use crate::registry::rules::Rules;
 use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
 use crate::schema::defaults::Defaults;
@@ -373,17 +374,6 @@ impl Catalog {
         self.offers.len() == offers.len() && pairs.all(|(one, other)| one.is(other))
     }
 
-    /// The tool of that name, if `caller` may see it.
-    pub fn find(&self, name: &str, caller: &Caller) -> Option<&Arc<Entry>> {
-        self.by_name.get(name).filter(|entry| entry.is_for(caller))
-    }
-
-    /// What keeps `caller` from a tool of that name whose plugin it may see.
-    pub fn withheld(&self, name: &str, caller: &Caller) -> Option<(&Arc<Entry>, Withheld)> {
-        let entry = self.by_name.get(name)?;
-        Some((entry, entry.withheld_from(caller)?))
-    }
-
     /// The tool that the plugin knows by that name, if it is listed.
     pub fn tool_of(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
         let mut entries = self.in_order.iter();
@@ -424,42 +414,6 @@ impl Catalog {
     pub fn fitting_template<'a>(&'a self, uri: &str, caller: &'a Caller) -> Option<&'a Arc<Item>> {
         let mut seen = self.templates.items(caller);
         seen.find(|item| item.fits(uri))
-    }
-
-    /// The tools that `caller` may see, in their stable order.
-    pub fn entries<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
-        self.in_order.iter().filter(|entry| entry.is_for(caller))
-    }
-
-    /// What is not listed, of plugins that `caller` may see: for anyone, then for this caller.
-    pub fn hidden<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = Cow<'a, Hidden>> {
-        let hidden = self.hidden.iter();
-        let hidden = hidden.filter(|hidden| caller.sees(&hidden.plugin));
-        let withheld = self.in_order.iter().filter_map(|entry| {
-            let why = entry.withheld_from(caller)?;
-            Some(Cow::Owned(Hidden {
-                name: entry.name.to_string(),
-                plugin: entry.plugin.manifest.id.clone(),
-                cause: why.cause(),
-                reason: why.reason(),
-            }))
-        });
-        hidden.map(Cow::Borrowed).chain(withheld)
-    }
-
-    /// The tools that `caller` could see if they were not switched off.
-    pub fn switched_off<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
-        let off = self.switched_off.iter();
-        off.filter(|entry| entry.is_for(caller))
-    }
-
-    /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
-    pub(super) fn closed_owner(&self, name: &str, caller: &Caller) -> Option<&Arc<Plugin>> {
-        let hidden = self.hidden(caller).find(|hidden| hidden.name == name)?;
-        let mut closed = self.offers.iter().filter(|offer| offer.closed.is_some());
-        closed
-            .find(|offer| *offer.plugin.id() == hidden.plugin)
-            .map(|offer| &offer.plugin)
     }
 
     /// The plugins that `caller` may see, with what they offer as far as that is known.
@@ -513,19 +467,6 @@ impl Hidden {
 }
 
 impl Entry {
-    /// Whether `caller` may see and call it.
-    pub fn is_for(&self, caller: &Caller) -> bool {
-        let plugin = &self.plugin.manifest.id;
-        caller.sees(plugin) && Withheld::from(caller, plugin, self.category).is_none()
-    }
-
-    /// What keeps `caller` from it, if it may see the plugin.
-    pub fn withheld_from(&self, caller: &Caller) -> Option<Withheld> {
-        let plugin = &self.plugin.manifest.id;
-        let seen = caller.sees(plugin);
-        seen.then(|| Withheld::from(caller, plugin, self.category))?
-    }
-
     /// The schema of its arguments, compiled at first use; or why it is none.
     pub fn schema(&self) -> Result<&Schema, &str> {
         let compiled = self
