@@ -85,7 +85,7 @@ impl Callers {
             tokens: tokens.collect(),
             jwt: jwt.map(|jwt| Jwt::new(jwt, config.require_scopes)),
             anonymous: Arc::new(Caller::anonymous()),
-            passer_by: Arc::new(passer_by(config.require_scopes)),
+            passer_by: Arc::new(passer_by(config)),
             authorization_servers: match config.authorization_servers.is_empty() {
                 true => issuer.into_iter().collect(),
                 false => config.authorization_servers.clone(),
@@ -173,6 +173,18 @@ impl Callers {
 /// Reads the keys that stand in the configuration or in a file, for who checks it. What is fetched is not looked at.
 pub fn check_keys(config: &JwtConfig) -> Result<(), String> {
     source::check(config)
+}
+
+/// The caller without a credential. Where scopes are required it has those that it names (`X-Scopes`).
+fn passer_by(config: &AuthConfig) -> Caller {
+    match config.require_scopes {
+        false => Caller::anonymous(),
+        true => Caller {
+            scopes: Scopes::only([]),
+            tools_by_scope: true,
+            ..Caller::anonymous()
+        },
+    }
 }
 
 /// The caller that shows a token of the configuration.
