@@ -26,13 +26,15 @@ use crate::config::load::{FILE_NAME, Loaded};
 use crate::config::resolve::Resolution;
 use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
+use crate::control::settings::Stored;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::audit::Sink;
+use crate::dispatch::schedule::Schedule;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
-use crate::ledger::documents::InMemory;
+use crate::ledger::documents::{Documents, InMemory};
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
 use crate::registry::rules::Rules;
@@ -108,20 +110,23 @@ impl App {
                 .bounds(!config.auth.tokens.is_empty()),
         ));
         dispatcher.hand_out();
+        let documents: Arc<dyn Documents> = Arc::new(InMemory::default());
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
             Arc::new(files),
+            Arc::new(Stored::new(Arc::clone(&documents))),
             Duration::from_millis(config.server.drain_ms),
             config.max_plugins,
         );
         let desk = Desk {
+            schedule: Schedule::new(&dispatcher, Arc::clone(&documents), supervisor.clone()),
             dispatcher,
             control,
             supervisor: supervisor.clone(),
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
-            documents: Arc::new(InMemory::default()),
+            documents,
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
@@ -136,12 +141,16 @@ impl App {
 
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
-        self.notices.call_once(|| dispatcher.begin_notices());
+        self.notices.call_once(|| {
+            dispatcher.begin_notices();
+            dispatcher.begin_background();
+        });
     }
 
-    /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that
-    /// could not be; nothing runs then.
+    /// Takes in what was kept over a restart. Where the operator wants all plugins or nothing, sets them up before anything
+    /// is served. `Err` names the first that could not be; nothing runs then.
     pub async fn set_up(&self) -> Result<(), RegistryError> {
+        self.desk.control.restore_settings().await;
         match self.config.startup {
             Startup::Degrade => Ok(()),
             Startup::Strict => {
@@ -151,10 +160,12 @@ impl App {
         }
     }
 
-    /// Starts the plugins.
+    /// Starts the plugins, and runs the tasks of users: where one client is served on a pipe there may be several gateways
+    /// with the same store, and each task would be run by all of them.
     pub fn start(&self) {
         self.begin_notices();
         self.desk.registry().start();
+        self.desk.schedule.begin();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
@@ -218,6 +229,7 @@ impl App {
         self.desk.control.close();
         self.desk.rounds.close();
         self.desk.tasks.close();
+        self.desk.schedule.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.supervisor.stop(LAST_TASKS).await

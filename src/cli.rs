@@ -2,6 +2,8 @@
 
 mod check;
 
+mod config;
+
 mod doctor;
 
 mod gateway;
@@ -23,6 +25,8 @@ mod serve;
 mod signals;
 
 mod stdio;
+
+mod tasks;
 
 mod token;
 
@@ -90,6 +94,12 @@ enum Command {
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Tools that the gateway that runs is to run now, at a time, or again and again.
+    #[command(subcommand)]
+    Tasks(tasks::Command),
+    /// The settings of plugins in the gateway that runs.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Manifests: checked, and made from those of other plugin systems.
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -143,6 +153,8 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Tasks(command) => tasks::run(&context, &command),
+        Command::Config(command) => config::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),

@@ -14,6 +14,8 @@ mod arguments;
 
 pub mod audit;
 
+pub mod background;
+
 mod bridge;
 
 mod carrying;
@@ -36,6 +38,8 @@ mod reach;
 
 mod rounds;
 
+pub mod schedule;
+
 mod task_list;
 
 mod tasks;
@@ -53,6 +57,7 @@ use tokio_util::sync::CancellationToken;
 use crate::background::Supervisor;
 use crate::dispatch::address::Address;
 use crate::dispatch::audit::{Record, Sink};
+use crate::dispatch::background::Jobs;
 use crate::dispatch::config::PolicyConfig;
 use crate::dispatch::handles::Handles;
 use crate::dispatch::kept::Kept;
@@ -86,6 +91,7 @@ pub struct Dispatcher {
     handles: Handles,
     kept: Kept,
     notices: Notices,
+    jobs: Jobs,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -110,6 +116,7 @@ impl Dispatcher {
             handles: Handles::new(handles),
             kept: Kept::default(),
             notices: Notices::default(),
+            jobs: Jobs::default(),
             closing: CancellationToken::new(),
         }
     }

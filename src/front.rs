@@ -4,11 +4,15 @@ mod admin;
 
 pub mod auth;
 
+mod background;
+
 pub mod config;
 
 pub mod desk;
 
 mod health;
+
+mod live;
 
 pub mod http;
 
@@ -17,6 +21,8 @@ mod openapi;
 mod rest;
 
 mod scope;
+
+mod settings;
 
 pub mod rounds;
 
@@ -27,5 +33,7 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod tasks_of_users;
 
 mod session_client;

@@ -41,6 +41,7 @@ pub(crate) mod server;
 
 pub(crate) mod surface;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::background::work::Work;
+use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
@@ -110,6 +112,8 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// What the plugin may do.
+    pub grants: Arc<BTreeSet<Grant>>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
     /// The version of the gateway, for handshakes.
@@ -191,6 +195,18 @@ pub trait Instance: Send + Sync {
     /// One that was started for nobody in particular serves this session alone from now on.
     fn adopt(&self, session: &Arc<Session>) {
         let _ = session;
+    }
+
+    /// Its background work, where that is done in this process.
+    fn background(&self) -> Vec<Arc<Work>> {
+        Vec::new()
+    }
+
+    /// Takes other settings while it runs. `false` says that it does not do that: it has to be started anew. A fault says
+    /// that it did not want them, and goes on with those it had. Bounded.
+    fn reconfigure(&self, config: serde_json::Value) -> BoxFuture<'_, Result<bool, Fault>> {
+        let _ = config;
+        Box::pin(std::future::ready(Ok(false)))
     }
 
     /// The process it runs in, if it has one of its own.
@@ -303,6 +319,7 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            grants: Arc::default(),
             supply: None,
             version,
             reached: Arc::new(|_| {}),

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::config::env::Env;
 use crate::config::load::load;
 use crate::config::resolve::{LeftOut, Resolution, ResolvedPlugin, resolve};
+use crate::control::settings::Overlay;
 use crate::control::source::{Broken, Build, Candidate, Found, Source};
 use crate::manifest::Grant;
 use crate::manifest::problem::{Problem, Problems};
@@ -112,6 +113,7 @@ impl Files {
         Candidate {
             manifest: Arc::new(plugin.manifest),
             source: plugin.source,
+            layers: plugin.layers,
             grants: plugin.grants,
             state,
             lacks,
@@ -135,8 +137,9 @@ impl Files {
 }
 
 impl Source for Files {
-    fn read(&self) -> Result<Found, Problems> {
-        let loaded = load(self.origin.config.as_deref(), &self.origin.env)?;
+    fn read(&self, overlay: &Overlay) -> Result<Found, Problems> {
+        let mut loaded = load(self.origin.config.as_deref(), &self.origin.env)?;
+        loaded.overlay = Arc::new(overlay.clone());
         let builtins: Vec<(PluginId, &str)> = self
             .origin
             .builtins
@@ -156,6 +159,7 @@ impl Source for Files {
             broken: wanted.map(broken).collect(),
             needs_restart: self.needs_restart(&loaded.config),
             notes: resolution.nowhere.0.iter().map(said).collect(),
+            gateway: loaded.config.shown(),
         })
     }
 

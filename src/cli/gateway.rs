@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use crate::background::Supervisor;
-use crate::cli::Context;
+use crate::cli::{Context, tokio_runtime};
 
 /// The variable with the token for a gateway that wants one. Arguments can be seen by everyone on the machine.
 pub(super) const TOKEN: &str = "TOOLGATE_TOKEN";
@@ -159,6 +159,35 @@ impl Gateway {
         }
     }
 
+    /// Asks for something at any path that answers JSON as it is, and refuses as all of them do.
+    pub(super) async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Unanswered> {
+        let (status, text) = self.exchange(method, path, body).await?;
+        let answer: Value = serde_json::from_slice(&text).unwrap_or_default();
+        if (200..300).contains(&status) && !answer.is_null() {
+            return Ok(answer);
+        }
+        let message = match (
+            status,
+            answer.pointer("/error/message").and_then(Value::as_str),
+        ) {
+            (401, _) => format!(
+                "the gateway at http://{} wants a token: set {TOKEN}; `toolgate token new` makes one",
+                self.authority
+            ),
+            (_, Some(message)) => message.to_owned(),
+            (_, None) => format!(
+                "what answers at http://{} is no toolgate: HTTP {status}",
+                self.authority
+            ),
+        };
+        Err(Unanswered::Refused(message))
+    }
+
     /// One request and its answer, within a bound.
     async fn exchange(
         &self,
@@ -233,6 +262,20 @@ impl Gateway {
             .map_err(|err| failed(err.to_string()))?;
         Ok((status, text.to_bytes()))
     }
+}
+
+/// Asks the gateway that runs for something at any path that answers JSON as it is.
+pub(super) fn ask_json(
+    context: &Context<'_>,
+    at: &At,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value, Unanswered> {
+    let gateway = Gateway::find(context, at).map_err(Unanswered::Refused)?;
+    let runtime = tokio_runtime(Some(1))
+        .map_err(|_| Unanswered::Refused("the program cannot start".to_owned()))?;
+    runtime.block_on(gateway.json(method, path, body))
 }
 
 /// Host and port of a URL.

@@ -60,7 +60,7 @@ impl Dispatcher {
     }
 
     /// A call of `owner`, for itself or for a caller of its own.
-    async fn call_between(
+    pub(super) async fn call_between(
         &self,
         owner: &PluginId,
         to: &PluginId,

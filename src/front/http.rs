@@ -20,7 +20,7 @@ mod round;
 
 pub(super) mod routes;
 
-mod stream;
+pub(super) mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -114,6 +114,11 @@ impl HttpFront {
         self.active.load(Ordering::Acquire)
     }
 
+    /// Cancelled when the gateway is about to stop.
+    pub(super) fn draining(&self) -> &CancellationToken {
+        &self.draining
+    }
+
     /// Whether the gateway is about to stop.
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
@@ -125,6 +130,7 @@ impl HttpFront {
         self.draining.cancel();
         self.desk.rounds.close();
         self.desk.tasks.close();
+        self.desk.schedule.close();
         let bound = Duration::from_millis(self.config.drain_ms);
         tokio::time::timeout(bound, self.quiet()).await.ok();
         let left = self.active();

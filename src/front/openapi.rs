@@ -6,6 +6,8 @@ mod fixed;
 
 mod operation;
 
+mod work;
+
 use std::sync::Arc;
 
 use axum::extract::Extension;

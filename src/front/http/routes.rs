@@ -11,7 +11,7 @@ use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, health, openapi, rest};
+use crate::front::{admin, background, health, openapi, rest, settings, tasks_of_users};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -36,6 +36,23 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/api/background", get(background::list)),
+        (
+            "/api/background/{plugin}/{name}/{order}",
+            post(background::act),
+        ),
+        (
+            "/api/tasks",
+            get(tasks_of_users::list).post(tasks_of_users::create),
+        ),
+        ("/api/tasks/stream", get(tasks_of_users::stream)),
+        (
+            "/api/tasks/{id}",
+            get(tasks_of_users::show).delete(tasks_of_users::remove),
+        ),
+        ("/api/tasks/{id}/{order}", post(tasks_of_users::act)),
+        ("/api/config", get(settings::all)),
+        ("/api/config/{id}", get(settings::one).put(settings::change)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),

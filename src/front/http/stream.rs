@@ -86,7 +86,7 @@ pub(super) fn event(message: &[u8]) -> Bytes {
 }
 
 /// An answer that is a stream of events.
-pub(super) fn events(body: Body) -> Response<Body> {
+pub(in crate::front) fn events(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::front::openapi::control;
 use crate::front::openapi::operation::refusals;
+use crate::front::openapi::{control, work};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -14,6 +14,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/api/tools/{name}", one_tool()),
     ];
     paths.extend(control::paths());
+    paths.extend(work::paths());
     paths.extend([
         (
             "/openapi.json",
@@ -51,6 +52,9 @@ pub(super) fn components(secured: bool) -> Value {
             "Failed": refusal("There is no result.", false),
         },
     });
+    for (name, schema) in work::schemas() {
+        components["schemas"][name] = schema;
+    }
     if secured {
         components["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
     }

@@ -8,7 +8,9 @@ use crate::manifest::Manifest;
 use crate::manifest::kinds::is_own;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Clock, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry};
+use crate::plugin::{
+    Clock, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Workers,
+};
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
 use crate::runtime::temp_dir::TempDir;
@@ -19,6 +21,7 @@ pub(super) fn gather(
     manifest: &Manifest,
     host: &Host,
     homes: Option<&Path>,
+    workers: Arc<dyn Workers>,
 ) -> Result<(PluginContext, Option<TempDir>), Fault> {
     let id = &manifest.id;
     let config = serde_json::to_value(&manifest.config).map_err(|err| {
@@ -26,6 +29,7 @@ pub(super) fn gather(
         Fault::new(FaultKind::Unavailable, message).caused_by(err)
     })?;
     let mut given = Given::bare(id.clone(), config);
+    given.workers = Some(workers);
     let resources = &manifest.resources;
     given.clock = resources.names("clock").then(Clock::default);
     given.http = resources.names("http").then(|| outbound(host.version));
