@@ -38,7 +38,8 @@ impl Backoff {
             .initial
             .saturating_mul(doubled)
             .min(self.bounds.max);
-        whole / 2 + (whole / 2) * u32::from(share) / 255
+        let half = whole / 2;
+        half.saturating_add(half.saturating_mul(u32::from(share)) / 255)
     }
 
     /// It went well: the next failure is the first one again.
@@ -96,7 +97,9 @@ mod tests {
             max: Duration::MAX,
         };
         let mut backoff = Backoff::new(far);
-        (0..100).for_each(|_| drop(backoff.failed(255)));
+        for _ in 0..100 {
+            backoff.failed(255);
+        }
         assert!(
             backoff.failed(255) > Duration::from_secs(1 << 40),
             "nothing overflows"

@@ -329,8 +329,11 @@ impl Schedule {
             let declared = declared.find(|known| *known.name == *entry.tool);
             let definition = Members::of(&entry.definition).unwrap_or_default();
             let hints = definition.get("annotations").and_then(Members::of);
-            let is_hinted =
-                hints.is_some_and(|hints| hints.get("idempotentHint").is_some_and(Json::is_true));
+            let hinted = |hint| hints.as_ref()?.get(hint).map(Json::is_true);
+            let is_hinted = ["readOnlyHint", "idempotentHint"]
+                .into_iter()
+                .any(|hint| hinted(hint) == Some(true));
+            // What other plugins say of themselves is not believed.
             entry.category == Some(Category::Diagnostic)
                 || declared.is_some_and(|tool| tool.idempotent == Some(true))
                 || (is_hinted && entry.plugin.runtime == RuntimeKind::InProcess)

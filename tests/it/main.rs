@@ -2,6 +2,7 @@
 
 mod support;
 
+mod background;
 mod batches;
 mod binary;
 mod breaker;
@@ -40,6 +41,7 @@ mod resumption;
 mod rounds;
 mod runtimes;
 mod sessions;
+mod settings;
 mod smoke;
 mod start_failures;
 mod stdio_babble;
@@ -57,4 +59,5 @@ mod streams;
 mod strict;
 mod tasks;
 mod tokens;
+mod user_tasks;
 mod watching;
