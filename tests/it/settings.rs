@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
 use toolgate::plugin::{HookResult, NoArguments, Plugin, PluginContext, ToolContext, Tools};
+use toolgate::wire::json::Json;
 
 use crate::hostile::{Hostile, value};
 use crate::support::{Program, Request, TestGateway};
@@ -178,6 +179,76 @@ async fn what_does_not_fit_or_is_not_wanted_changes_nothing() {
     );
     assert_eq!(put(&gateway, "nobody", json!({ "a": 1 })).await.0, 404);
     assert_eq!(put(&gateway, "told", json!([1])).await.0, 400);
+    gateway.finish().await;
+}
+
+/// F39: what was changed outlives the gateway, and does not count any more once it does not fit.
+#[tokio::test]
+async fn what_was_kept_counts_from_the_next_start() {
+    let told = Told::default();
+    let gateway = gateway(&told).await;
+    let (documents, control) = (&gateway.app.desk.documents, &gateway.app.desk.control);
+    for (kept, expect) in [
+        (r#"{"level":7}"#, json!({ "level": 7, "name": "env" })),
+        (r#"{"level":"seven"}"#, json!({ "level": 7, "name": "env" })),
+    ] {
+        let kept = Json::scan(kept.into()).expect("JSON");
+        documents
+            .put("setting", "told", kept)
+            .await
+            .expect("it is kept");
+        control.stop("told").await.expect("it runs");
+        control.restore_settings().await;
+        control.start("told").await.expect("it starts");
+        assert_eq!(seen_by_the_plugin(&gateway).await, expect);
+    }
+    // It can be mended where it is broken.
+    assert_eq!(put(&gateway, "told", json!({ "level": null })).await.0, 200);
+    assert_eq!(seen_by_the_plugin(&gateway).await["level"], 1);
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn a_plugin_says_how_it_takes_changes() {
+    let told = Told::default();
+    let config = format!(
+        "{CONFIG}[plugins.late]\nconfig_change = \"none\"\nconfig = {{ a = 1 }}\n[plugins.anew]\nconfig_change = \"restart\"\nconfig = {{ a = 1 }}\n"
+    );
+    let (late, anew) = (Told::default(), Told::default());
+    let gateway = TestGateway::builder()
+        .config(&config)
+        .plugin("told", told)
+        .plugin("late", late.clone())
+        .plugin("anew", anew.clone())
+        .build()
+        .await;
+    let inits = |told: &Told| *told.inits.lock().expect("no holder panics");
+    let (status, now) = put(&gateway, "late", json!({ "a": 2 })).await;
+    assert_eq!(
+        (status, &now["needs_restart"], inits(&late)),
+        (200, &json!(true), 1),
+        "{now}"
+    );
+    let control = &gateway.app.desk.control;
+    control.stop("late").await.expect("it runs");
+    control.start("late").await.expect("it starts");
+    let now = shown(&gateway, "/api/config/late").await;
+    assert_eq!(
+        (&now["needs_restart"], inits(&late)),
+        (&json!(false), 2),
+        "{now}"
+    );
+    let before = gateway.plugin("anew");
+    let (status, now) = put(&gateway, "anew", json!({ "a": 2 })).await;
+    assert_eq!(
+        (status, &now["config"]["a"], inits(&anew)),
+        (200, &json!(2), 2),
+        "{now}"
+    );
+    assert!(
+        !Arc::ptr_eq(&before, &gateway.plugin("anew")),
+        "it was exchanged"
+    );
     gateway.finish().await;
 }
 
