@@ -75,13 +75,9 @@ fn get(context: &Context<'_>, what: Option<&str>, json: bool, at: &At) -> ExitCo
         return ExitCode::SUCCESS;
     };
     let known = |id: &str| plugins.is_some_and(|plugins| plugins.contains_key(id));
-    let (id, key) = match split(what, known) {
-        Some(found) => found,
-        None => {
-            return failure(&format!(
-                "there is no plugin `{what}`; `toolgate plugins list` names them"
-            ));
-        }
+    let Some((id, key)) = split(what, known) else {
+        let message = format!("there is no plugin `{what}`; `toolgate plugins list` names them");
+        return failure(&message);
     };
     let settings = &answer["plugins"][id];
     match key {
@@ -160,7 +156,7 @@ fn change(
 }
 
 /// The plugin and the key in `PLUGIN.KEY`. Both may have dots: the longest id that there is counts.
-fn split<'a>(name: &'a str, known: impl Fn(&str) -> bool) -> Option<(&'a str, Option<&'a str>)> {
+fn split(name: &str, known: impl Fn(&str) -> bool) -> Option<(&str, Option<&str>)> {
     if known(name) {
         return Some((name, None));
     }

@@ -61,7 +61,7 @@ pub(super) async fn change(
         return bad_request("the body must be an object: the settings by their keys");
     };
     let changed =
-        order.to_its_end(|control| async move { control.change_settings(&id, changes).await });
+        order.finish(|control| async move { control.change_settings(&id, changes).await });
     match changed.await {
         Ok(done) => answer(done),
         Err(refused) => *refused,

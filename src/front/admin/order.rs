@@ -73,14 +73,14 @@ impl Order {
         W: Future<Output = Result<T, ControlError>> + Send + 'static,
         T: serde::Serialize + Send + 'static,
     {
-        match self.to_its_end(work).await {
+        match self.finish(work).await {
             Ok(done) => answer(done),
             Err(refused) => *refused,
         }
     }
 
     /// The same, for who has an answer of another form.
-    pub(in crate::front) async fn to_its_end<T, W>(
+    pub(in crate::front) async fn finish<T, W>(
         self,
         work: impl FnOnce(Arc<Control>) -> W,
     ) -> Result<Result<T, ControlError>, Refused>
