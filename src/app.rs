@@ -37,7 +37,7 @@ use crate::front::rounds::{Rounds, Tasks};
 use crate::ledger::documents::{Documents, InMemory};
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
-use crate::registry::rules::Rules;
+use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
 
@@ -95,22 +95,26 @@ impl App {
         let named = origin.config.as_deref().and_then(Path::file_name);
         let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
         let supervisor = Supervisor::new();
-        let files = Files::new(origin, config.clone(), supervisor.clone());
+        let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(
-            registry,
-            config.policy.clone(),
-            audit,
-            supervisor.clone(),
-            config
-                .server
-                .sessions
-                .bounds(!config.auth.tokens.is_empty()),
-        ));
+        let dispatcher = Arc::new(
+            Dispatcher::new(
+                registry,
+                config.policy.clone(),
+                audit,
+                supervisor.clone(),
+                config
+                    .server
+                    .sessions
+                    .bounds(!config.auth.tokens.is_empty()),
+            )
+            .with_events(&config.events),
+        );
         dispatcher.hand_out();
         let documents: Arc<dyn Documents> = Arc::new(InMemory::default());
+        dispatcher.carry_events();
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -127,6 +131,7 @@ impl App {
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
             documents,
+            switching: tokio::sync::Mutex::default(),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
@@ -142,15 +147,27 @@ impl App {
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
         self.notices.call_once(|| {
+            dispatcher.begin_events();
             dispatcher.begin_notices();
             dispatcher.begin_background();
         });
     }
 
-    /// Takes in what was kept over a restart. Where the operator wants all plugins or nothing, sets them up before anything
-    /// is served. `Err` names the first that could not be; nothing runs then.
-    pub async fn set_up(&self) -> Result<(), RegistryError> {
+    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved, which
+    /// settings were changed.
+    pub async fn recall(&self) {
+        if let Err(why) = self.desk.recall().await {
+            tracing::error!(
+                "Tools that were switched off are on, because that could not be read: {why}"
+            );
+        }
         self.desk.control.restore_settings().await;
+    }
+
+    /// Takes in what was decided before. Where the operator wants all plugins or nothing, sets them up before anything is
+    /// served. `Err` names the first that could not be; nothing runs then.
+    pub async fn set_up(&self) -> Result<(), RegistryError> {
+        self.recall().await;
         match self.config.startup {
             Startup::Degrade => Ok(()),
             Startup::Strict => {
@@ -246,6 +263,14 @@ fn settings(config: &Config) -> Settings {
         rules: Rules {
             deny: config.policy.deny.clone(),
             read_only: config.policy.read_only,
+            fill_defaults: config.policy.fill_defaults,
+            approval: ApprovalRules {
+                tools: config.policy.approval.tools.clone(),
+                plugins: config.policy.approval.plugins.clone(),
+                risk: config.policy.approval.risk,
+                all_remediation: config.policy.approval.all_remediation,
+            },
+            ..Rules::default()
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,

@@ -6,7 +6,13 @@ mod clock;
 
 mod echo;
 
+mod events_demo;
+
 mod hash;
+
+mod mcp_http;
+
+mod ping;
 
 mod text;
 
@@ -36,8 +42,21 @@ pub fn all() -> Vec<Builtin> {
         row("echo", include_str!("../plugins/echo/plugin.toml"), || {
             echo::Echo
         }),
+        row(
+            "events_demo",
+            include_str!("../plugins/events_demo/plugin.toml"),
+            events_demo::EventsDemo::default,
+        ),
         row("hash", include_str!("../plugins/hash/plugin.toml"), || {
             hash::Hash
+        }),
+        row(
+            "mcp_http",
+            include_str!("../plugins/mcp_http/plugin.toml"),
+            mcp_http::McpHttp::default,
+        ),
+        row("ping", include_str!("../plugins/ping/plugin.toml"), || {
+            ping::Ping
         }),
         row("text", include_str!("../plugins/text/plugin.toml"), || {
             text::Text

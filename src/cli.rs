@@ -1,5 +1,7 @@
 //! The command line: reads it, does what it says, prints what came of it.
 
+mod approvals;
+
 mod check;
 
 mod config;
@@ -100,6 +102,9 @@ enum Command {
     /// The settings of plugins in the gateway that runs.
     #[command(subcommand)]
     Config(config::Command),
+    /// Calls that wait for a person who agrees to them.
+    #[command(subcommand)]
+    Approvals(approvals::Command),
     /// Manifests: checked, and made from those of other plugin systems.
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -155,6 +160,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Tools(command) => tools::run(&context, &command),
         Command::Tasks(command) => tasks::run(&context, &command),
         Command::Config(command) => config::run(&context, &command),
+        Command::Approvals(command) => approvals::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),

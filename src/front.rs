@@ -2,6 +2,8 @@
 
 mod admin;
 
+mod approvals;
+
 pub mod auth;
 
 mod background;
@@ -9,6 +11,10 @@ mod background;
 pub mod config;
 
 pub mod desk;
+
+mod events;
+
+mod ext;
 
 mod health;
 
@@ -35,5 +41,7 @@ mod subscription;
 mod tasks;
 
 mod tasks_of_users;
+
+mod toggles;
 
 mod session_client;

@@ -7,6 +7,7 @@ pub mod check;
 pub mod core_version;
 pub mod decode;
 pub mod document;
+pub mod dry_run;
 pub mod expose;
 pub mod glob;
 pub mod host;
@@ -16,6 +17,7 @@ pub mod kinds;
 pub mod limits;
 pub mod problem;
 pub mod read_node;
+pub mod route_table;
 pub mod runtime;
 pub mod secret;
 pub mod toml_print;
@@ -39,7 +41,7 @@ use crate::manifest::kinds::{Filter, Notifier, Resources};
 use crate::manifest::limits::{Limits, Restart};
 use crate::manifest::problem::Problems;
 use crate::manifest::runtime::{InProcess, McpHttp, McpStdio, RuntimeKind, Runtimes};
-use crate::manifest::upkeep::{Breaker, Build, HealthCheck};
+use crate::manifest::upkeep::{Breaker, Build, HealthCheck, Results, Retry};
 use crate::model::plugin_id::PluginId;
 
 /// The names a manifest has in a plugin's folder, the first that exists counts.
@@ -140,6 +142,12 @@ pub struct Manifest {
     /// When a remote server that cannot be reached is no longer asked. For the `mcp_http` runtime.
     #[serde(default)]
     pub breaker: Breaker,
+    /// How often its calls are made anew.
+    #[serde(default)]
+    pub retry: Retry,
+    /// How its results are read.
+    #[serde(default)]
+    pub results: Results,
     /// How it is built from source.
     #[serde(default)]
     pub build: Option<Build>,
@@ -333,6 +341,26 @@ impl Manifest {
     /// The runtimes it can use, the preferred one first; never empty.
     pub fn runtimes(&self) -> &[RuntimeKind] {
         &self.runtime.0
+    }
+}
+
+impl Grant {
+    /// As manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Routes => "ROUTES",
+            Self::Tools => "TOOLS",
+            Self::EventsPub => "EVENTS_PUB",
+            Self::EventsSub => "EVENTS_SUB",
+            Self::BackgroundTasks => "BACKGROUND_TASKS",
+            Self::Static => "STATIC",
+        }
+    }
+}
+
+impl std::fmt::Display for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

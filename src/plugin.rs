@@ -150,6 +150,8 @@ mod contents;
 
 mod context;
 
+mod events;
+
 mod failure;
 
 mod handle;
@@ -168,7 +170,11 @@ mod resources;
 
 mod result;
 
+pub mod routes;
+
 mod schema;
+
+mod templates;
 
 mod tools;
 
@@ -178,7 +184,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use crate::model::event::{Event, EventId};
 use crate::model::fault::Fault;
+use crate::plugin::routes::Routes;
 
 pub use background::{Background, IntoWorkResult};
 pub(crate) use background::{Work, Workers};
@@ -190,9 +198,11 @@ pub use completion::{Completing, Completion, IntoCompletion, MAX_VALUES};
 pub use contents::{Contents, IntoResourceResult};
 pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
+pub use events::Events;
+pub(crate) use events::{Hub, Way, Wish, Workplace};
 pub use failure::{HookResult, RequestError, ToolError};
 pub(crate) use failure::{bad_argument, no_resource};
-pub use handle::{PluginHandle, PluginKind, PluginRegistry};
+pub use handle::{ListedTool, PluginHandle, PluginKind, PluginRegistry};
 pub(crate) use handle::{Reach, Supply, first_text};
 pub(crate) use http_client::Fetch;
 pub use http_client::HttpClient;
@@ -206,8 +216,9 @@ pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
 pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
+pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
-pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
+pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.
@@ -216,7 +227,7 @@ pub type Factory = Arc<dyn Fn() -> Arc<dyn Plugin> + Send + Sync>;
 /// A plugin that is part of this program.
 ///
 /// One value serves everyone who calls; what belongs to one session lies in [`ToolContext::drawer`]. The hooks run one
-/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `on_start`, and at the end `on_stop`. A panic
+/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `routes`, `on_start`, and at the end `on_stop`. A panic
 /// in any of them is a failure of the plugin, not of the gateway.
 #[async_trait]
 pub trait Plugin: Send + Sync + 'static {
@@ -234,6 +245,17 @@ pub trait Plugin: Send + Sync + 'static {
     /// Adds its resources and resource templates. Called when `tools` is, and after `prompts`.
     fn resources(&self, resources: &mut Resources) {
         let _ = resources;
+    }
+
+    /// Its HTTP routes under `/ext/{id}`, where it has the grant `ROUTES`. Called when `tools` is, and after `resources`.
+    fn routes(&self) -> Option<Routes> {
+        None
+    }
+
+    /// The files it serves under `/ext/{id}` where it has the grant `STATIC` and its manifest has `[static]`: for plugins
+    /// that are compiled in and have no folder. `[static] dir` names the directory in it.
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        None
     }
 
     /// What a model should know about the use of these tools.

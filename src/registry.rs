@@ -10,6 +10,8 @@ pub mod error;
 
 pub mod gate;
 
+mod grants;
+
 pub mod handle_tools;
 
 pub mod health;
@@ -42,6 +44,7 @@ pub mod viewer;
 
 pub mod why;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -202,6 +205,25 @@ impl Registry {
         plugins.iter().map(offer).collect()
     }
 
+    /// Switches a tool on or off that `plugin` lists as `name`; whether it was otherwise before. Clients are told.
+    pub fn switch(&self, plugin: &Plugin, name: &str, on: bool) -> bool {
+        let is_other = self.settings.rules.switches.set(name, on);
+        if is_other {
+            plugin.switched.fetch_add(1, Ordering::AcqRel);
+            self.changed();
+        }
+        is_other
+    }
+
+    /// Switches the tools of these listed names off, and all others on.
+    pub fn switch_off(&self, names: BTreeSet<String>) {
+        self.settings.rules.switches.replace(names);
+        for plugin in self.plugins().iter() {
+            plugin.switched.fetch_add(1, Ordering::AcqRel);
+        }
+        self.changed();
+    }
+
     /// The current catalog, as it is for clients in general. A reader keeps the snapshot it took.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
@@ -243,9 +265,16 @@ impl Registry {
         let ready = async {
             self.settled_within_reason().await;
             let plugins = self.plugins();
+            let sleeping = plugins
+                .iter()
+                .filter(|plugin| viewer.caller.sees(plugin.id()) && plugin.is_asleep_and_unknown());
+            let woken = sleeping.map(|plugin| plugin.warm());
+            futures::future::join_all(woken).await;
             let asked = plugins.iter().filter(|plugin| {
                 let seen = viewer.caller.sees(plugin.id()) && plugin.closed().is_none();
-                seen && plugin.is_known() && !plugin.pool.is_known_to(&viewer.who)
+                seen && plugin.withheld().is_none()
+                    && plugin.is_known()
+                    && !plugin.pool.is_known_to(&viewer.who)
             });
             // A failure is logged where it happens; the list is then the one for clients in general.
             let starts = asked.map(|plugin| plugin.pool.warm_for(&viewer.who));
@@ -381,7 +410,10 @@ impl Registry {
                 let prefix = plugin.manifest.effective_prefix();
                 let is_open = plugin.closed().is_none();
                 // Of one without a prefix that is closed nobody can say whether the name is its.
-                !plugin.is_known() && name.starts_with(&prefix) && (is_open || !prefix.is_empty())
+                plugin.withheld().is_none()
+                    && !plugin.is_known()
+                    && name.starts_with(&prefix)
+                    && (is_open || !prefix.is_empty())
             });
             let longest = prefixed.max_by_key(|plugin| plugin.manifest.effective_prefix().len());
             longest.cloned()

@@ -42,6 +42,7 @@ pub(crate) mod server;
 pub(crate) mod surface;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
-use crate::plugin::Supply;
+use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
+use crate::plugin::{Supply, Way};
 use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
@@ -114,8 +116,12 @@ pub struct Host {
     pub session: Option<Arc<Session>>,
     /// What the plugin may do.
     pub grants: Arc<BTreeSet<Grant>>,
+    /// The plugin's own folder, if it has one.
+    pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
+    /// The way to the bus, if there is one.
+    pub(crate) events: Option<Way>,
     /// The version of the gateway, for handshakes.
     pub version: &'static str,
     /// Hears how far the start has come.
@@ -148,6 +154,27 @@ pub trait Instance: Send + Sync {
         request: Request,
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
+
+    /// Has its own routes answer an HTTP request, whose path begins behind `/ext/{id}`; `None` where none of them does.
+    /// Dropping the future abandons the request. A stream that was answered ends with the instance.
+    fn serve<'a>(
+        &'a self,
+        request: RouteRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Option<RouteResponse>, Fault>> {
+        let _ = (request, context);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// What it says of its HTTP routes, where they are not all in its manifest; `None` where it has none.
+    fn routes(&self) -> Option<Routes> {
+        None
+    }
+
+    /// The files that are compiled in with it.
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        None
+    }
 
     /// Waits until lists that the plugin says are others now have been read; `false` where there are none.
     fn catch_up(&self) -> BoxFuture<'_, bool> {
@@ -320,7 +347,9 @@ impl Host {
             updates: Arc::default(),
             session: None,
             grants: Arc::default(),
+            folder: None,
             supply: None,
+            events: None,
             version,
             reached: Arc::new(|_| {}),
         }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 
 use crate::config::file::ConfigFile;
+use crate::events::config::EventsConfig;
 use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig, TasksConfig};
 use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
@@ -32,6 +33,7 @@ const KNOWN_TOKENS: [&str; 14] = [
 pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     check_server(&config.server, report);
     check_auth(&config.auth, report);
+    check_events(&config.events, report);
     if let Some(problem) = exposed(&config.server, &config.auth) {
         let mend = problem.mend.unwrap_or_default();
         report.add_with_mend(&path(["server", "listen"]), problem.message, &mend);
@@ -43,6 +45,23 @@ pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
         1,
         10_000,
     );
+}
+
+fn check_events(events: &EventsConfig, report: &mut Report<'_>) {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+    if !(1..=64).contains(&events.prefix.len()) || !events.prefix.bytes().all(fits) {
+        let message = "a prefix has 1 to 64 characters `A-Z a-z 0-9 _ . : -`";
+        report.add(&path(["events", "prefix"]), message);
+    }
+    for (key, value, max) in [
+        ("outbox", events.outbox as u64, 1_000_000),
+        ("max_deliveries", events.max_deliveries.into(), 1000),
+        ("keep", events.keep as u64, 10_000_000),
+    ] {
+        in_range(report, &path(["events", key]), value, 1, max);
+    }
+    let at = path(["events", "redeliver_ms"]);
+    in_range(report, &at, events.redeliver_ms, 10, 86_400_000);
 }
 
 /// The refusal to listen on a network without a credential. Ask again when `--listen` changes the address.

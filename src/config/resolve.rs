@@ -49,6 +49,8 @@ pub struct ResolvedPlugin {
     pub grants: BTreeSet<Grant>,
     /// Where its settings come from.
     pub layers: Layers,
+    /// Whether the operator has said which grants it gets, as opposed to what it gets by default.
+    pub grants_chosen: bool,
 }
 
 /// A plugin that was found and cannot be used.
@@ -350,6 +352,7 @@ impl Resolving<'_> {
         let given = from_env.grants.get(&manifest.id);
         let given = given.or_else(|| entry.and_then(|entry| entry.grants.as_ref()));
         let grants = granted(&manifest, given, &source);
+        let grants_chosen = given.is_some();
         if let Some(imported) = imported.filter(|_| enabled) {
             self.result.notes.0.extend(imported.notes);
         }
@@ -361,6 +364,7 @@ impl Resolving<'_> {
             enabled,
             grants,
             layers,
+            grants_chosen,
         });
     }
 

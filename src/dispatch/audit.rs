@@ -30,12 +30,18 @@ pub struct Audited<'a> {
     pub session: Option<&'a str>,
     /// The era the caller speaks.
     pub era: Era,
-    /// `answered`, `refused_by_plugin`, or the kind of the fault.
+    /// `answered`, `refused_by_plugin`, `tool_error` where a route of a plugin answered that it failed, or the kind of the fault.
     pub outcome: &'static str,
     /// The reason of the fault.
     pub reason: Option<&'static str>,
     /// How long it took, in microseconds.
     pub taken_us: u64,
+    /// Whether nothing was to be changed.
+    pub dry_run: bool,
+    /// How often it was sent to its plugin, where that was more than once; else 1.
+    pub attempts: u32,
+    /// The approval that it was made with, or refused by.
+    pub approval: Option<&'a str>,
 }
 
 /// Where records go. Called on the path of every call: must neither wait nor fail.
@@ -62,6 +68,9 @@ pub(super) struct Record<'a> {
     plugin: Option<Arc<Plugin>>,
     /// Who is told of the call, if anyone may be.
     notices: Option<&'a Notices>,
+    dry_run: bool,
+    attempts: u32,
+    approval: Option<String>,
     written: bool,
 }
 
@@ -80,6 +89,9 @@ impl<'a> Record<'a> {
             begun: Instant::now(),
             plugin: None,
             notices: None,
+            dry_run: false,
+            attempts: 1,
+            approval: None,
             written: false,
         }
     }
@@ -91,6 +103,21 @@ impl<'a> Record<'a> {
         if let Some(notices) = self.listeners() {
             notices.tell(self.notice("call.started"));
         }
+    }
+
+    /// The call is to change nothing.
+    pub(super) fn dry_run(&mut self) {
+        self.dry_run = true;
+    }
+
+    /// It is made anew.
+    pub(super) fn attempt(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// A person has decided about it.
+    pub(super) fn approved_by(&mut self, approval: String) {
+        self.approval = Some(approval);
     }
 
     /// Lets notifiers hear of the call.
@@ -124,6 +151,20 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Closes the record of a request that a route of a plugin has answered.
+    pub(super) fn served(mut self, failed: bool) {
+        let outcome = if failed { "tool_error" } else { "answered" };
+        self.write(outcome, None);
+    }
+
+    /// Writes nothing: the request was not for the plugin.
+    pub(super) fn forget(mut self) {
+        self.written = true;
+        if let Some(plugin) = self.plugin.take() {
+            plugin.counts.calls.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     fn write(&mut self, outcome: &'static str, fault: Option<&Fault>) {
         self.written = true;
         let taken_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -148,6 +189,9 @@ impl<'a> Record<'a> {
             outcome,
             reason: fault.map(|fault| fault.reason),
             taken_us,
+            dry_run: self.dry_run,
+            attempts: self.attempts,
+            approval: self.approval.as_deref(),
         });
         if let Some(notices) = self.listeners() {
             notices.tell(Notice {

@@ -11,13 +11,11 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::background::Supervisor;
 use crate::background::work::{Doing, Job, Rhythm, Seen, Work};
 use crate::dispatch::Dispatcher;
-use crate::dispatch::errand::named;
 use crate::manifest::Grant;
 use crate::manifest::host::Background;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{Cause, first_text, utc};
-use crate::registry::catalog;
 use crate::registry::life::State;
 use crate::registry::plugin::Plugin;
 use crate::wire::json::Json;
@@ -193,21 +191,6 @@ impl Dispatcher {
     /// it may be there for just this.
     async fn do_job(&self, plugin: &Arc<Plugin>, tool: &str, arguments: Json) -> Result<(), Fault> {
         let id = plugin.id();
-        let caller = named(&format!("plugin:{id}"));
-        let catalog = self.registry.catalog();
-        let is_kept_back = catalog.tool_of(id, tool).is_none()
-            && catalog.hidden(&caller).any(|hidden| {
-                let is_it = hidden.plugin == *id && hidden.name.ends_with(tool);
-                is_it && hidden.cause == catalog::Cause::Expose
-            });
-        if is_kept_back {
-            let cancel = tokio_util::sync::CancellationToken::new();
-            let context = self.errand(caller, None, cancel);
-            return self
-                .run_errand(plugin, tool, arguments, &context)
-                .await
-                .map(drop);
-        }
         let called = self.call_between(id, id, (tool, arguments), (None, Cause::Other));
         let result = called.await?;
         let members = Members::of(&result).unwrap_or_default();

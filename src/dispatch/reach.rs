@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -19,7 +20,7 @@ use crate::manifest::Kind;
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Cause, PluginHandle, PluginKind, Reach, Supply};
+use crate::plugin::{Cause, ListedTool, PluginHandle, PluginKind, Reach, Supply};
 use crate::registry::catalog::{Entry, Hidden};
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
@@ -29,9 +30,9 @@ use crate::wire::message::Outcome;
 use crate::wire::method::Method;
 
 /// Hands out the handles of one gateway.
-struct Handles {
-    dispatcher: Weak<Dispatcher>,
-    home: Option<Handle>,
+pub(super) struct Handles {
+    pub(super) dispatcher: Weak<Dispatcher>,
+    pub(super) home: Option<Handle>,
     given: Mutex<HashMap<Key, Arc<PluginHandle>>>,
 }
 
@@ -80,7 +81,8 @@ impl Dispatcher {
             record.tell(&self.notices);
         }
         let called = async {
-            let entry = self.entry_of(to, tool, &context.caller).await?;
+            let is_own = owner == to;
+            let entry = self.entry_of(to, (tool, is_own), &context.caller).await?;
             let address = Address::of_call_between(entry, unfiltered);
             let request = Request {
                 method: Method::ToolsCall,
@@ -89,9 +91,10 @@ impl Dispatcher {
             let called = self.go(&address, &subject, request, &context, &mut record);
             Box::pin(called).await
         };
-        let onward = match unfiltered {
-            true => Cause::Errand,
-            false => Cause::Other,
+        let onward = match (unfiltered, cause) {
+            (true, _) => Cause::Errand,
+            (false, Cause::Event) => Cause::Event,
+            (false, _) => Cause::Other,
         };
         let called = onward.during(called).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
@@ -106,7 +109,7 @@ impl Dispatcher {
 
     /// Whether filters are not asked about what `owner` calls, and whether notifiers are not told of it: what they do
     /// themselves would go on for ever else.
-    fn exempt(&self, owner: &PluginId, cause: Cause) -> (bool, bool) {
+    pub(super) fn exempt(&self, owner: &PluginId, cause: Cause) -> (bool, bool) {
         let plugins = self.registry.plugins();
         let kinds = || {
             let named = plugins.iter().filter(|plugin| plugin.id() == owner);
@@ -119,17 +122,20 @@ impl Dispatcher {
                 .registry
                 .with_catalog(|catalog| catalog.is_behind_filters(owner)),
             // Only the gateway asks a filter: no client has it call anything.
-            Cause::Other => kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter),
+            Cause::Other | Cause::Event => {
+                kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter)
+            }
         };
-        let untold = unfiltered || kinds().any(|kind| kind == Kind::Notifier);
+        let untold =
+            unfiltered || cause == Cause::Event || kinds().any(|kind| kind == Kind::Notifier);
         (unfiltered, untold)
     }
 
-    /// The tool of the plugin, if `caller` may see it; waits for a plugin that is not known yet.
+    /// The tool of the plugin, if `caller` may see it; its own ones whether they are listed or not. Waits for a plugin that is not known yet.
     async fn entry_of(
         &self,
         id: &PluginId,
-        tool: &str,
+        (tool, is_own): (&str, bool),
         caller: &Caller,
     ) -> Result<Arc<Entry>, Fault> {
         let plugins = self.registry.plugins();
@@ -146,8 +152,11 @@ impl Dispatcher {
         }
         self.registry.catch_up();
         let catalog = self.registry.catalog();
-        let entry = catalog.tool_of(id, tool).cloned();
-        entry.ok_or_else(|| {
+        let entry = match is_own {
+            true => catalog.own_tool(id, tool),
+            false => catalog.tool_of(id, tool),
+        };
+        entry.cloned().ok_or_else(|| {
             let hidden = catalog
                 .hidden(caller)
                 .find(|hidden| hidden.plugin == *id && hidden.name.ends_with(tool));
@@ -232,6 +241,31 @@ impl Supply for Handles {
         });
         Ok(Arc::clone(handle))
     }
+
+    fn tools(&self, caller: Arc<Caller>) -> BoxFuture<'_, Result<Vec<ListedTool>, Fault>> {
+        Box::pin(self.tools_of(caller))
+    }
+
+    fn call_listed(
+        &self,
+        owner: &PluginId,
+        tool: &str,
+        arguments: Json,
+        caller: Arc<Caller>,
+    ) -> BoxFuture<'_, Result<Json, Fault>> {
+        Box::pin(self.call_of(owner.clone(), tool.to_owned(), arguments, caller))
+    }
+
+    fn changes(&self, caller: Arc<Caller>) -> BoxStream<'static, Vec<&'static str>> {
+        self.changes_for(caller)
+    }
+
+    fn sessions(&self) -> usize {
+        let dispatcher = self.dispatcher.upgrade();
+        dispatcher.map_or(0, |dispatcher| {
+            dispatcher.registry.surroundings().sessions()
+        })
+    }
 }
 
 impl Reached {
@@ -240,14 +274,7 @@ impl Reached {
     where
         W: Future<Output = Result<Json, Fault>> + Send + 'static,
     {
-        let dispatcher = self.dispatcher.upgrade().ok_or_else(gone)?;
-        let supervisor = dispatcher.supervisor.clone();
-        let work = work(dispatcher);
-        let Some(home) = &self.home else {
-            return work.await;
-        };
-        let task = AbortOnDropHandle::new(supervisor.spawn_request_on(home, work));
-        task.await.unwrap_or_else(|_| Err(gone()))
+        at_home(&self.dispatcher, self.home.as_ref(), work).await
     }
 }
 
@@ -310,6 +337,26 @@ impl Reach for Reached {
     }
 }
 
+/// Does the gateway's work where that runs. Dropping the future ends the work.
+pub(super) async fn at_home<T, W>(
+    dispatcher: &Weak<Dispatcher>,
+    home: Option<&Handle>,
+    work: impl FnOnce(Arc<Dispatcher>) -> W,
+) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    W: Future<Output = Result<T, Fault>> + Send + 'static,
+{
+    let dispatcher = dispatcher.upgrade().ok_or_else(gone)?;
+    let supervisor = dispatcher.supervisor.clone();
+    let work = work(dispatcher);
+    let Some(home) = home else {
+        return work.await;
+    };
+    let task = AbortOnDropHandle::new(supervisor.spawn_request_on(home, work));
+    task.await.unwrap_or_else(|_| Err(gone()))
+}
+
 fn kind_of(kind: PluginKind) -> Kind {
     match kind {
         PluginKind::Tool => Kind::Tool,
@@ -328,6 +375,6 @@ fn gone() -> Fault {
     Fault::new(FaultKind::Unavailable, "the gateway has stopped").because("shutting_down")
 }
 
-fn not_for(why: &str) -> Fault {
+pub(super) fn not_for(why: &str) -> Fault {
     Fault::new(FaultKind::BadInput, why)
 }

@@ -26,14 +26,11 @@ use crate::dispatch::schedule::table::{MAX_PER_PRINCIPAL, Table, first_run};
 use crate::dispatch::schedule::task::{Moment, Owner, Status, Task, When};
 use crate::dispatch::subject::Subject;
 use crate::ledger::documents::Documents;
-use crate::manifest::expose::Category;
-use crate::manifest::runtime::RuntimeKind;
 use crate::model::caller::{ADMIN, Caller};
 use crate::plugin::Clock;
 use crate::registry::Viewer;
 use crate::session::table::new_id;
 use crate::wire::json::Json;
-use crate::wire::members::Members;
 
 /// How many changes are kept for one that is slow to hear of them.
 const MAX_CHANGES: usize = 256;
@@ -322,21 +319,8 @@ impl Schedule {
             return false;
         };
         dispatcher.registry().with_catalog(|catalog| {
-            let Some(entry) = catalog.find(tool, caller) else {
-                return false;
-            };
-            let mut declared = entry.plugin.manifest.tools.iter();
-            let declared = declared.find(|known| *known.name == *entry.tool);
-            let definition = Members::of(&entry.definition).unwrap_or_default();
-            let hints = definition.get("annotations").and_then(Members::of);
-            let hinted = |hint| hints.as_ref()?.get(hint).map(Json::is_true);
-            let is_hinted = ["readOnlyHint", "idempotentHint"]
-                .into_iter()
-                .any(|hint| hinted(hint) == Some(true));
-            // What other plugins say of themselves is not believed.
-            entry.category == Some(Category::Diagnostic)
-                || declared.is_some_and(|tool| tool.idempotent == Some(true))
-                || (is_hinted && entry.plugin.runtime == RuntimeKind::InProcess)
+            let entry = catalog.find(tool, caller);
+            entry.is_some_and(|entry| entry.conduct.may_repeat)
         })
     }
 

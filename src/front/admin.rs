@@ -148,11 +148,16 @@ pub(in crate::front) fn sees(caller: &Caller, id: &str) -> bool {
 pub(super) async fn execute(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
+    how: Result<rest::How, Response<Body>>,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Response<Body> {
     let Some(_active) = front.enter() else {
         return busy("the gateway is stopping");
+    };
+    let how = match how {
+        Ok(how) => how,
+        Err(refused) => return refused,
     };
     let Wanted {
         id,
@@ -175,7 +180,7 @@ pub(super) async fn execute(
         };
         return refused(&Fault::new(FaultKind::NotFound, message));
     };
-    let called = rest::ask(&front, name, arguments, caller).await;
+    let called = rest::ask(&front, (name, how), arguments, caller).await;
     result(called)
 }
 

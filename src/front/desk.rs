@@ -2,6 +2,8 @@
 
 mod fault;
 
+mod switching;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -55,6 +57,8 @@ pub struct Desk {
     pub schedule: Arc<Schedule>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
+    /// Held while a tool is switched: one after the other.
+    pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.
     pub version: &'static str,
 }

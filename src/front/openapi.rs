@@ -2,11 +2,17 @@
 
 mod control;
 
+mod events;
+
+mod ext;
+
 mod fixed;
 
 mod operation;
 
 mod work;
+
+mod rules;
 
 use std::sync::Arc;
 

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Background, Clock, HttpClient, PluginHandle, PluginRegistry, Workers};
+use crate::plugin::{
+    Background, Clock, Events, HttpClient, PluginHandle, PluginRegistry, Templates, Workers,
+};
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
 ///
@@ -28,8 +32,10 @@ pub(crate) struct Given {
     pub(crate) http: Option<HttpClient>,
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) registry: Option<PluginRegistry>,
+    pub(crate) templates: Option<Templates>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
     pub(crate) workers: Option<Arc<dyn Workers>>,
+    pub(crate) events: Events,
     pub(crate) span: tracing::Span,
 }
 
@@ -37,13 +43,16 @@ impl Given {
     /// Nothing but a name and settings.
     pub(crate) fn bare(id: PluginId, config: Value) -> Self {
         let span = tracing::info_span!("plugin", plugin.id = %id);
+        let events = Events::new(id.clone(), None, Duration::ZERO, CancellationToken::new());
         Self {
+            events,
             id,
             config: ArcSwap::from_pointee(config),
             clock: None,
             http: None,
             temp_dir: None,
             registry: None,
+            templates: None,
             providers: BTreeMap::new(),
             workers: None,
             span,
@@ -102,6 +111,11 @@ impl PluginContext {
         &self.0.span
     }
 
+    /// The events of the gateway, as far as they are granted.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
     /// The resource `clock`.
     pub fn clock(&self) -> Result<Clock, Fault> {
         self.0.clock.ok_or_else(|| self.lacks("clock"))
@@ -122,6 +136,15 @@ impl PluginContext {
     pub fn registry(&self) -> Result<&PluginRegistry, Fault> {
         let registry = self.0.registry.as_ref();
         registry.ok_or_else(|| self.lacks("registry"))
+    }
+
+    /// The templates in the directory `templates` of its folder. A plugin that has no folder makes its own:
+    /// [`Templates::of`].
+    pub fn templates(&self) -> Result<&Templates, Fault> {
+        self.0.templates.as_ref().ok_or_else(|| {
+            let message = format!("plugin `{}` has no directory `templates`", self.0.id);
+            Fault::new(FaultKind::Unavailable, message).because("missing_resource")
+        })
     }
 
     /// The provider of that id. The same handle each time.

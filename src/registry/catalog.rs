@@ -1,5 +1,7 @@
 //! What is listed, as one snapshot: a reader keeps the one it took, whatever happens meanwhile.
 
+pub mod conduct;
+
 mod definition;
 
 mod merged;
@@ -9,6 +11,7 @@ pub mod page;
 pub mod shelf;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -18,16 +21,21 @@ use crate::manifest::Kind;
 use crate::manifest::expose::Category;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
+use crate::registry::catalog::conduct::Conduct;
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
 use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
-use crate::runtime::Surface;
+use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
+use crate::schema::defaults::Defaults;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
+
+/// Why a tool is not listed that an operator has switched off.
+const SWITCHED_OFF: &str = "an operator has switched it off";
 
 /// The most texts about a catalog that are kept ready.
 const MAX_KEPT: usize = 64;
@@ -51,12 +59,17 @@ pub struct Entry {
     pub timeout_ms: u64,
     /// Whether it only looks or also changes things, where that is known.
     pub category: Option<Category>,
+    /// How its calls are carried out.
+    pub conduct: Conduct,
     /// The arguments that modern clients mirror into headers.
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
     pub filters: Vec<Arc<Plugin>>,
+    /// Whether it is not listed, and only its own plugin's routes and the like call it.
+    pub withheld: bool,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
+    defaults: OnceLock<Option<Defaults>>,
 }
 
 /// A tool, prompt or resource that is not listed, and why.
@@ -78,6 +91,8 @@ pub struct Hidden {
 pub enum Cause {
     /// A rule of `policy`.
     Policy,
+    /// An operator has switched it off.
+    Disabled,
     /// The plugin's `expose`.
     Expose,
     /// The kind of its plugin.
@@ -88,6 +103,8 @@ pub enum Cause {
     Definition,
     /// Its plugin is not there.
     Closed,
+    /// Its plugin may not offer it.
+    Grant,
 }
 
 /// All that is listed at one moment.
@@ -97,10 +114,14 @@ pub struct Catalog {
     offers: Offers,
     by_name: HashMap<Arc<str>, Arc<Entry>>,
     in_order: Vec<Arc<Entry>>,
+    /// Tools that are not listed and that their plugins' own routes may call all the same.
+    withheld: Vec<Arc<Entry>>,
     prompts: Shelf,
     resources: Shelf,
     templates: Shelf,
     hidden: Vec<Hidden>,
+    /// The tools that would be listed if they were not switched off.
+    switched_off: Vec<Arc<Entry>>,
     /// The filters, in order.
     filters: Vec<Arc<Plugin>>,
     /// What filters and notifiers may need before they can be asked.
@@ -123,6 +144,8 @@ pub struct Offer {
     pub known: Option<Arc<Surface>>,
     /// Why nothing of it is listed, if so.
     pub closed: Option<Arc<str>>,
+    /// How often tools of it were switched on or off.
+    pub switched: u64,
 }
 
 impl Offer {
@@ -132,13 +155,19 @@ impl Offer {
             plugin: Arc::clone(plugin),
             known,
             closed: plugin.closed().map(Arc::from),
+            switched: plugin.switched.load(Ordering::Acquire),
         }
     }
 
     /// What is listed of it: what is known, or else what its manifest declares; nothing where it is closed.
     pub fn listed(&self) -> Option<&Arc<Surface>> {
         let surface = self.known.as_ref().unwrap_or(self.plugin.declared());
-        self.closed.is_none().then_some(surface)
+        self.is_open().then_some(surface)
+    }
+
+    /// Whether clients are offered anything of it.
+    pub fn is_open(&self) -> bool {
+        self.closed.is_none() && self.plugin.withheld().is_none()
     }
 
     /// Whether both are the same, not only equal.
@@ -147,7 +176,9 @@ impl Offer {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
-        same && self.closed == other.closed && Arc::ptr_eq(&self.plugin, &other.plugin)
+        same && self.closed == other.closed
+            && self.switched == other.switched
+            && Arc::ptr_eq(&self.plugin, &other.plugin)
     }
 }
 
@@ -170,7 +201,11 @@ impl Catalog {
                     catalog.shelve(plugin, surface);
                     catalog.take_tools(plugin, surface, (alphabet, rules), &mut taken);
                 }
-                (why, _) => catalog.hide_tools(offer, why.as_deref().unwrap_or_default(), alphabet),
+                (None, None) => {
+                    let surface = offer.known.as_ref().unwrap_or(plugin.declared());
+                    catalog.take_tools(plugin, surface, (alphabet, rules), &mut taken);
+                }
+                (Some(why), _) => catalog.hide_tools(offer, why, alphabet),
             }
         }
         catalog.offers = offers;
@@ -243,24 +278,31 @@ impl Catalog {
                         let why = format!("plugin `{first}` lists a tool of this name");
                         Err((name, Cause::Collision, why))
                     }
-                    None => definition::entry(plugin, tool, &name, &self.resources)
+                    None => definition::entry(plugin, tool, &name, (&self.resources, rules))
                         .map_err(|why| (name, Cause::Definition, why)),
                 },
             };
             let entry = entry.and_then(|entry| {
+                if let Some(why) = plugin.withheld() {
+                    return Err((entry.name.to_string(), Cause::Grant, why.to_owned()));
+                }
                 let by_kind = kinds::hides(&plugin.manifest, &tool.name);
                 let by_rule = || rules.refuse(&entry.name, entry.category);
                 let hidden = by_kind.map(|why| (Cause::Kind, why));
                 match hidden.or_else(|| Some((Cause::Policy, by_rule()?))) {
                     Some((cause, why)) => Err((entry.name.to_string(), cause, why)),
+                    None if rules.switches.is_off(&entry.name) => {
+                        let name = entry.name.to_string();
+                        taken.insert(name.to_lowercase(), id.clone());
+                        self.switched_off.push(Arc::new(entry));
+                        Err((name, Cause::Disabled, SWITCHED_OFF.to_owned()))
+                    }
                     None => Ok(entry),
                 }
             });
             match entry {
                 Ok(mut entry) => {
-                    let applies =
-                        |filter: &&Arc<Plugin>| filter.manifest.filter.applies_to(id, &tool.name);
-                    entry.filters = self.filters.iter().filter(applies).cloned().collect();
+                    entry.filters = self.filters_of(id, &tool.name);
                     taken.insert(entry.name.to_lowercase(), id.clone());
                     let entry = Arc::new(entry);
                     self.by_name
@@ -269,6 +311,7 @@ impl Catalog {
                 }
                 Err((name, cause, reason)) => {
                     tracing::info!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
+                    self.withhold((plugin, tool), &name, cause, rules);
                     let plugin = id.clone();
                     self.hidden.push(Hidden {
                         name,
@@ -278,6 +321,34 @@ impl Catalog {
                     });
                 }
             }
+        }
+    }
+
+    fn filters_of(&self, plugin: &PluginId, tool: &str) -> Vec<Arc<Plugin>> {
+        let applies = |filter: &&Arc<Plugin>| filter.manifest.filter.applies_to(plugin, tool);
+        self.filters.iter().filter(applies).cloned().collect()
+    }
+
+    /// Keeps a tool that is not listed for its plugin's own routes and the like, unless the operator's policy or its
+    /// definition is what speaks against it.
+    fn withhold(
+        &mut self,
+        (plugin, tool): (&Arc<Plugin>, &Definition),
+        name: &str,
+        cause: Cause,
+        rules: &Rules,
+    ) {
+        match cause {
+            Cause::Policy | Cause::Disabled | Cause::Definition | Cause::Closed => return,
+            Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
+        }
+        let Ok(mut entry) = definition::entry(plugin, tool, name, (&self.resources, rules)) else {
+            return;
+        };
+        if rules.refuse(&entry.name, entry.category).is_none() {
+            entry.filters = self.filters_of(plugin.id(), &tool.name);
+            entry.withheld = true;
+            self.withheld.push(Arc::new(entry));
         }
     }
 
@@ -303,6 +374,15 @@ impl Catalog {
     pub fn tool_of(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
         let mut entries = self.in_order.iter();
         entries.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
+    }
+
+    /// The same, whether it is listed or not: for what the plugin itself has called. `None` where there is no such tool,
+    /// or the operator's policy is against it.
+    pub fn own_tool(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
+        let mut withheld = self.withheld.iter();
+        self.tool_of(plugin, tool).or_else(|| {
+            withheld.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
+        })
     }
 
     /// Whether filters or notifiers may wait for this plugin to start, so that they must not be asked about what it calls
@@ -346,6 +426,12 @@ impl Catalog {
             .filter(|hidden| caller.sees(&hidden.plugin))
     }
 
+    /// The tools that `caller` could see if they were not switched off.
+    pub fn switched_off<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
+        let off = self.switched_off.iter();
+        off.filter(|entry| caller.sees(entry.plugin.id()))
+    }
+
     /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
     pub(super) fn closed_owner(&self, name: &str, caller: &Caller) -> Option<&Arc<Plugin>> {
         let hidden = self.hidden(caller).find(|hidden| hidden.name == name)?;
@@ -360,7 +446,7 @@ impl Catalog {
         &'a self,
         caller: &'a Caller,
     ) -> impl Iterator<Item = (&'a Arc<Plugin>, Option<&'a Arc<Surface>>)> {
-        let open = self.offers.iter().filter(|offer| offer.closed.is_none());
+        let open = self.offers.iter().filter(|offer| offer.is_open());
         open.filter(|offer| caller.sees(offer.plugin.id()))
             .map(|offer| (&offer.plugin, offer.known.as_ref()))
     }
@@ -412,6 +498,17 @@ impl Entry {
             .compiled
             .get_or_init(|| Schema::compile(&self.input_schema));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// The defaults that its schema gives, where they are filled in.
+    pub fn defaults(&self) -> Option<&Defaults> {
+        if !self.conduct.fills_defaults {
+            return None;
+        }
+        let found = self
+            .defaults
+            .get_or_init(|| Defaults::of(&self.input_schema));
+        found.as_ref()
     }
 
     /// The schema of its arguments as text.

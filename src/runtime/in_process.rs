@@ -17,7 +17,11 @@ mod news;
 
 mod offer;
 
+mod route;
+
 mod seat;
+
+mod workplace;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,7 +39,8 @@ use crate::background::work::Work;
 use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
-use crate::plugin::{Announce, Factory, Notifier, PluginContext, Workers, no_resource};
+use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
+use crate::plugin::{Announce, Events, Factory, Notifier, PluginContext, Workers, no_resource};
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
 use crate::runtime::in_process::crew::Crew;
@@ -43,7 +48,9 @@ use crate::runtime::in_process::given::gather;
 use crate::runtime::in_process::hooks::Life;
 use crate::runtime::in_process::news::News;
 use crate::runtime::in_process::offer::Offer;
+use crate::runtime::in_process::route::Routed;
 use crate::runtime::in_process::seat::Seat;
+use crate::runtime::in_process::workplace::{AtSeat, Closing};
 use crate::runtime::rmcp_host::Hosted;
 use crate::runtime::temp_dir::TempDir;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
@@ -74,6 +81,8 @@ struct Resident {
     offer: ArcSwap<Offer>,
     seat: Seat,
     temp_dir: Option<TempDir>,
+    /// What it has asked to hear of.
+    events: Events,
     /// Of the task that keeps the lists.
     supervisor: Supervisor,
     surface: watch::Sender<Arc<Surface>>,
@@ -183,17 +192,21 @@ impl Resident {
         let news = Arc::new(News::new(Arc::clone(&host.updates)));
         let notifier = Notifier::new(Arc::clone(&news) as Arc<dyn Announce>);
         let reached = Arc::clone(&host.reached);
+        let events = given.events().clone();
         let life = Arc::new(Life::new(
             id.clone(),
             plugin,
             (given, crew),
             (notifier, reached),
         ));
-        let started = match cooperative {
+        // The code of a plugin that does not start may still hold on to what it was given.
+        let closing = Closing::of(&events);
+        let seated = match cooperative {
             true => Seat::here(&life, &manifest.limits).await,
             false => Seat::there(&life, &manifest.limits).await,
         };
-        let (seat, offers) = started.inspect_err(|_| life.abandon())?;
+        let (seat, offers) = seated.inspect_err(|_| life.abandon())?;
+        closing.disarm();
         let offer = Offer::new(offers, &manifest.limits, &Surface::default());
         let ended = seat.thread_ended().cloned().unwrap_or_default();
         let (tells, name) = (offer.tells, format!("{id} lists"));
@@ -204,9 +217,12 @@ impl Resident {
             offer: ArcSwap::from_pointee(offer),
             seat,
             temp_dir,
+            events,
             supervisor: host.supervisor.child(),
             ended,
         });
+        let workplace = AtSeat(Arc::downgrade(&resident));
+        resident.events.open(Arc::new(workplace));
         if tells {
             let weak = Arc::downgrade(&resident);
             drop(
@@ -311,6 +327,26 @@ impl Instance for Resident {
         Box::pin(std::future::ready(done))
     }
 
+    fn serve<'a>(
+        &'a self,
+        request: RouteRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Option<RouteResponse>, Fault>> {
+        let Some(routes) = Instance::routes(self) else {
+            return Box::pin(std::future::ready(Ok(None)));
+        };
+        let routed = Routed::new(&self.life, routes, request, context, self.seat.stopping());
+        Box::pin(self.seat.run(&self.life, routed.run()))
+    }
+
+    fn routes(&self) -> Option<Routes> {
+        self.offer.load().routes.clone()
+    }
+
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        self.life.plugin.files()
+    }
+
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             let life = Arc::clone(&self.life);
@@ -348,6 +384,7 @@ impl Instance for Resident {
 
     fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
         self.supervisor.stopping().cancel();
+        self.events.close();
         Box::pin(async move {
             self.seat.stop(&self.life).await;
             let id = &self.life.id;
@@ -369,6 +406,7 @@ impl Drop for Resident {
     fn drop(&mut self) {
         self.life.abandon();
         self.supervisor.stopping().cancel();
+        self.events.close();
     }
 }
 

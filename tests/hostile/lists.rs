@@ -4,10 +4,11 @@ use crate::members;
 use crate::options::{List, Options};
 
 /// The tools that do what `deeds` says of them.
-const TOOLS: [&str; 47] = [
+const TOOLS: [&str; 48] = [
     "echo",
     "params",
     "pid",
+    "publish",
     "count",
     "env",
     "fds",

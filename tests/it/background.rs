@@ -49,6 +49,8 @@ impl Plugin for Busy {
 const CONFIG: &str = r#"
 [plugins.busy]
 requests = ["TOOLS", "BACKGROUND_TASKS"]
+# What is there for this alone need not be offered to clients.
+expose = { deny = ["tick"] }
 [[plugins.busy.background]]
 name = "tick"
 tool = "tick"
@@ -107,6 +109,19 @@ async fn background_work_is_seen_and_stopped() {
     while one(&gateway, "look").await["runs"].as_u64() < Some(2) {}
     while one(&gateway, "sweep").await["runs"].as_u64() < Some(2) {}
     assert!(one(&gateway, "sweep").await["last_run"].is_string());
+    let status = gateway
+        .send(&Request::new("GET", "/ext/status"))
+        .await
+        .json();
+    let shown = &status["extensions"]["busy"]["background"];
+    let names: Vec<_> = shown
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, ["listen", "sweep", "tick"], "{status}");
+    assert_eq!(shown[2]["failures"], 1, "{status}");
 
     let (status, stopped) = order(&gateway, "busy/tick/stop").await;
     assert_eq!(

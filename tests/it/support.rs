@@ -14,7 +14,14 @@ mod plugins;
 
 mod program;
 
+pub(crate) mod redis;
+
 mod records;
+pub(crate) mod records;
+
+mod shell;
+
+mod site;
 
 mod stdio;
 
@@ -24,4 +31,6 @@ pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
 pub(crate) use program::{Piped, Program};
+pub(crate) use shell::shell;
+pub(crate) use site::Site;
 pub(crate) use stdio::StdioClient;

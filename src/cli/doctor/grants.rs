@@ -59,6 +59,7 @@ mod tests {
                 enabled: true,
                 grants: grants.iter().copied().collect(),
                 layers: Default::default(),
+                grants_chosen: false,
             };
             super::check(&plugin).map(|found| (found.mark, found.message))
         };

@@ -9,7 +9,7 @@ use super::*;
 use crate::dispatch::schedule::task::Outcome;
 use crate::ledger::documents::InMemory;
 use crate::model::caller::Scopes;
-use crate::plugin::{NoArguments, Plugin, ToolContext, ToolError, Tools};
+use crate::plugin::{Category, NoArguments, Plugin, ToolContext, ToolError, Tools};
 use crate::testing::TestGateway;
 
 /// Counts its calls; `fail` fails, `hang` never ends.
@@ -39,7 +39,7 @@ impl Plugin for Counter {
                 count.fetch_add(1, Count::SeqCst);
                 async { Err::<String, _>(ToolError::new("no luck")) }
             })
-            .read_only();
+            .category(Category::Diagnostic);
         tools.add(
             "change",
             "Changes things",

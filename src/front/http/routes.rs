@@ -5,13 +5,16 @@ use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post, put};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, background, health, openapi, rest, settings, tasks_of_users};
+use crate::front::{
+    admin, approvals, background, events, ext, health, openapi, rest, settings, tasks_of_users,
+    toggles,
+};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -24,6 +27,11 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
     vec![
         ("/api/tools", get(rest::list)),
         ("/api/tools/{name}", get(rest::show).post(rest::call)),
+        ("/api/plugins", get(toggles::list)),
+        ("/api/plugins/{name}/toggle", put(toggles::toggle)),
+        ("/api/approvals", get(approvals::list)),
+        ("/api/approvals/{id}/approve", post(approvals::approve)),
+        ("/api/approvals/{id}/decline", post(approvals::decline)),
         ("/api/v1/plugin/list", get(admin::list)),
         ("/api/v1/plugin/get", get(admin::get)),
         ("/api/v1/plugin/report", get(admin::report)),
@@ -53,6 +61,16 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/tasks/{id}/{order}", post(tasks_of_users::act)),
         ("/api/config", get(settings::all)),
         ("/api/config/{id}", get(settings::one).put(settings::change)),
+        ("/api/events", get(events::recent)),
+        ("/api/events/stream", get(events::stream)),
+        ("/api/events/status", get(events::status)),
+        ("/api/events/dead", get(events::dead)),
+        ("/api/events/{topic}", post(events::publish)),
+        ("/ext/status", get(ext::status)),
+        ("/ext/{id}/health", get(ext::health)),
+        ("/ext/{id}", any(ext::any)),
+        ("/ext/{id}/", any(ext::any)),
+        ("/ext/{id}/{*path}", any(ext::any)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::front::openapi::operation::refusals;
-use crate::front::openapi::{control, work};
+use crate::front::openapi::{control, events, ext, rules, work};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -13,8 +13,11 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/api/tools", json!({ "get": list_tools() })),
         ("/api/tools/{name}", one_tool()),
     ];
+    paths.extend(rules::paths());
     paths.extend(control::paths());
     paths.extend(work::paths());
+    paths.extend(events::paths());
+    paths.extend(ext::paths());
     paths.extend([
         (
             "/openapi.json",
@@ -38,8 +41,10 @@ pub(super) fn components(secured: bool) -> Value {
     let mut components = json!({
         "schemas": {
             "Alive": object(&json!({ "status": { "const": "alive" } }), &["status"]),
+            "Approval": rules::approval(),
             "PluginAnswer": control::answer(),
             "Error": error(),
+            "Event": events::event(),
             "Health": health(),
             "Readiness": readiness(),
             "Tool": tool(),
@@ -79,6 +84,7 @@ fn list_tools() -> Value {
 fn one_tool() -> Value {
     let mut call = route("call_tool", "Calls a tool", &reference("ToolResult"));
     call["description"] = "Every tool also has an operation of its own, with the schemas of its arguments and result.".into();
+    call["parameters"] = rules::dry_run();
     call["requestBody"] = json!({
         "required": true,
         "content": { "application/json": { "schema": { "type": "object" } } },
@@ -173,7 +179,11 @@ fn tool() -> Value {
         "reason": { "type": "string", "description": "Why it is not listed." },
         "title": { "type": "string" },
         "description": { "type": "string" },
+        "enabled": { "type": "boolean", "description": "Whether it is not switched off." },
+        "requires_approval": { "type": "boolean", "description": "Whether a person must agree to each call." },
         "category": { "enum": ["diagnostic", "remediation"] },
+        "risk": { "enum": ["low", "medium", "high", "critical"] },
+        "blast_radius": { "type": "string", "description": "What a call touches." },
         "annotations": { "type": "object" },
         "input_schema": { "type": "object", "description": "JSON schema of the arguments." },
         "output_schema": { "type": "object", "description": "JSON schema of the structured content." },

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use tokio::time::Instant;
 
-use crate::front::rounds::digest::Digest;
+use crate::wire::digest::Digest;
 use crate::wire::method::Method;
 
 /// The length of a key, in bytes.

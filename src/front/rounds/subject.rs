@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::front::rounds::digest::{Digest, digest};
 use crate::front::rounds::seal::Bound;
 use crate::model::caller::Caller;
+use crate::wire::digest::{Digest, digest};
 use crate::wire::json::Json;
 use crate::wire::message::Params;
 use crate::wire::method::Method;

@@ -8,9 +8,11 @@ use crate::manifest::Handles;
 use crate::manifest::expose::{Category, ToolEntry};
 use crate::manifest::runtime::RuntimeKind;
 use crate::registry::catalog::Entry;
+use crate::registry::catalog::conduct::Conduct;
 use crate::registry::catalog::shelf::Shelf;
 use crate::registry::handle_tools::with_argument;
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Rules;
 use crate::runtime::Definition;
 use crate::wire::header::{ParamHeader, param_headers};
 use crate::wire::json::Json;
@@ -22,7 +24,7 @@ pub(super) fn entry(
     plugin: &Arc<Plugin>,
     tool: &Definition,
     name: &str,
-    resources: &Shelf,
+    (resources, rules): (&Shelf, &Rules),
 ) -> Result<Entry, String> {
     let manifest = &plugin.manifest;
     let corrections = manifest
@@ -35,6 +37,12 @@ pub(super) fn entry(
         correct(&mut members, corrections);
     }
     point_to_moved(&mut members, plugin, resources);
+    let category = corrections
+        .and_then(|entry| entry.category)
+        .or_else(|| own_category(plugin, &tool.members));
+    let own = (name, &tool.members);
+    let conduct = Conduct::of(plugin, own, category, corrections, rules);
+    conduct.show(&mut members);
     let input_schema = members
         .get("inputSchema")
         .cloned()
@@ -53,13 +61,14 @@ pub(super) fn entry(
         definition: members.to_json(),
         with_handle,
         timeout_ms: timeout_ms.min(limits.max_call_ms),
-        category: corrections
-            .and_then(|entry| entry.category)
-            .or_else(|| own_category(plugin, &tool.members)),
+        category,
+        conduct,
         param_headers: headers_of(&input_schema)?,
         input_schema,
         filters: Vec::new(),
+        withheld: false,
         compiled: OnceLock::new(),
+        defaults: OnceLock::new(),
     })
 }
 

@@ -33,11 +33,13 @@ impl Pool {
                 plugin: pool.manifest.id.clone(),
                 supervisor: pool.supervisor.child(),
                 profile: Arc::clone(&slot.profile),
+                folder: None,
                 session: slot.owner.borrow().clone(),
                 grants: Arc::clone(&pool.grants),
                 prefer,
                 updates: Arc::clone(&slot.updates),
                 supply: pool.supply(),
+                events: pool.events(),
                 version: pool.version,
             };
             let started = tokio::select! {

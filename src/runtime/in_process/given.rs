@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::manifest::Manifest;
 use crate::manifest::kinds::is_own;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    Clock, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Workers,
+    Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Templates,
+    Workers,
 };
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
@@ -30,6 +32,12 @@ pub(super) fn gather(
     })?;
     let mut given = Given::bare(id.clone(), config);
     given.workers = Some(workers);
+    given.events = Events::new(
+        id.clone(),
+        host.events.clone(),
+        Duration::from_millis(manifest.limits.call_timeout_ms),
+        host.supervisor.stopping().child_token(),
+    );
     let resources = &manifest.resources;
     given.clock = resources.names("clock").then(Clock::default);
     given.http = resources.names("http").then(|| outbound(host.version));
@@ -48,6 +56,12 @@ pub(super) fn gather(
     };
     given.temp_dir = temp_dir.as_ref().map(|made| made.path().to_owned());
     given.providers = providers(manifest, host)?;
+    if let Some(folder) = &host.folder {
+        given.templates = Templates::in_folder(folder).map_err(|err| {
+            let message = format!("plugin `{id}`: {err}");
+            Fault::new(FaultKind::Unavailable, message).because("bad_template")
+        })?;
+    }
     let there = [
         ("temp_dir", given.temp_dir.is_some()),
         ("registry", given.registry.is_some()),

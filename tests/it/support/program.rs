@@ -144,6 +144,10 @@ impl Program {
         self.connect().await.send(request).await
     }
 
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).expect("the program runs");
     }
