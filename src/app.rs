@@ -6,6 +6,8 @@ pub mod files;
 
 pub mod runtimes;
 
+mod recording;
+
 mod watch;
 
 use std::collections::BTreeMap;
@@ -28,13 +30,15 @@ use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
 use crate::control::settings::Stored;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::audit::Sink;
+use crate::dispatch::audit::{Several, Sink};
 use crate::dispatch::schedule::Schedule;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
+use crate::ledger::Ledger;
 use crate::ledger::documents::{Documents, InMemory};
+use crate::model::caller::Caller;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
 use crate::registry::rules::{ApprovalRules, Rules};
@@ -98,23 +102,30 @@ impl App {
         let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
+        let ledger = Ledger::new(&config.ledger, loaded.env.state_dir().as_deref());
+        let audit: Arc<dyn Sink> = match ledger.is_off() {
+            true => audit,
+            false => Arc::new(Several(vec![audit, Arc::new(ledger.clone())])),
+        };
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(
-            Dispatcher::new(
-                registry,
-                config.policy.clone(),
-                audit,
-                supervisor.clone(),
-                config
-                    .server
-                    .sessions
-                    .bounds(!config.auth.tokens.is_empty()),
-            )
-            .with_events(&config.events),
+        let dispatcher = Dispatcher::new(
+            registry,
+            config.policy.clone(),
+            (audit, ledger.clone()),
+            supervisor.clone(),
+            config.server.sessions.bounds(config.auth.names_callers()),
         );
+        let dispatcher = Arc::new(dispatcher.with_events(&config.events));
         dispatcher.hand_out();
-        let documents: Arc<dyn Documents> = Arc::new(InMemory::default());
         dispatcher.carry_events();
+        dispatcher
+            .approvals()
+            .heard_by(Arc::new(recording::Decisions(ledger.clone())));
+        recording::begin(&ledger, dispatcher.registry(), &supervisor);
+        let documents: Arc<dyn Documents> = match ledger.is_off() {
+            true => Arc::new(InMemory::default()),
+            false => Arc::new(ledger.clone()),
+        };
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -131,6 +142,7 @@ impl App {
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
             documents,
+            ledger,
             switching: tokio::sync::Mutex::default(),
             version: env!("CARGO_PKG_VERSION"),
         };
@@ -180,6 +192,7 @@ impl App {
     /// Starts the plugins, and runs the tasks of users: where one client is served on a pipe there may be several gateways
     /// with the same store, and each task would be run by all of them.
     pub fn start(&self) {
+        self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start();
         self.desk.schedule.begin();
@@ -187,6 +200,7 @@ impl App {
 
     /// Starts the plugins as soon as it is known who the only client is.
     pub fn start_for_client(&self) {
+        self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start_for_client();
     }
@@ -226,6 +240,7 @@ impl App {
             self.config.server.clone(),
             address,
         );
+        self.callers.keep_keys(&self.supervisor);
         listen(&front, listener, &self.supervisor);
         Ok((front, address))
     }
@@ -236,7 +251,8 @@ impl App {
         R: tokio::io::AsyncRead + Unpin,
         W: tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let caller = Arc::clone(self.callers.anonymous());
+        // Who starts the program is its operator.
+        let caller = Arc::new(Caller::anonymous());
         let max = self.config.server.max_body_bytes;
         crate::front::stdio::serve(Arc::clone(&self.desk), caller, max, streams, stop).await;
     }
@@ -249,6 +265,7 @@ impl App {
         self.desk.schedule.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
+        self.desk.ledger.close().await;
         self.supervisor.stop(LAST_TASKS).await
     }
 }
@@ -274,10 +291,6 @@ fn settings(config: &Config) -> Settings {
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,
-        same_for_all: config
-            .auth
-            .tokens
-            .iter()
-            .all(|token| token.plugins.is_none()),
+        same_for_all: config.auth.is_same_for_all(),
     }
 }

@@ -10,6 +10,8 @@ mod doctor;
 
 mod gateway;
 
+mod log;
+
 mod manifest;
 
 mod output;
@@ -21,6 +23,8 @@ mod ps;
 mod schema;
 
 mod reload;
+
+mod replay;
 
 mod serve;
 
@@ -79,7 +83,7 @@ enum Command {
     /// Serves over HTTP: MCP at /mcp, plain HTTP at /api/tools.
     Serve(serve::Arguments),
     /// Serves one MCP client on standard input and output.
-    Stdio,
+    Stdio(stdio::Arguments),
     /// Finds every problem of the configuration and the plugins, each with its place and mend.
     Check,
     /// The plugins.
@@ -93,6 +97,10 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Has the gateway that runs read its configuration and its plugins again.
     Reload(reload::Arguments),
+    /// What was called: newest last.
+    Log(log::Arguments),
+    /// Sends the arguments of a recorded call again, where they were kept.
+    Replay(replay::Arguments),
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
@@ -150,13 +158,15 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     };
     match arguments.command {
         Command::Serve(serve) => serve::run(&context, &serve),
-        Command::Stdio => stdio::run(&context),
+        Command::Stdio(stdio) => stdio::run(&context, &stdio),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
         Command::Ps(arguments) => ps::run(&context, &arguments),
         Command::Why(arguments) => why::run(&context, &arguments),
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
+        Command::Log(arguments) => log::run(&context, &arguments),
+        Command::Replay(arguments) => replay::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
         Command::Tasks(command) => tasks::run(&context, &command),
         Command::Config(command) => config::run(&context, &command),

@@ -8,7 +8,11 @@ pub mod auth;
 
 mod background;
 
+mod calls;
+
 pub mod config;
+
+mod denied;
 
 pub mod desk;
 
@@ -22,7 +26,11 @@ mod live;
 
 pub mod http;
 
+mod incidents;
+
 mod openapi;
+
+mod recorded;
 
 mod rest;
 

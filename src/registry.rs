@@ -215,6 +215,11 @@ impl Registry {
         is_other
     }
 
+    /// Whether an operator has switched off the tool that is listed as `name`.
+    pub fn is_switched_off(&self, name: &str) -> bool {
+        self.settings.rules.switches.is_off(name)
+    }
+
     /// Switches the tools of these listed names off, and all others on.
     pub fn switch_off(&self, names: BTreeSet<String>) {
         self.settings.rules.switches.replace(names);

@@ -1,5 +1,7 @@
 //! The log: lines on standard error, written by a thread of its own so that a reader who does not read stops nobody.
 
+mod one_line;
+
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::audit::{Audited, Sink};
+use crate::ledger::ids::shown;
+use crate::telemetry::one_line::OneLine;
 
 /// The most lines that wait to be written; what comes then is dropped.
 const MAX_WAITING: usize = 16_384;
@@ -42,7 +46,7 @@ pub fn start(filter: &str, format: Format) -> Result<Log, String> {
     let (writer, guard) = builder.finish(stderr);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(writer.clone())
+        .with_writer(OneLine::new(writer.clone(), colours))
         .with_ansi(colours)
         .with_target(false);
     let set = match format {
@@ -93,7 +97,7 @@ impl Sink for AuditLines {
 fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
     timestamp(line);
     line.extend_from_slice(b"  INFO Called call=");
-    number(line, record.call);
+    line.extend_from_slice(shown(record.call).as_bytes());
     if record.method == "tools/call" {
         line.extend_from_slice(b" tool.name=");
     } else {
@@ -133,8 +137,9 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
 fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
     line.extend_from_slice(b"{\"timestamp\":\"");
     timestamp(line);
-    line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":");
-    number(line, record.call);
+    line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":\"");
+    line.extend_from_slice(shown(record.call).as_bytes());
+    line.push(b'"');
     let (method, key) = match record.method {
         "tools/call" => (None, "tool.name"),
         method => (Some(method), "subject"),
@@ -257,6 +262,7 @@ mod tests {
             dry_run: true,
             attempts: 3,
             approval: None,
+            whole: None,
         };
         let (mut plain, mut object) = (Vec::new(), Vec::new());
         text(&mut plain, &record);

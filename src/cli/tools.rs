@@ -116,14 +116,14 @@ async fn list(app: &App, json: bool, all: bool) -> ExitCode {
     output::table(&["TOOL", "PLUGIN", "DESCRIPTION"], &rows);
     if all {
         output::say("");
-        let row = |hidden: &crate::registry::catalog::Hidden| {
+        let hidden = catalog.hidden(caller).map(|hidden| {
             vec![
                 hidden.name.clone(),
                 hidden.plugin.to_string(),
                 hidden.sentence(),
             ]
-        };
-        let hidden: Vec<_> = catalog.hidden(caller).map(row).collect();
+        });
+        let hidden: Vec<_> = hidden.collect();
         output::table(&["NOT LISTED", "PLUGIN", "REASON"], &hidden);
     }
     ExitCode::SUCCESS

@@ -16,8 +16,8 @@ use crate::registry::catalog::Entry;
 use crate::runtime::{CallContext, Request};
 
 impl Dispatcher {
-    /// Takes the last steps of a call, in this order: defaults, dry run, arguments against the schema, approval, to the
-    /// plugin, rules of results. All but the way to the plugin are about tools.
+    /// Takes the last steps of a call, in this order: defaults, dry run, arguments against the schema, approval, written
+    /// where it changes things, to the plugin, rules of results. All but the way to the plugin are about tools.
     pub(super) async fn perform(
         &self,
         address: &Address,
@@ -44,6 +44,13 @@ impl Dispatcher {
         if self.needs_approval(entry, context) {
             // What may wait is kept out of the future of every call.
             Box::pin(self.approve(entry, &request, context, record)).await?;
+            // It may have been taken away meanwhile.
+            if self.registry.is_switched_off(&entry.name) {
+                return Err(self.unknown(subject, &context.caller));
+            }
+        }
+        if self.must_be_admitted(entry) {
+            Box::pin(self.admit(entry, record)).await?;
         }
         self.execute(address, entry, subject, request, context, record)
             .await

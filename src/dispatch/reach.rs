@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dispatch::address::Address;
+use crate::dispatch::address::{Address, withheld};
 use crate::dispatch::audit::Record;
 use crate::dispatch::errand::{named, params};
 use crate::dispatch::filters::{About, Way};
@@ -21,7 +21,7 @@ use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{Cause, ListedTool, PluginHandle, PluginKind, Reach, Supply};
-use crate::registry::catalog::{Entry, Hidden};
+use crate::registry::catalog::Entry;
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
 use crate::runtime::Request;
@@ -80,13 +80,15 @@ impl Dispatcher {
         if !untold {
             record.tell(&self.notices);
         }
+        let mut params = params(tool, arguments);
+        record.sent(&mut params);
         let called = async {
             let is_own = owner == to;
             let entry = self.entry_of(to, (tool, is_own), &context.caller).await?;
             let address = Address::of_call_between(entry, unfiltered);
             let request = Request {
                 method: Method::ToolsCall,
-                params: params(tool, arguments),
+                params,
             };
             let called = self.go(&address, &subject, request, &context, &mut record);
             Box::pin(called).await
@@ -156,12 +158,17 @@ impl Dispatcher {
             true => catalog.own_tool(id, tool),
             false => catalog.tool_of(id, tool),
         };
+        if let Some((entry, why)) =
+            entry.and_then(|entry| Some((entry, entry.withheld_from(caller)?)))
+        {
+            return Err(withheld(entry, &why));
+        }
         entry.cloned().ok_or_else(|| {
             let hidden = catalog
                 .hidden(caller)
                 .find(|hidden| hidden.plugin == *id && hidden.name.ends_with(tool));
             let offers_none = || format!("plugin `{id}` offers no such tool");
-            let why = hidden.map_or_else(offers_none, Hidden::sentence);
+            let why = hidden.map_or_else(offers_none, |hidden| hidden.sentence());
             let message = format!("the tool `{tool}` of plugin `{id}` cannot be called: {why}");
             Fault::new(FaultKind::NotFound, message)
         })

@@ -160,9 +160,11 @@ impl Schedule {
         self.changes.subscribe()
     }
 
-    /// Whether `caller` may see the task: its own, and all of them as `admin`.
+    /// Whether `caller` may see the task: its own, and all of them as `admin`. A credential of the same name with other
+    /// rights does not see it: it could have done what it may not do.
     pub fn is_for(task: &Task, caller: &Caller) -> bool {
-        task.owner.principal == caller.principal || caller.may(ADMIN)
+        let is_own = task.owner.principal == caller.principal && task.owner == Owner::of(caller);
+        is_own || caller.may(ADMIN)
     }
 
     /// The tasks that `caller` may see, the newest first.

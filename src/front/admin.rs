@@ -36,7 +36,7 @@ use crate::model::plugin_id::PluginId;
 use crate::wire::json::Json;
 
 /// An answer instead of what was wanted.
-type Refused = Box<Response<Body>>;
+pub(in crate::front) type Refused = Box<Response<Body>>;
 
 /// `GET /api/v1/plugin/list`: all plugins, or one page of those in a state.
 pub(super) async fn list(
@@ -169,10 +169,11 @@ pub(super) async fn execute(
     };
     let viewer = rest::viewer(&caller);
     let catalog = front.desk.registry().settled_view(&viewer).await;
-    let mut entries = catalog.entries(&caller);
-    let entry = entries.find(|entry| entry.plugin.id().as_str() == id && *entry.tool == *method);
+    // One that is there and not for this caller is refused where all calls are.
+    let plugin = id.parse::<PluginId>().ok();
+    let plugin = plugin.filter(|plugin| caller.sees(plugin));
+    let entry = plugin.and_then(|plugin| catalog.tool_of(&plugin, &method));
     let name = entry.map(|entry| entry.name.to_string());
-    drop(entries);
     let Some(name) = name else {
         let message = match sees(&caller, &id) && !front.desk.registry().named(&id).is_empty() {
             true => format!("plugin `{id}` lists no tool `{method}`"),

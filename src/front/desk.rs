@@ -17,6 +17,7 @@ use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
 use crate::front::rounds::{Dialogue, Rounds, Tasks};
+use crate::ledger::Ledger;
 use crate::ledger::documents::Documents;
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
@@ -57,6 +58,8 @@ pub struct Desk {
     pub schedule: Arc<Schedule>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
+    /// What happened.
+    pub ledger: Ledger,
     /// Held while a tool is switched: one after the other.
     pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.
@@ -70,6 +73,8 @@ pub(crate) enum Reply {
     Result(Bytes),
     /// A result by which a modern plugin asks a modern client to answer and to call again.
     Asks(Json),
+    /// A result that says that the caller lacks this scope.
+    Denied(Bytes, Box<str>),
     /// An error.
     Error(RpcError),
     /// Nothing: the client no longer wants an answer.

@@ -174,7 +174,7 @@ mod tests {
         let text = Json::of(&event);
         assert_eq!(
             text.as_str(),
-            r#"{"id":"00dd9a04-0407-7001-8000-000000000000","topic":"task.done","time":"2000-02-29T00:00:00.007Z","source":"plugin:a","payload":{"b":1.0,"a":[]}}"#
+            r#"{"id":"00dd9aa6-e007-7001-8000-000000000000","topic":"task.done","time":"2000-02-29T00:00:00.007Z","source":"plugin:a","payload":{"b":1.0,"a":[]}}"#
         );
         assert_eq!(text.parse::<Event>().expect("it is one"), event);
     }

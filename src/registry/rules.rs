@@ -1,4 +1,4 @@
-//! What the operator does not let through, whoever calls, and what only with an approval.
+//! What the operator does not let through: whoever calls, and of one caller; and what only with an approval.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,8 +7,50 @@ use arc_swap::ArcSwap;
 
 use crate::manifest::expose::Category;
 use crate::manifest::glob::Pattern;
+use crate::model::caller::{Caller, tools_of};
 use crate::model::plugin_id::PluginId;
 use crate::model::risk::Risk;
+use crate::registry::catalog::Cause;
+
+/// What keeps one caller from a tool that others may call. It is not listed for that caller either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withheld {
+    /// It lacks the scope.
+    Scope(String),
+    /// Its credential is for tools that change nothing.
+    ReadOnly,
+}
+
+impl Withheld {
+    /// What keeps `caller` from a tool of `plugin` that is of this category, if something does.
+    pub fn from(caller: &Caller, plugin: &PluginId, category: Option<Category>) -> Option<Self> {
+        if !caller.may_call_tools_of(plugin) {
+            return Some(Self::Scope(tools_of(plugin)));
+        }
+        let changes = caller.read_only && category != Some(Category::Diagnostic);
+        changes.then_some(Self::ReadOnly)
+    }
+
+    /// What it is, in one word.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Scope(_) => Cause::Scope,
+            Self::ReadOnly => Cause::ReadOnly,
+        }
+    }
+
+    /// Why, in words that follow a `but`.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Scope(scope) => {
+                format!("missing scope `{scope}`: the credential does not have it")
+            }
+            Self::ReadOnly => {
+                "the credential is `read_only`, and this is not known to be diagnostic".to_owned()
+            }
+        }
+    }
+}
 
 /// Rules about listed tools. What they refuse is not listed, and so cannot be called.
 #[derive(Debug, Clone, Default)]
@@ -44,12 +86,14 @@ pub struct Switches(Arc<ArcSwap<BTreeSet<String>>>);
 
 impl Rules {
     /// Why a tool of this name and category is refused, if it is.
-    pub fn refuse(&self, name: &str, category: Option<Category>) -> Option<String> {
+    pub fn refuse(&self, name: &str, category: Option<Category>) -> Option<(Cause, String)> {
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.matches(name)) {
-            return Some(format!("`{}` in `policy.deny` hides it", pattern.as_str()));
+            let why = format!("`{}` in `policy.deny` hides it", pattern.as_str());
+            return Some((Cause::Policy, why));
         }
         if self.read_only && category != Some(Category::Diagnostic) {
-            return Some("`policy.read_only` hides what is not known to be diagnostic".to_owned());
+            let why = "`policy.read_only` hides what is not known to be diagnostic";
+            return Some((Cause::ReadOnly, why.to_owned()));
         }
         None
     }
@@ -100,6 +144,7 @@ impl Switches {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::caller::Scopes;
 
     fn pattern(text: &str) -> Pattern {
         Pattern::new(text).expect("a pattern")
@@ -115,14 +160,16 @@ mod tests {
         assert!(
             rules
                 .refuse("x__look", Some(Category::Diagnostic))
-                .is_some_and(|why| why.contains("x__*"))
+                .is_some_and(|(cause, why)| cause == Cause::Policy && why.contains("x__*"))
         );
         assert_eq!(rules.refuse("y__look", Some(Category::Diagnostic)), None);
         for category in [None, Some(Category::Remediation)] {
             assert!(
                 rules
                     .refuse("y__do", category)
-                    .is_some_and(|why| why.contains("read_only"))
+                    .is_some_and(
+                        |(cause, why)| cause == Cause::ReadOnly && why.contains("read_only")
+                    )
             );
         }
         assert_eq!(Rules::default().refuse("y__do", None), None);
@@ -134,76 +181,35 @@ mod tests {
         let asks = |rules: &ApprovalRules, category, risk| {
             rules.asks(("k8s__restart", &plugin), category, risk)
         };
-        let none = ApprovalRules::default();
-        assert!(!asks(
-            &none,
-            Some(Category::Remediation),
-            Some(Risk::Critical)
-        ));
+        let none = ApprovalRules::default;
+        let by_name = |name| ApprovalRules {
+            tools: vec![pattern(name)],
+            ..none()
+        };
+        let by_plugin = |id| ApprovalRules {
+            plugins: vec![pattern(id)],
+            ..none()
+        };
+        let by_risk = |risk| ApprovalRules {
+            risk: Some(risk),
+            ..none()
+        };
+        let by_category = || ApprovalRules {
+            all_remediation: true,
+            ..none()
+        };
+        let (looks, changes) = (Some(Category::Diagnostic), Some(Category::Remediation));
         for (rules, category, risk, expect) in [
-            (
-                ApprovalRules {
-                    tools: vec![pattern("*__restart")],
-                    ..none.clone()
-                },
-                Some(Category::Diagnostic),
-                None,
-                true,
-            ),
-            (
-                ApprovalRules {
-                    plugins: vec![pattern("k?s")],
-                    ..none.clone()
-                },
-                Some(Category::Diagnostic),
-                None,
-                true,
-            ),
-            (
-                ApprovalRules {
-                    risk: Some(Risk::High),
-                    ..none.clone()
-                },
-                None,
-                Some(Risk::Critical),
-                true,
-            ),
-            (
-                ApprovalRules {
-                    risk: Some(Risk::High),
-                    ..none.clone()
-                },
-                None,
-                Some(Risk::Medium),
-                false,
-            ),
-            (
-                ApprovalRules {
-                    risk: Some(Risk::Low),
-                    ..none.clone()
-                },
-                None,
-                None,
-                false,
-            ),
-            (
-                ApprovalRules {
-                    all_remediation: true,
-                    ..none.clone()
-                },
-                None,
-                None,
-                true,
-            ),
-            (
-                ApprovalRules {
-                    all_remediation: true,
-                    ..none.clone()
-                },
-                Some(Category::Diagnostic),
-                Some(Risk::High),
-                false,
-            ),
+            (none(), changes, Some(Risk::Critical), false),
+            (by_name("*__restart"), looks, None, true),
+            (by_name("*__look"), changes, None, false),
+            (by_plugin("k?s"), looks, None, true),
+            (by_risk(Risk::High), None, Some(Risk::Critical), true),
+            (by_risk(Risk::High), None, Some(Risk::Medium), false),
+            (by_risk(Risk::Low), None, None, false),
+            (by_category(), None, None, true),
+            (by_category(), changes, None, true),
+            (by_category(), looks, Some(Risk::High), false),
         ] {
             assert_eq!(asks(&rules, category, risk), expect, "{rules:?}");
         }
@@ -214,7 +220,32 @@ mod tests {
         let switches = Switches::default();
         assert!(!switches.set("a", true));
         assert!(switches.set("a", false) && switches.is_off("a"));
-        assert!(!switches.clone().set("a", false));
+        assert!(!switches.set("a", false));
         assert!(switches.set("a", true) && !switches.is_off("a"));
+    }
+
+    #[test]
+    fn a_caller_is_kept_from_what_its_credential_is_not_for() {
+        let plugin: PluginId = "x".parse().expect("an id");
+        let by = |scopes: &[&str], read_only| {
+            let caller = Caller {
+                scopes: Scopes::only(scopes.iter().map(|scope| (*scope).to_owned())),
+                tools_by_scope: true,
+                read_only,
+                ..Caller::anonymous()
+            };
+            let categories = [
+                None,
+                Some(Category::Diagnostic),
+                Some(Category::Remediation),
+            ];
+            categories
+                .map(|category| Withheld::from(&caller, &plugin, category).map(|why| why.cause()))
+        };
+        assert_eq!(by(&["ext:x:tools"], false), [None; 3]);
+        assert_eq!(by(&["ext:y:tools"], false), [Some(Cause::Scope); 3]);
+        let read_only = Some(Cause::ReadOnly);
+        assert_eq!(by(&["admin"], true), [read_only, None, read_only]);
+        assert_eq!(by(&[], true), [Some(Cause::Scope); 3]);
     }
 }

@@ -20,9 +20,7 @@ pub struct Defaults {
 impl Defaults {
     /// The defaults in a schema, if there are any.
     pub fn of(schema: &Json) -> Option<Self> {
-        if memchr::memmem::find(schema.bytes(), b"\"default\"").is_none() {
-            return None;
-        }
+        memchr::memmem::find(schema.bytes(), b"\"default\"")?;
         let root = Members::of(schema)?;
         let definitions = root.get("$defs").and_then(Members::of).unwrap_or_default();
         Self::within(&root, &definitions, 0)

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod auth;
 mod background;
 mod batches;
 mod binary;
@@ -23,6 +24,8 @@ mod hostile;
 mod hundred;
 mod in_flight_ids;
 mod kinds;
+mod ledger;
+mod ledger_contract;
 mod lifecycle;
 mod list_changes;
 mod manifests;

@@ -107,6 +107,12 @@ pub struct Owner {
     /// Its scopes; all when left out.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
+    /// Whether it needs a scope for the tools of a plugin.
+    #[serde(default)]
+    pub tools_by_scope: bool,
+    /// Whether it may only call tools that are known to change nothing.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// A task as it is kept.
@@ -189,6 +195,8 @@ impl Owner {
                 Scopes::All => None,
                 Scopes::Only(scopes) => Some(scopes.to_vec()),
             },
+            tools_by_scope: caller.tools_by_scope,
+            read_only: caller.read_only,
         }
     }
 
@@ -201,6 +209,8 @@ impl Owner {
                 None => Scopes::All,
                 Some(scopes) => Scopes::Only(scopes.clone().into()),
             },
+            tools_by_scope: self.tools_by_scope,
+            read_only: self.read_only,
         }
     }
 }

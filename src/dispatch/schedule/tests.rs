@@ -245,6 +245,7 @@ async fn a_task_may_what_its_maker_may_and_is_seen_by_it() {
         principal: principal.into(),
         plugins: Some(Vec::new().into()),
         scopes: Scopes::Only(scopes),
+        ..Caller::anonymous()
     };
     let task = rig
         .make(r#"{"tool":"c__count"}"#)

@@ -4,16 +4,20 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
+use axum::middleware::Next;
 use axum::routing::{MethodRouter, any, get, post, put};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
+use crate::front::admin::answer;
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
+use crate::front::http::mcp::is_json;
 use crate::front::{
-    admin, approvals, background, events, ext, health, openapi, rest, settings, tasks_of_users,
-    toggles,
+    admin, approvals, auth, background, calls, events, ext, health, incidents, openapi, recorded,
+    rest, settings, tasks_of_users, toggles,
 };
 
 /// State of the routes: the front they belong to.
@@ -61,6 +65,17 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/tasks/{id}/{order}", post(tasks_of_users::act)),
         ("/api/config", get(settings::all)),
         ("/api/config/{id}", get(settings::one).put(settings::change)),
+        ("/api/calls", get(calls::list)),
+        ("/api/calls/stream", get(calls::stream)),
+        ("/api/calls/{id}", get(calls::show)),
+        ("/api/calls/{id}/replay", post(calls::replay)),
+        ("/api/incidents", get(incidents::list).post(incidents::open)),
+        ("/api/incidents/{id}", get(incidents::show)),
+        ("/api/incidents/{id}/close", post(incidents::close)),
+        ("/api/incidents/{id}/notes", post(incidents::note)),
+        ("/api/ledger", get(recorded::status)),
+        ("/api/life", get(recorded::life)),
+        ("/api/denials", get(recorded::denials)),
         ("/api/events", get(events::recent)),
         ("/api/events/stream", get(events::stream)),
         ("/api/events/status", get(events::status)),
@@ -71,6 +86,9 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/ext/{id}", any(ext::any)),
         ("/ext/{id}/", any(ext::any)),
         ("/ext/{id}/{*path}", any(ext::any)),
+        (auth::METADATA_PATHS[0], get(auth::metadata)),
+        (auth::METADATA_PATHS[1], get(auth::metadata)),
+        (auth::METADATA_PATHS[2], get(auth::metadata)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),
@@ -84,6 +102,9 @@ pub(super) fn table(front: Front) -> Router {
     let routes = rows()
         .into_iter()
         .fold(empty, |routes, (path, row)| routes.route(path, row));
+    // A page of another site can have a browser post forms and plain text without asking (S04). What plugins take is for
+    // them to say.
+    let routes = routes.route_layer(axum::middleware::from_fn(json_only));
     routes
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -98,6 +119,20 @@ impl FromRequestParts<Front> for Door {
             front.upgrade().expect("a front outlives its requests"),
         ))
     }
+}
+
+/// Refuses changes whose body is of another type than JSON.
+async fn json_only(request: Request, next: Next) -> Response<axum::body::Body> {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_typed = request.headers().contains_key(CONTENT_TYPE);
+    let is_of_plugin = request.uri().path().starts_with("/ext/");
+    if changes && is_typed && !is_of_plugin && !is_json(request.headers()) {
+        let message = "send `Content-Type: application/json`";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let refusal = answer::problem(status, "unsupported_media_type", message, None);
+        return refusal.map(axum::body::Body::new);
+    }
+    next.run(request).await
 }
 
 async fn not_found(uri: Uri) -> Response<Body> {

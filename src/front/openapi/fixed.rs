@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::front::auth::METADATA_PATHS;
 use crate::front::openapi::operation::refusals;
-use crate::front::openapi::{control, events, ext, rules, work};
+use crate::front::openapi::{control, events, ext, ledger, rules, work};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -16,8 +17,16 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     paths.extend(rules::paths());
     paths.extend(control::paths());
     paths.extend(work::paths());
+    paths.extend(ledger::paths());
     paths.extend(events::paths());
     paths.extend(ext::paths());
+    for (at, path) in METADATA_PATHS.into_iter().enumerate() {
+        let id = format!("protected_resource_{at}");
+        let summary = "Where tokens for this gateway come from (RFC 9728)";
+        let mut route = route(&id, summary, &json!({ "type": "object" }));
+        route["security"] = json!([{}]);
+        paths.push((path, json!({ "get": route })));
+    }
     paths.extend([
         (
             "/openapi.json",
@@ -45,6 +54,8 @@ pub(super) fn components(secured: bool) -> Value {
             "PluginAnswer": control::answer(),
             "Error": error(),
             "Event": events::event(),
+            "Call": ledger::call(),
+            "Incident": ledger::incident(),
             "Health": health(),
             "Readiness": readiness(),
             "Tool": tool(),
@@ -212,6 +223,7 @@ fn readiness() -> Value {
     let properties = json!({
         "status": status(),
         "plugins": { "type": "array", "items": object(&plugin, &["id", "state", "health"]) },
+        "keys": object(&json!({ "ready": { "type": "boolean" }, "reason": { "type": "string" } }), &["ready"]),
     });
     object(&properties, &["status"])
 }

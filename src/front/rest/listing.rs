@@ -56,7 +56,7 @@ pub(super) fn list(catalog: &Catalog, caller: &Caller, all: bool) -> Vec<u8> {
         push(&mut out, &one(entry));
     }
     for hidden in catalog.hidden(caller).filter(|_| all) {
-        push(&mut out, &not_listed(hidden));
+        push(&mut out, &not_listed(&hidden));
     }
     out.push(b']');
     out

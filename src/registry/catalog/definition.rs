@@ -90,13 +90,19 @@ fn point_to_moved(members: &mut Members, plugin: &Plugin, resources: &Shelf) {
     }
 }
 
-/// The category that code in the gateway gives its own tool. What other plugins say of themselves is not believed.
+/// The category that code in the gateway gives its own tool, or hints at. What other plugins say of themselves is not
+/// believed.
 fn own_category(plugin: &Plugin, members: &Members) -> Option<Category> {
     if plugin.runtime != RuntimeKind::InProcess {
         return None;
     }
-    let meta = members.get("_meta").and_then(Members::of)?;
-    meta.get("toolgate/category")?.parse().ok()
+    let meta = members.get("_meta").and_then(Members::of);
+    let said = meta.and_then(|meta| meta.get("toolgate/category")?.parse().ok());
+    said.or_else(|| {
+        let hints = members.get("annotations").and_then(Members::of)?;
+        let only_looks = hints.get("readOnlyHint")?.is_true();
+        only_looks.then_some(Category::Diagnostic)
+    })
 }
 
 fn headers_of(input_schema: &Json) -> Result<Vec<ParamHeader>, String> {
@@ -128,6 +134,8 @@ fn correct(members: &mut Members, corrections: &ToolEntry) {
             .get("annotations")
             .and_then(|known| known.parse::<Map<String, Value>>().ok());
         let mut annotations = known.unwrap_or_default();
+        annotations.extend(corrections.annotations.clone().unwrap_or_default());
+        // The category has the last word: what is hinted must not say otherwise.
         match corrections.category {
             Some(Category::Diagnostic) => {
                 drop(annotations.insert("readOnlyHint".into(), true.into()))
@@ -138,7 +146,6 @@ fn correct(members: &mut Members, corrections: &ToolEntry) {
             }
             None => {}
         }
-        annotations.extend(corrections.annotations.clone().unwrap_or_default());
         members.set("annotations", Json::of(&annotations));
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::rest::{self, refused};
-use crate::rules::{Script, any, get, post};
+use crate::rules::{Script, any, get, post, put};
 use crate::support::{Answer, Program, TestGateway, until};
 use crate::tokens::{ANN, BOB, token};
 
@@ -24,6 +24,12 @@ async fn approvals(gateway: &TestGateway, query: &str, token: Option<&str>) -> V
     }
     let answer = gateway.send(&request).await.json();
     answer["approvals"].as_array().expect("a list").clone()
+}
+
+/// The id of the only one, if there is one.
+fn id_of(approvals: &[Value]) -> String {
+    let id = approvals.first().and_then(|one| one["id"].as_str());
+    id.unwrap_or_default().to_owned()
 }
 
 /// The id in the refusal of a call that waits.
@@ -109,10 +115,7 @@ async fn a_call_waits_a_moment_for_the_decision() {
         let mut id = String::new();
         while id.is_empty() {
             let waiting = approvals(&gateway, "?status=pending", None).await;
-            id = waiting
-                .first()
-                .map_or("", |one| one["id"].as_str().unwrap_or(""))
-                .to_owned();
+            id = id_of(&waiting);
         }
         let body = json!({ "reason": "not on Sundays" });
         let decided = gateway
@@ -131,6 +134,23 @@ async fn a_call_waits_a_moment_for_the_decision() {
         }
     }
     assert_eq!(script.arguments().len(), 1);
+    // A tool that was switched off meanwhile is not called any more.
+    let mut connection = gateway.connect().await;
+    let call = rest::call("p__do", r#"{"late":true}"#);
+    connection.write(&call.bytes(gateway.address)).await;
+    let mut id = String::new();
+    while id.is_empty() {
+        let waiting = approvals(&gateway, "?status=pending", None).await;
+        id = id_of(&waiting);
+    }
+    let off = put("/api/plugins/p__do/toggle", &json!({ "enabled": false }));
+    assert_eq!(gateway.send(&off).await.status, 200);
+    let given = post(&format!("/api/approvals/{id}/approve"), &json!({}));
+    assert_eq!(gateway.send(&given).await.status, 200);
+    assert_eq!(refused(&connection.answer().await, 404), "not_found");
+    assert_eq!(script.arguments().len(), 1);
+    let on = put("/api/plugins/p__do/toggle", &json!({ "enabled": true }));
+    assert_eq!(gateway.send(&on).await.status, 200);
     // Who goes away while it waits leaves nothing behind.
     let mut gone = gateway.connect().await;
     gone.write(&rest::call("p__do", "{}").bytes(gateway.address))

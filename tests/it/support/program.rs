@@ -88,7 +88,7 @@ impl Program {
         Self::serve_with(&[], config).await
     }
 
-    /// The same with more arguments.
+    /// The same, with more arguments.
     pub(crate) async fn serve_with(more: &[&str], config: &str) -> Self {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
         let (mut child, folder) = start(BACKGROUND, &arguments, config, Stdio::null());
