@@ -4,9 +4,13 @@ mod approvals;
 
 mod check;
 
+mod config;
+
 mod doctor;
 
 mod gateway;
+
+mod log;
 
 mod manifest;
 
@@ -20,11 +24,15 @@ mod schema;
 
 mod reload;
 
+mod replay;
+
 mod serve;
 
 mod signals;
 
 mod stdio;
+
+mod tasks;
 
 mod token;
 
@@ -89,9 +97,19 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Has the gateway that runs read its configuration and its plugins again.
     Reload(reload::Arguments),
+    /// What was called: newest last.
+    Log(log::Arguments),
+    /// Sends the arguments of a recorded call again, where they were kept.
+    Replay(replay::Arguments),
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Tools that the gateway that runs is to run now, at a time, or again and again.
+    #[command(subcommand)]
+    Tasks(tasks::Command),
+    /// The settings of plugins in the gateway that runs.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Calls that wait for a person who agrees to them.
     #[command(subcommand)]
     Approvals(approvals::Command),
@@ -147,7 +165,11 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Why(arguments) => why::run(&context, &arguments),
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
+        Command::Log(arguments) => log::run(&context, &arguments),
+        Command::Replay(arguments) => replay::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Tasks(command) => tasks::run(&context, &command),
+        Command::Config(command) => config::run(&context, &command),
         Command::Approvals(command) => approvals::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),

@@ -6,7 +6,13 @@ mod approvals;
 
 pub mod auth;
 
+mod background;
+
+mod calls;
+
 pub mod config;
+
+mod denied;
 
 pub mod desk;
 
@@ -16,13 +22,21 @@ mod ext;
 
 mod health;
 
+mod live;
+
 pub mod http;
 
+mod incidents;
+
 mod openapi;
+
+mod recorded;
 
 mod rest;
 
 mod scope;
+
+mod settings;
 
 pub mod rounds;
 
@@ -33,6 +47,8 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod tasks_of_users;
 
 mod toggles;
 

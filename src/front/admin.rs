@@ -8,7 +8,7 @@ pub(in crate::front) mod answer;
 
 pub(in crate::front) mod order;
 
-mod query;
+pub(in crate::front) mod query;
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ use crate::model::plugin_id::PluginId;
 use crate::wire::json::Json;
 
 /// An answer instead of what was wanted.
-type Refused = Box<Response<Body>>;
+pub(in crate::front) type Refused = Box<Response<Body>>;
 
 /// `GET /api/v1/plugin/list`: all plugins, or one page of those in a state.
 pub(super) async fn list(
@@ -140,7 +140,7 @@ pub(super) async fn why(
     data(&front.desk.control.why(&tool, &rest::viewer(&caller)).await)
 }
 
-fn sees(caller: &Caller, id: &str) -> bool {
+pub(in crate::front) fn sees(caller: &Caller, id: &str) -> bool {
     id.parse().is_ok_and(|id| caller.sees(&id))
 }
 

@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::control::Control;
+use crate::dispatch::schedule::Schedule;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
 use crate::front::rounds::{Dialogue, Rounds, Tasks};
+use crate::ledger::Ledger;
 use crate::ledger::documents::Documents;
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
@@ -52,8 +54,12 @@ pub struct Desk {
     pub rounds: Arc<Rounds>,
     /// The calls that go on as tasks.
     pub tasks: Arc<Tasks>,
+    /// The tasks of users.
+    pub schedule: Arc<Schedule>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
+    /// What happened.
+    pub ledger: Ledger,
     /// Held while a tool is switched: one after the other.
     pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.

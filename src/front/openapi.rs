@@ -8,7 +8,11 @@ mod ext;
 
 mod fixed;
 
+mod ledger;
+
 mod operation;
+
+mod work;
 
 mod rules;
 
