@@ -70,7 +70,7 @@ async fn round(inner: &Inner, store: &Arc<Store>, beats: u32) -> Result<(), Stor
             "Closed calls that a gateway has left behind: what they came to is not known"
         );
     }
-    if beats % BEATS_PER_CLEANING == 0 {
+    if beats.is_multiple_of(BEATS_PER_CLEANING) {
         clean(store, inner.config.keep_days, inner.config.max_bytes).await?;
     }
     Ok(())
