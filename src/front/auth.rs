@@ -85,7 +85,7 @@ impl Callers {
             tokens: tokens.collect(),
             jwt: jwt.map(|jwt| Jwt::new(jwt, config.require_scopes)),
             anonymous: Arc::new(Caller::anonymous()),
-            passer_by: Arc::new(passer_by(config.require_scopes)),
+            passer_by: Arc::new(passer_by(config)),
             authorization_servers: match config.authorization_servers.is_empty() {
                 true => issuer.into_iter().collect(),
                 false => config.authorization_servers.clone(),
@@ -175,6 +175,18 @@ pub fn check_keys(config: &JwtConfig) -> Result<(), String> {
     source::check(config)
 }
 
+/// The caller without a credential. Where scopes are required it has those that it names (`X-Scopes`).
+fn passer_by(config: &AuthConfig) -> Caller {
+    match config.require_scopes {
+        false => Caller::anonymous(),
+        true => Caller {
+            scopes: Scopes::only([]),
+            tools_by_scope: true,
+            ..Caller::anonymous()
+        },
+    }
+}
+
 /// The caller that shows a token of the configuration.
 fn caller_of(token: &TokenConfig, require_scopes: bool) -> Caller {
     let scopes = Scopes::only(token.scopes.iter().cloned());
@@ -185,19 +197,6 @@ fn caller_of(token: &TokenConfig, require_scopes: bool) -> Caller {
         tools_by_scope: require_scopes || scopes.speak_of_plugins(),
         scopes,
         read_only: token.read_only,
-    }
-}
-
-/// Who comes over HTTP where nobody needs a credential: may do everything, or, where scopes are required, nothing until
-/// the request says which ones it wants (`front/scope.rs`).
-fn passer_by(require_scopes: bool) -> Caller {
-    match require_scopes {
-        false => Caller::anonymous(),
-        true => Caller {
-            scopes: Scopes::only([]),
-            tools_by_scope: true,
-            ..Caller::anonymous()
-        },
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn run(inner: &Inner, stop: &CancellationToken) {
             return;
         };
         let Some(store) = store else { return };
-        let mut beats = 0;
+        let mut beats: u32 = 0;
         loop {
             if let Err(error) = round(inner, &store, beats).await {
                 tracing::debug!("The ledger could not be looked after: {error}");

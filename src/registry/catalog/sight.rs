@@ -44,7 +44,7 @@ impl Catalog {
     /// The tools that `caller` could see if they were not switched off.
     pub fn switched_off<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
         let off = self.switched_off.iter();
-        off.filter(|entry| caller.sees(entry.plugin.id()))
+        off.filter(|entry| entry.is_for(caller))
     }
 
     /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
