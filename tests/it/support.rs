@@ -20,7 +20,6 @@ mod program;
 
 pub(crate) mod redis;
 
-mod records;
 pub(crate) mod records;
 
 mod shell;
