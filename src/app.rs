@@ -38,6 +38,8 @@ use crate::registry::naming::Alphabet;
 use crate::registry::rules::Rules;
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
+use crate::telemetry::config::TracesConfig;
+use crate::telemetry::traces;
 
 /// How long tasks may take to end after everything was stopped.
 const LAST_TASKS: Duration = Duration::from_secs(2);
@@ -52,6 +54,8 @@ pub struct App {
     /// Who may call.
     pub callers: Callers,
     config: Config,
+    /// Where spans of calls go.
+    traces: TracesConfig,
     /// What the operator's file is called, or would be.
     config_name: OsString,
     supervisor: Supervisor,
@@ -92,6 +96,10 @@ impl App {
         let config = loaded.config.clone();
         let named = origin.config.as_deref().and_then(Path::file_name);
         let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
+        let traces = config
+            .telemetry
+            .traces
+            .with_variables(|name| origin.env.get(name));
         let supervisor = Supervisor::new();
         let files = Files::new(origin, config.clone(), supervisor.clone());
         let plugins = files.register(resolution);
@@ -115,6 +123,7 @@ impl App {
             Duration::from_millis(config.server.drain_ms),
             config.max_plugins,
         );
+        measure(&dispatcher, &control);
         let desk = Desk {
             dispatcher,
             control,
@@ -127,6 +136,7 @@ impl App {
         Self {
             desk: Arc::new(desk),
             callers,
+            traces,
             config,
             config_name,
             supervisor,
@@ -136,7 +146,15 @@ impl App {
 
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
-        self.notices.call_once(|| dispatcher.begin_notices());
+        self.notices.call_once(|| {
+            dispatcher.begin_notices();
+            traces::begin(
+                &self.traces,
+                dispatcher.metrics(),
+                &self.supervisor,
+                self.desk.version,
+            );
+        });
     }
 
     /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that
@@ -222,6 +240,18 @@ impl App {
         self.desk.registry().stop().await;
         self.supervisor.stop(LAST_TASKS).await
     }
+}
+
+/// Has everything read that is known in numbers. Nothing is kept alive by that.
+fn measure(dispatcher: &Arc<Dispatcher>, control: &Arc<Control>) {
+    let (calls, plugins) = (Arc::downgrade(dispatcher), Arc::downgrade(control));
+    dispatcher.metrics().read_from(move |page| {
+        if let (Some(dispatcher), Some(control)) = (calls.upgrade(), plugins.upgrade()) {
+            dispatcher.registry().measure(page);
+            dispatcher.measure(page);
+            control.measure(page);
+        }
+    });
 }
 
 /// How lists are made by this configuration.

@@ -8,6 +8,8 @@ mod echo;
 
 mod hash;
 
+mod observability;
+
 mod text;
 
 use std::sync::Arc;
@@ -39,6 +41,11 @@ pub fn all() -> Vec<Builtin> {
         row("hash", include_str!("../plugins/hash/plugin.toml"), || {
             hash::Hash
         }),
+        row(
+            "observability",
+            include_str!("../plugins/observability/plugin.toml"),
+            observability::Observability::default,
+        ),
         row("text", include_str!("../plugins/text/plugin.toml"), || {
             text::Text
         }),

@@ -29,6 +29,7 @@ use crate::dispatch::config::PolicyConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
 use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
+use crate::telemetry::config::TelemetryConfig;
 
 pub use crate::config::env::Env;
 pub use crate::config::load::{Loaded, load, prepare};
@@ -44,6 +45,7 @@ pub struct Config {
     pub policy: PolicyConfig,
     pub events: file::EventsConfig,
     pub ledger: file::LedgerConfig,
+    pub telemetry: TelemetryConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
     /// Folders in them that are passed over, by name.
@@ -87,6 +89,7 @@ impl Default for Config {
             policy: PolicyConfig::default(),
             events: file::EventsConfig::default(),
             ledger: file::LedgerConfig::default(),
+            telemetry: TelemetryConfig::default(),
             plugin_dirs: Vec::new(),
             plugin_ignore: file::plugin_ignore(),
             plugins: IndexMap::new(),

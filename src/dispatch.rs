@@ -42,6 +42,8 @@ mod tasks;
 
 mod telling;
 
+mod traced;
+
 pub mod watching;
 
 use std::sync::Arc;
@@ -60,6 +62,9 @@ use crate::dispatch::notices::Notices;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
+use crate::metrics::Metrics;
+use crate::metrics::page::Page;
+use crate::metrics::spans::within;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
@@ -73,6 +78,9 @@ use crate::wire::method::Method;
 
 /// How long a call waits for the start of a plugin whose tools are not known yet.
 const WAKE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What is said of the number of sessions.
+pub const SESSIONS: &str = "Sessions that are open";
 
 /// Carries calls to plugins.
 pub struct Dispatcher {
@@ -119,6 +127,22 @@ impl Dispatcher {
         &self.registry
     }
 
+    /// What is counted and measured.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.registry.surroundings().metrics
+    }
+
+    /// Where records end up.
+    fn ends(&self) -> (&dyn Sink, &Metrics) {
+        (&*self.audit, self.metrics())
+    }
+
+    /// Writes what it knows in numbers.
+    pub fn measure(&self, page: &mut Page) {
+        let kind = [("kind", "handle")];
+        page.level("toolgate_sessions", SESSIONS, &kind, self.handles.len());
+    }
+
     /// A number for the next call.
     pub fn next_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed)
@@ -136,14 +160,19 @@ impl Dispatcher {
         &self,
         method: Method,
         subject: &Subject,
-        params: Params,
+        mut params: Params,
         context: CallContext,
     ) -> Result<Reply, CallError> {
         let name = subject.name();
-        let mut record = Record::open(&*self.audit, &method, name, &context);
+        let mut record = Record::open(self.ends(), &method, name, &context);
         record.tell(&self.notices);
+        let trace = record.trace(&mut params);
         let request = Request { method, params };
-        let called = self.walk(subject, request, &context, &mut record).await;
+        let walk = self.walk(subject, request, &context, &mut record);
+        let called = match trace {
+            None => walk.await,
+            Some(trace) => within(trace, walk).await,
+        };
         let outcome = called.and_then(|answer| bridge::to_client(answer, subject, context.era()));
         record.close(outcome.as_ref());
         match outcome? {
@@ -202,6 +231,9 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let plugin = &address.plugin;
         record.found(plugin);
+        if let Some(entry) = &address.tool {
+            record.is_of(entry);
+        }
         let (context, _in_flight) = self.bound(plugin, &mut request.params, context)?;
         let context = &*context;
         if let Some(entry) = &address.tool

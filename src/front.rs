@@ -12,7 +12,11 @@ mod health;
 
 pub mod http;
 
+mod metrics;
+
 mod openapi;
+
+mod overview;
 
 mod rest;
 

@@ -24,6 +24,8 @@ pub mod naming;
 
 mod bringing_up;
 
+mod measured;
+
 mod membership;
 
 pub mod discover;

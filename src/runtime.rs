@@ -42,7 +42,7 @@ pub(crate) mod server;
 pub(crate) mod surface;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -52,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
+use crate::metrics::Metrics;
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
@@ -113,6 +114,8 @@ pub struct Host {
     pub session: Option<Arc<Session>>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
+    /// Where it may count, if anywhere.
+    pub metrics: Option<Arc<Metrics>>,
     /// The version of the gateway, for handshakes.
     pub version: &'static str,
     /// Hears how far the start has come.
@@ -220,10 +223,26 @@ pub trait Instance: Send + Sync {
         None
     }
 
+    /// The last lines that it wrote beside the protocol, the oldest first, where it has some way to.
+    fn log_lines(&self) -> Vec<LogLine> {
+        Vec::new()
+    }
+
     /// What its processes use, if it has some of its own. Does not look: says what was seen last.
     fn usage(&self) -> Option<Usage> {
         None
     }
+}
+
+/// A line that a plugin wrote beside the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was read.
+    pub time: SystemTime,
+    /// Where it came from: `stderr`.
+    pub stream: &'static str,
+    /// The line, without its end and with control characters escaped.
+    pub text: String,
 }
 
 /// A request to an instance.
@@ -326,6 +345,7 @@ impl Host {
             updates: Arc::default(),
             session: None,
             supply: None,
+            metrics: Some(Arc::default()),
             version,
             reached: Arc::new(|_| {}),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use crate::config::file::ConfigFile;
@@ -9,6 +10,7 @@ use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfi
 use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
 use crate::manifest::problem::Problem;
+use crate::telemetry::config::TracesConfig;
 
 /// Tokens nobody may use: they can be guessed, or stand in examples.
 const KNOWN_TOKENS: [&str; 14] = [
@@ -32,6 +34,7 @@ const KNOWN_TOKENS: [&str; 14] = [
 pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     check_server(&config.server, report);
     check_auth(&config.auth, report);
+    check_traces(&config.telemetry.traces, report);
     if let Some(problem) = exposed(&config.server, &config.auth) {
         let mend = problem.mend.unwrap_or_default();
         report.add_with_mend(&path(["server", "listen"]), problem.message, &mend);
@@ -43,6 +46,30 @@ pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
         1,
         10_000,
     );
+}
+
+fn check_traces(traces: &TracesConfig, report: &mut Report<'_>) {
+    let at = |key: &str| path(["telemetry", "traces", key]);
+    if !(0.0..=1.0).contains(&traces.sample_ratio) {
+        report.add(&at("sample_ratio"), "it is a part of all calls, 0 to 1");
+    }
+    if traces
+        .service_name
+        .as_ref()
+        .is_some_and(|name| name.trim().is_empty())
+    {
+        report.add(&at("service_name"), "the name is empty");
+    }
+    for (name, value) in &traces.headers {
+        let sound =
+            name.parse::<HeaderName>().is_ok() && HeaderValue::from_str(value.expose()).is_ok();
+        if !sound {
+            report.add(
+                &path(["telemetry", "traces", "headers", name]),
+                "this is no header",
+            );
+        }
+    }
 }
 
 /// The refusal to listen on a network without a credential. Ask again when `--listen` changes the address.

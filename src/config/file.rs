@@ -12,6 +12,7 @@ use crate::config::{Startup, ToolNames};
 use crate::dispatch::config::PolicyConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
 use crate::manifest::glob::Pattern;
+use crate::telemetry::config::TelemetryConfig;
 
 /// The settings of toolgate.
 ///
@@ -30,6 +31,8 @@ pub struct ConfigFile {
     pub events: EventsConfig,
     /// Where calls are recorded.
     pub ledger: LedgerConfig,
+    /// What the gateway tells other systems of itself.
+    pub telemetry: TelemetryConfig,
     /// Directories that are searched for plugins, relative to this file. When left out, `custom_plugins` beside this
     /// file, if it is there. The variable `TOOLGATE_PLUGIN_PATHS` adds more.
     pub plugin_dirs: Vec<PathBuf>,

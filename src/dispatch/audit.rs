@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dispatch::notices::{Notice, Notices};
+use crate::dispatch::traced::{self, Traced};
+use crate::metrics::Metrics;
+use crate::metrics::calls::{ToolNumbers, UNKNOWN, in_us};
 use crate::model::fault::{Fault, FaultKind};
+use crate::registry::catalog::Entry;
 use crate::registry::plugin::Plugin;
 use crate::runtime::CallContext;
 use crate::session::shown;
-use crate::wire::message::Outcome;
+use crate::wire::message::{Outcome, Params};
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
+use crate::wire::trace::TraceContext;
 
 /// What a record says.
 #[derive(Debug, Clone, Copy)]
@@ -62,12 +67,19 @@ pub(super) struct Record<'a> {
     plugin: Option<Arc<Plugin>>,
     /// Who is told of the call, if anyone may be.
     notices: Option<&'a Notices>,
+    metrics: &'a Metrics,
+    /// Where its tool is counted, once that is known.
+    numbers: Option<Arc<ToolNumbers>>,
+    /// Whether the gateway itself calls, on the way of another call.
+    is_errand: bool,
+    /// What is told of it to a tracing system, if anything is.
+    span: Option<Traced>,
     written: bool,
 }
 
 impl<'a> Record<'a> {
     pub(super) fn open(
-        sink: &'a dyn Sink,
+        (sink, metrics): (&'a dyn Sink, &'a Metrics),
         method: &Method,
         subject: &'a str,
         context: &'a CallContext,
@@ -80,6 +92,10 @@ impl<'a> Record<'a> {
             begun: Instant::now(),
             plugin: None,
             notices: None,
+            metrics,
+            numbers: None,
+            is_errand: false,
+            span: None,
             written: false,
         }
     }
@@ -91,6 +107,27 @@ impl<'a> Record<'a> {
         if let Some(notices) = self.listeners() {
             notices.tell(self.notice("call.started"));
         }
+    }
+
+    /// The call is one of this tool.
+    pub(super) fn is_of(&mut self, entry: &Entry) {
+        self.numbers = Some(Arc::clone(entry.numbers(self.metrics)));
+    }
+
+    /// The gateway calls of its own accord: that is counted with the tool, and not among what clients call.
+    pub(super) fn is_errand_of(&mut self, plugin: &Plugin) {
+        let id = plugin.id().as_str();
+        self.numbers = Some(self.metrics.calls.of_tool(id, self.subject));
+        self.is_errand = true;
+    }
+
+    /// Tells a tracing system of the call, if that is wanted: says where in its trace it stands.
+    pub(super) fn trace(&mut self, params: &mut Params) -> Option<TraceContext> {
+        let spans = self.metrics.spans()?;
+        let span = traced::begin(spans, (&self.method, self.subject), params, self.context)?;
+        let context = span.context();
+        self.span = Some(span);
+        Some(context)
     }
 
     /// Lets notifiers hear of the call.
@@ -126,7 +163,9 @@ impl<'a> Record<'a> {
 
     fn write(&mut self, outcome: &'static str, fault: Option<&Fault>) {
         self.written = true;
-        let taken_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let taken = self.begun.elapsed();
+        let taken_us = in_us(taken);
+        self.count(outcome, taken);
         if let Some(plugin) = &self.plugin {
             let counts = &plugin.counts;
             counts.busy_us.fetch_add(taken_us, Ordering::Relaxed);
@@ -149,6 +188,13 @@ impl<'a> Record<'a> {
             reason: fault.map(|fault| fault.reason),
             taken_us,
         });
+        if let Some(span) = self.span.take() {
+            span.ended(
+                self.plugin.as_deref(),
+                outcome,
+                fault.map(|fault| fault.reason),
+            );
+        }
         if let Some(notices) = self.listeners() {
             notices.tell(Notice {
                 outcome: Some(outcome),
@@ -162,6 +208,33 @@ impl<'a> Record<'a> {
             && let Some(source) = std::error::Error::source(fault)
         {
             tracing::debug!(call = self.context.id, "{fault}: {source}");
+        }
+    }
+}
+
+impl Record<'_> {
+    /// Counts the call where it belongs.
+    fn count(&self, outcome: &'static str, taken: Duration) {
+        let calls = &self.metrics.calls;
+        let plugin = self.plugin.as_ref().map(|plugin| plugin.id().as_str());
+        match (&self.numbers, plugin, &self.method) {
+            (Some(numbers), ..) => numbers.add(outcome, in_us(taken)),
+            (None, Some(plugin), Method::ToolsCall) => {
+                calls.of_tool(plugin, UNKNOWN).add(outcome, in_us(taken));
+            }
+            // The tools that the gateway has itself are the only ones that answer without a plugin.
+            (None, None, Method::ToolsCall) if outcome == "answered" => {
+                calls
+                    .of_tool("toolgate", self.subject)
+                    .add(outcome, in_us(taken));
+            }
+            (None, None, Method::ToolsCall) => calls.add_unknown(outcome),
+            (None, plugin, method) => {
+                calls.add_request(plugin.unwrap_or_default(), method.known(), outcome);
+            }
+        }
+        if self.method == Method::ToolsCall && !self.is_errand {
+            self.metrics.recent.add(self.begun, taken, outcome);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::dispatch::notices::Notice;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, WAKE_DEADLINE, bridge};
 use crate::manifest::Kind;
+use crate::metrics::spans::within;
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
@@ -74,7 +75,7 @@ impl Dispatcher {
         let caller = caller.unwrap_or_else(|| named(&format!("plugin:{owner}")));
         let context = self.errand(caller, None, CancellationToken::new());
         let subject = Subject::Tool(tool.to_owned());
-        let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
+        let mut record = Record::open(self.ends(), &Method::ToolsCall, tool, &context);
         let (unfiltered, untold) = self.exempt(owner, cause);
         if !untold {
             record.tell(&self.notices);
@@ -82,12 +83,17 @@ impl Dispatcher {
         let called = async {
             let entry = self.entry_of(to, tool, &context.caller).await?;
             let address = Address::of_call_between(entry, unfiltered);
+            let mut params = params(tool, arguments);
+            let trace = record.trace(&mut params);
             let request = Request {
                 method: Method::ToolsCall,
-                params: params(tool, arguments),
+                params,
             };
             let called = self.go(&address, &subject, request, &context, &mut record);
-            Box::pin(called).await
+            match trace {
+                None => Box::pin(called).await,
+                Some(trace) => within(trace, called).await,
+            }
         };
         let onward = match unfiltered {
             true => Cause::Errand,

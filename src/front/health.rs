@@ -70,7 +70,7 @@ struct Numbers {
 
 /// How many plugins stand where.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Counts {
+pub(super) struct Counts {
     active: usize,
     idle: usize,
     starting: usize,
@@ -79,7 +79,7 @@ struct Counts {
 
 /// How many plugins are how.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Wellness {
+pub(super) struct Wellness {
     healthy: usize,
     degraded: usize,
     unhealthy: usize,
@@ -151,7 +151,7 @@ impl Place {
 }
 
 impl Counts {
-    fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
+    pub(super) fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
         let mut counts = Self::default();
         for plugin in plugins
             .iter()
@@ -170,7 +170,7 @@ impl Counts {
 }
 
 impl Wellness {
-    fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
+    pub(super) fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
         let mut counts = Self::default();
         for plugin in plugins.iter().filter(|plugin| caller.sees(plugin.id())) {
             let place = match plugin.health().status {

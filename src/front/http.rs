@@ -25,7 +25,7 @@ mod stream;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -36,11 +36,15 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
+use crate::dispatch::SESSIONS;
 use crate::front::auth::Callers;
 use crate::front::config::ServerConfig;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::guard::{Guard, Origin, only};
+use crate::metrics::calls::in_us;
+use crate::metrics::page::Page;
+use crate::metrics::requests::Requests;
 use crate::model::caller::Caller;
 use crate::session::table::Sessions;
 use crate::wire::header::MCP_PARAM_PREFIX;
@@ -91,7 +95,10 @@ impl HttpFront {
         address: SocketAddr,
     ) -> Arc<Self> {
         let bounds = config.sessions.bounds(callers.are_named());
-        Arc::new_cyclic(|front| Self {
+        let metrics = desk.dispatcher.metrics();
+        let paths = MCP_PATHS.into_iter().chain(routes::patterns());
+        metrics.requests.get_or_init(|| Requests::new(paths));
+        let front = Arc::new_cyclic(|front| Self {
             routes: routes::table(front.clone()),
             guard: Guard::new(address, &config.allowed_hosts, &config.allowed_origins),
             sessions: Sessions::new(bounds),
@@ -101,7 +108,21 @@ impl HttpFront {
             active: AtomicUsize::new(0),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
-        })
+        });
+        let measured = Arc::downgrade(&front);
+        front.desk.dispatcher.metrics().read_from(move |page| {
+            if let Some(front) = measured.upgrade() {
+                front.measure(page);
+            }
+        });
+        front
+    }
+
+    fn measure(&self, page: &mut Page) {
+        let kind = [("kind", "http")];
+        page.level("toolgate_sessions", SESSIONS, &kind, self.sessions.len());
+        let help = "Calls over HTTP that run";
+        page.level("toolgate_http_calls_in_flight", help, &[], self.active());
     }
 
     /// The sessions of its clients.
@@ -112,6 +133,11 @@ impl HttpFront {
     /// How many calls run.
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Acquire)
+    }
+
+    /// Cancelled when the gateway is about to stop.
+    pub(in crate::front) fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Whether the gateway is about to stop.
@@ -148,7 +174,15 @@ impl HttpFront {
         // Of a body with both chunks and a length the length is gone by now. Whoever forwarded it may have gone by that,
         // so what follows may be anyone's: the connection ends with the answer (RFC 9112 section 6.1).
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let metrics = Arc::clone(self.desk.dispatcher.metrics());
+        let requests = metrics.requests.get();
+        let route = requests.map(|requests| requests.route(request.uri().path()));
+        let (begun, method) = (Instant::now(), request.method().clone());
         let mut response = self.guarded(request).await;
+        if let (Some(requests), Some(route)) = (requests, route) {
+            let (status, took_us) = (response.status().as_u16(), in_us(begun.elapsed()));
+            requests.add(route, method.as_str(), status, took_us);
+        }
         if is_chunked {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);

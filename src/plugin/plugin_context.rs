@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Clock, HttpClient, PluginHandle, PluginRegistry};
+use crate::plugin::{Clock, HttpClient, PluginHandle, PluginMetrics, PluginRegistry};
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
 ///
@@ -27,6 +27,7 @@ pub(crate) struct Given {
     pub(crate) http: Option<HttpClient>,
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) registry: Option<PluginRegistry>,
+    pub(crate) metrics: Option<PluginMetrics>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
     pub(crate) span: tracing::Span,
 }
@@ -42,6 +43,7 @@ impl Given {
             http: None,
             temp_dir: None,
             registry: None,
+            metrics: None,
             providers: BTreeMap::new(),
             span,
         }
@@ -101,6 +103,12 @@ impl PluginContext {
         registry.ok_or_else(|| self.lacks("registry"))
     }
 
+    /// The resource `metrics`: numbers of its own, beside those of the gateway.
+    pub fn metrics(&self) -> Result<&PluginMetrics, Fault> {
+        let metrics = self.0.metrics.as_ref();
+        metrics.ok_or_else(|| self.lacks("metrics"))
+    }
+
     /// The provider of that id. The same handle each time.
     pub fn provider(&self, id: &str) -> Result<Arc<PluginHandle>, Fault> {
         let handle = self.0.providers.get(id);
@@ -132,9 +140,10 @@ mod tests {
             context.http().err(),
             context.temp_dir().err(),
             context.registry().err(),
+            context.metrics().err(),
             context.provider("vault").err(),
         ];
-        let names = ["clock", "http", "temp_dir", "registry", "vault"];
+        let names = ["clock", "http", "temp_dir", "registry", "metrics", "vault"];
         for (fault, name) in faults.into_iter().zip(names) {
             let told = fault.expect("nothing was given").to_string();
             assert!(told.contains(&format!("`{name}`")), "{told}");

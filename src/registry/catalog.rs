@@ -16,6 +16,8 @@ use serde::Serialize;
 
 use crate::manifest::Kind;
 use crate::manifest::expose::Category;
+use crate::metrics::Metrics;
+use crate::metrics::calls::ToolNumbers;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::shelf::{Item, Shelf};
@@ -55,6 +57,7 @@ pub struct Entry {
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
     pub filters: Vec<Arc<Plugin>>,
+    numbers: OnceLock<Arc<ToolNumbers>>,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
 }
@@ -412,6 +415,12 @@ impl Entry {
             .compiled
             .get_or_init(|| Schema::compile(&self.input_schema));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// Where its calls are counted; looked up once.
+    pub fn numbers(&self, metrics: &Metrics) -> &Arc<ToolNumbers> {
+        let of_tool = || metrics.calls.of_tool(self.plugin.id().as_str(), &self.name);
+        self.numbers.get_or_init(of_tool)
     }
 
     /// The schema of its arguments as text.

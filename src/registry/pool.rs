@@ -11,6 +11,8 @@ mod check;
 
 mod lease;
 
+mod log;
+
 mod offered;
 
 mod slot;
@@ -47,7 +49,7 @@ use crate::registry::pool::speech::{Asker, Speech};
 pub use crate::registry::pool::standing::Standing;
 use crate::registry::pool::surrounded::Surrounded;
 use crate::runtime::updates::Updates;
-use crate::runtime::{CallContext, Instance, Runtime, Surface};
+use crate::runtime::{CallContext, Instance, LogLine, Runtime, Surface};
 use crate::session::Session;
 
 /// The reason of a start that is refused because something is missing.
@@ -68,6 +70,8 @@ pub struct Pool {
     updates: Arc<AtomicU64>,
     surrounded: Surrounded,
     state: Mutex<State>,
+    /// The last lines of instances that are gone.
+    past: Mutex<Vec<LogLine>>,
     version: &'static str,
 }
 
@@ -132,6 +136,7 @@ impl Pool {
             updates: Arc::default(),
             surrounded: Surrounded::default(),
             state: Mutex::new(state),
+            past: Mutex::default(),
             version,
         })
     }

@@ -11,6 +11,8 @@ mod given;
 
 mod hooks;
 
+mod metrics;
+
 mod news;
 
 mod offer;

@@ -11,7 +11,7 @@ use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, health, openapi, rest};
+use crate::front::{admin, health, metrics, openapi, overview, rest};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -29,6 +29,7 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/report", get(admin::report)),
         ("/api/v1/plugin/ps", get(admin::ps)),
         ("/api/v1/plugin/why", get(admin::why)),
+        ("/api/v1/plugin/logs", get(admin::logs)),
         ("/api/v1/plugin/execute", post(admin::execute)),
         ("/api/v1/plugin/register", post(admin::register)),
         ("/api/v1/plugin/unregister", post(admin::unregister)),
@@ -40,7 +41,15 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),
         ("/readyz", get(health::ready)),
+        ("/metrics", get(metrics::text)),
+        ("/api/overview", get(overview::show)),
+        ("/api/overview/stream", get(overview::stream)),
     ]
+}
+
+/// The pattern of each path.
+pub(super) fn patterns() -> impl Iterator<Item = &'static str> {
+    rows().into_iter().map(|(path, _)| path)
 }
 
 /// All routes.

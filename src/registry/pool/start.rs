@@ -37,6 +37,7 @@ impl Pool {
                 prefer,
                 updates: Arc::clone(&slot.updates),
                 supply: pool.supply(),
+                metrics: pool.metrics(),
                 version: pool.version,
             };
             let started = tokio::select! {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::metrics::Metrics;
 use crate::plugin::Supply;
 use crate::registry::life_events::{LifeEvent, LifeKind};
 use crate::registry::pool::Pool;
@@ -19,6 +20,10 @@ impl Pool {
 
     pub(super) fn supply(&self) -> Option<Arc<dyn Supply>> {
         self.surrounded.0.get()?.supply()
+    }
+
+    pub(super) fn metrics(&self) -> Option<Arc<Metrics>> {
+        Some(Arc::clone(&self.surrounded.0.get()?.metrics))
     }
 
     /// Tells that all instances of it were stopped.
