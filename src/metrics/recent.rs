@@ -216,7 +216,7 @@ mod tests {
     fn seconds_are_told_apart_and_overwritten() {
         let begun = Instant::now();
         let recent = Recent::new(begun);
-        let after = |seconds| begun + Duration::from_millis(seconds * 1000 + 500);
+        let after = |seconds: u64| begun + Duration::from_millis(seconds * 1000 + 500);
         let took = Duration::from_millis(10);
         recent.add(after(0), took, "answered");
         recent.add(after(2), took, "timeout");

@@ -14,6 +14,8 @@ mod plugins;
 
 mod program;
 
+pub(crate) mod prometheus;
+
 mod records;
 
 mod stdio;
