@@ -30,7 +30,7 @@ fn the_text_is_what_prometheus_reads() {
         "toolgate_calls_total{plugin=\"echo\",tool=\"echo__echo\",outcome=\"answered\"} 1",
         "toolgate_calls_total{plugin=\"echo\",tool=\"echo__echo\",outcome=\"timeout\"} 1",
         "toolgate_calls_total{plugin=\"\",tool=\"unknown\",outcome=\"not_found\"} 1",
-        "toolgate_call_duration_seconds_bucket{le=\"0.0005\",plugin=\"echo\",tool=\"echo__echo\"} 1",
+        "toolgate_call_duration_seconds_bucket{plugin=\"echo\",tool=\"echo__echo\",le=\"0.0005\"} 1",
         "toolgate_requests_total{plugin=\"echo\",method=\"prompts/get\",outcome=\"answered\"} 1",
         "toolgate_sessions{kind=\"http\"} 4",
     ] {
