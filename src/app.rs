@@ -101,7 +101,7 @@ impl App {
             .traces
             .with_variables(|name| origin.env.get(name));
         let supervisor = Supervisor::new();
-        let files = Files::new(origin, config.clone(), supervisor.clone());
+        let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
         let registry = Registry::new(plugins, settings, supervisor.clone());

@@ -8,7 +8,11 @@ mod echo;
 
 mod hash;
 
+mod mcp_http;
+
 mod observability;
+
+mod ping;
 
 mod text;
 
@@ -42,10 +46,18 @@ pub fn all() -> Vec<Builtin> {
             hash::Hash
         }),
         row(
+            "mcp_http",
+            include_str!("../plugins/mcp_http/plugin.toml"),
+            mcp_http::McpHttp::default,
+        ),
+        row(
             "observability",
             include_str!("../plugins/observability/plugin.toml"),
             observability::Observability::default,
         ),
+        row("ping", include_str!("../plugins/ping/plugin.toml"), || {
+            ping::Ping
+        }),
         row("text", include_str!("../plugins/text/plugin.toml"), || {
             text::Text
         }),

@@ -28,6 +28,8 @@ mod handles;
 
 mod kept;
 
+mod listed;
+
 mod notices;
 
 mod performing;
@@ -35,6 +37,8 @@ mod performing;
 mod reach;
 
 mod rounds;
+
+pub mod serving;
 
 mod task_list;
 
@@ -54,7 +58,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::address::Address;
-use crate::dispatch::audit::{Record, Sink};
+use crate::dispatch::audit::{Ends, Record, Sink};
 use crate::dispatch::config::PolicyConfig;
 use crate::dispatch::handles::Handles;
 use crate::dispatch::kept::Kept;
@@ -86,7 +90,7 @@ pub const SESSIONS: &str = "Sessions that are open";
 pub struct Dispatcher {
     registry: Arc<Registry>,
     policy: PolicyConfig,
-    audit: Arc<dyn Sink>,
+    audit: Arc<Ends>,
     supervisor: Supervisor,
     calls: AtomicU64,
     tasks: Tasks,
@@ -107,10 +111,14 @@ impl Dispatcher {
         supervisor: Supervisor,
         handles: Bounds,
     ) -> Self {
+        let metrics = Arc::clone(&registry.surroundings().metrics);
         Self {
             registry,
             policy,
-            audit,
+            audit: Arc::new(Ends {
+                sink: audit,
+                metrics,
+            }),
             supervisor,
             calls: AtomicU64::new(0),
             tasks: Tasks::default(),
@@ -129,12 +137,7 @@ impl Dispatcher {
 
     /// What is counted and measured.
     pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.registry.surroundings().metrics
-    }
-
-    /// Where records end up.
-    fn ends(&self) -> (&dyn Sink, &Metrics) {
-        (&*self.audit, self.metrics())
+        &self.audit.metrics
     }
 
     /// Writes what it knows in numbers.
@@ -164,7 +167,7 @@ impl Dispatcher {
         context: CallContext,
     ) -> Result<Reply, CallError> {
         let name = subject.name();
-        let mut record = Record::open(self.ends(), &method, name, &context);
+        let mut record = Record::open(&*self.audit, &method, name, &context);
         record.tell(&self.notices);
         let trace = record.trace(&mut params);
         let request = Request { method, params };

@@ -172,6 +172,8 @@ pub mod routes;
 
 mod schema;
 
+mod templates;
+
 mod tools;
 
 mod wording;
@@ -193,7 +195,7 @@ pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
 pub use failure::{HookResult, RequestError, ToolError};
 pub(crate) use failure::{bad_argument, no_resource};
-pub use handle::{PluginHandle, PluginKind, PluginRegistry};
+pub use handle::{ListedTool, PluginHandle, PluginKind, PluginRegistry};
 pub(crate) use handle::{Reach, Supply, first_text};
 pub(crate) use http_client::Fetch;
 pub use http_client::HttpClient;
@@ -209,6 +211,7 @@ pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
 pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
+pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
 pub use wording::{ContentAnnotations, Icon, Role};

@@ -41,6 +41,7 @@ pub(crate) mod server;
 
 pub(crate) mod surface;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -112,6 +113,8 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// The plugin's own folder, if it has one.
+    pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
     /// Where it may count, if anywhere.
@@ -344,6 +347,7 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            folder: None,
             supply: None,
             metrics: Some(Arc::default()),
             version,

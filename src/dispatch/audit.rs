@@ -35,7 +35,7 @@ pub struct Audited<'a> {
     pub session: Option<&'a str>,
     /// The era the caller speaks.
     pub era: Era,
-    /// `answered`, `refused_by_plugin`, or the kind of the fault.
+    /// `answered`, `refused_by_plugin`, `tool_error` where a route of a plugin answered that it failed, or the kind of the fault.
     pub outcome: &'static str,
     /// The reason of the fault.
     pub reason: Option<&'static str>,
@@ -57,9 +57,15 @@ impl Sink for NoSink {
     fn write(&self, _: &Audited<'_>) {}
 }
 
+/// Where calls end up: what is kept of each, and what is counted of all.
+pub(super) struct Ends {
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
 /// The record of one call. It is written when it is closed; one that is dropped open was abandoned.
 pub(super) struct Record<'a> {
-    sink: &'a dyn Sink,
+    ends: &'a Ends,
     method: Method,
     subject: &'a str,
     context: &'a CallContext,
@@ -67,7 +73,6 @@ pub(super) struct Record<'a> {
     plugin: Option<Arc<Plugin>>,
     /// Who is told of the call, if anyone may be.
     notices: Option<&'a Notices>,
-    metrics: &'a Metrics,
     /// Where its tool is counted, once that is known.
     numbers: Option<Arc<ToolNumbers>>,
     /// Whether the gateway itself calls, on the way of another call.
@@ -79,20 +84,19 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub(super) fn open(
-        (sink, metrics): (&'a dyn Sink, &'a Metrics),
+        ends: &'a Ends,
         method: &Method,
         subject: &'a str,
         context: &'a CallContext,
     ) -> Self {
         Self {
-            sink,
+            ends,
             method: method.clone(),
             subject,
             context,
             begun: Instant::now(),
             plugin: None,
             notices: None,
-            metrics,
             numbers: None,
             is_errand: false,
             span: None,
@@ -111,19 +115,19 @@ impl<'a> Record<'a> {
 
     /// The call is one of this tool.
     pub(super) fn is_of(&mut self, entry: &Entry) {
-        self.numbers = Some(Arc::clone(entry.numbers(self.metrics)));
+        self.numbers = Some(Arc::clone(entry.numbers(&self.ends.metrics)));
     }
 
     /// The gateway calls of its own accord: that is counted with the tool, and not among what clients call.
     pub(super) fn is_errand_of(&mut self, plugin: &Plugin) {
         let id = plugin.id().as_str();
-        self.numbers = Some(self.metrics.calls.of_tool(id, self.subject));
+        self.numbers = Some(self.ends.metrics.calls.of_tool(id, self.subject));
         self.is_errand = true;
     }
 
     /// Tells a tracing system of the call, if that is wanted: says where in its trace it stands.
     pub(super) fn trace(&mut self, params: &mut Params) -> Option<TraceContext> {
-        let spans = self.metrics.spans()?;
+        let spans = self.ends.metrics.spans()?;
         let span = traced::begin(spans, (&self.method, self.subject), params, self.context)?;
         let context = span.context();
         self.span = Some(span);
@@ -161,6 +165,20 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Closes the record of a request that a route of a plugin has answered.
+    pub(super) fn served(mut self, failed: bool) {
+        let outcome = if failed { "tool_error" } else { "answered" };
+        self.write(outcome, None);
+    }
+
+    /// Writes nothing: the request was not for the plugin.
+    pub(super) fn forget(mut self) {
+        self.written = true;
+        if let Some(plugin) = self.plugin.take() {
+            plugin.counts.calls.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     fn write(&mut self, outcome: &'static str, fault: Option<&Fault>) {
         self.written = true;
         let taken = self.begun.elapsed();
@@ -173,7 +191,7 @@ impl<'a> Record<'a> {
                 counts.faults.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.sink.write(&Audited {
+        self.ends.sink.write(&Audited {
             call: self.context.id,
             method: self.method.as_str(),
             subject: self.subject,
@@ -215,7 +233,7 @@ impl<'a> Record<'a> {
 impl Record<'_> {
     /// Counts the call where it belongs.
     fn count(&self, outcome: &'static str, taken: Duration) {
-        let calls = &self.metrics.calls;
+        let calls = &self.ends.metrics.calls;
         let plugin = self.plugin.as_ref().map(|plugin| plugin.id().as_str());
         match (&self.numbers, plugin, &self.method) {
             (Some(numbers), ..) => numbers.add(outcome, in_us(taken)),
@@ -230,11 +248,16 @@ impl Record<'_> {
             }
             (None, None, Method::ToolsCall) => calls.add_unknown(outcome),
             (None, plugin, method) => {
-                calls.add_request(plugin.unwrap_or_default(), method.known(), outcome);
+                let method = match method {
+                    Method::Other(name) if name.contains(" /ext/") => "route",
+                    method => method.known(),
+                };
+                calls.add_request(plugin.unwrap_or_default(), method, outcome);
             }
         }
-        if self.method == Method::ToolsCall && !self.is_errand {
-            self.metrics.recent.add(self.begun, taken, outcome);
+        let is_call = self.method == Method::ToolsCall || self.numbers.is_some();
+        if is_call && !self.is_errand {
+            self.ends.metrics.recent.add(self.begun, taken, outcome);
         }
     }
 }

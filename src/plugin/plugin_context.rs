@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Clock, HttpClient, PluginHandle, PluginMetrics, PluginRegistry};
+use crate::plugin::{Clock, HttpClient, PluginHandle, PluginMetrics, PluginRegistry, Templates};
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
 ///
@@ -28,6 +28,7 @@ pub(crate) struct Given {
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) registry: Option<PluginRegistry>,
     pub(crate) metrics: Option<PluginMetrics>,
+    pub(crate) templates: Option<Templates>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
     pub(crate) span: tracing::Span,
 }
@@ -44,6 +45,7 @@ impl Given {
             temp_dir: None,
             registry: None,
             metrics: None,
+            templates: None,
             providers: BTreeMap::new(),
             span,
         }
@@ -107,6 +109,15 @@ impl PluginContext {
     pub fn metrics(&self) -> Result<&PluginMetrics, Fault> {
         let metrics = self.0.metrics.as_ref();
         metrics.ok_or_else(|| self.lacks("metrics"))
+    }
+
+    /// The templates in the directory `templates` of its folder. A plugin that has no folder makes its own:
+    /// [`Templates::of`].
+    pub fn templates(&self) -> Result<&Templates, Fault> {
+        self.0.templates.as_ref().ok_or_else(|| {
+            let message = format!("plugin `{}` has no directory `templates`", self.0.id);
+            Fault::new(FaultKind::Unavailable, message).because("missing_resource")
+        })
     }
 
     /// The provider of that id. The same handle each time.

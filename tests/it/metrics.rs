@@ -1,6 +1,7 @@
 //! Numbers: what `/metrics` tells, whether Prometheus takes it, and that it stays bounded.
 
 use async_trait::async_trait;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use toolgate::plugin::{
     HookResult, NoArguments, Plugin, PluginContext, ToolContext, ToolError, Tools,
@@ -9,7 +10,7 @@ use toolgate::plugin::{
 use crate::hostile::{Hostile, calling, failure, text};
 use crate::reload::{reload, write};
 use crate::support::prometheus::{Prometheus, promtool};
-use crate::support::{Latch, LegacySession, Request, TestGateway, modern, plugin, until};
+use crate::support::{Latch, LegacySession, Program, Request, TestGateway, modern, plugin, until};
 use crate::tokens::{ANN, BOB, token};
 
 async fn metrics(gateway: &TestGateway) -> String {
@@ -340,4 +341,56 @@ async fn the_lines_of_a_child_are_kept_for_operators() {
     let unknown = Request::new("GET", "/api/v1/plugin/logs?id=nobody");
     assert_eq!(gateway.send(&unknown).await.status, 404);
     gateway.finish().await;
+}
+
+/// O13: the same text under the path of the plugin, for the same scope, where the operator grants it.
+#[tokio::test]
+async fn the_plugin_tells_the_same() {
+    let granted = "[plugins.observability]\nenabled = true\ngrants = [\"ROUTES\"]\n";
+    let config = token("ann", ANN, "scopes = [\"read\"]") + &token("bob", BOB, "") + granted;
+    let gateway = TestGateway::builder().config(&config).build().await;
+    let ask = |path: &str, token: &str| Request::new("GET", path).token(token);
+    let answer = gateway.send(&ask("/ext/observability/metrics", ANN)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
+    let names = |text: &str| {
+        let lines = text.lines().filter(|line| line.starts_with("# TYPE"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let direct = gateway.send(&ask("/metrics", ANN)).await.text();
+    let known = names(&answer.text());
+    assert!(known.iter().all(|line| names(&direct).contains(line)));
+    assert_eq!(promtool(&answer.text()), "");
+    let refused = gateway.send(&ask("/ext/observability/metrics", BOB)).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    let route =
+        "toolgate_requests_total{plugin=\"observability\",method=\"route\",outcome=\"answered\"}";
+    assert_eq!(number(&direct, route), 1.0);
+    gateway.finish().await;
+}
+
+/// F42: what the log says of a plugin can be found by its id. Lines that were dropped are counted.
+#[tokio::test]
+async fn lines_about_a_plugin_are_found_by_its_id() {
+    let program = Program::serve(&Hostile::new("h", &[]).text()).await;
+    let call = modern::call("h__echo", json!({ "text": "x" }));
+    assert_eq!(program.send(&call).await.status, 200);
+    let text = program.send(&Request::new("GET", "/metrics")).await.text();
+    assert_eq!(number(&text, "toolgate_log_lines_dropped_total"), 0.0);
+    program.signal(Signal::INT);
+    let (_, lines) = program.ended().await;
+    let about: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains("plugin.id=h"))
+        .collect();
+    for word in ["Started", "Called"] {
+        assert!(
+            about.iter().any(|line| line.contains(word)),
+            "{word}: {lines:?}"
+        );
+    }
 }

@@ -18,6 +18,8 @@ pub(crate) mod prometheus;
 
 mod records;
 
+mod site;
+
 mod stdio;
 
 pub(crate) use deadline::{until, within};
@@ -26,4 +28,5 @@ pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
 pub(crate) use program::{Piped, Program};
+pub(crate) use site::Site;
 pub(crate) use stdio::StdioClient;

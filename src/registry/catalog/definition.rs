@@ -60,6 +60,7 @@ pub(super) fn entry(
         input_schema,
         filters: Vec::new(),
         numbers: OnceLock::new(),
+        withheld: false,
         compiled: OnceLock::new(),
     })
 }
