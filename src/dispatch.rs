@@ -167,7 +167,7 @@ impl Dispatcher {
         context: CallContext,
     ) -> Result<Reply, CallError> {
         let name = subject.name();
-        let mut record = Record::open(&*self.audit, &method, name, &context);
+        let mut record = Record::open(&self.audit, &method, name, &context);
         record.tell(&self.notices);
         let trace = record.trace(&mut params);
         let request = Request { method, params };

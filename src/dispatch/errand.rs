@@ -83,7 +83,7 @@ impl Dispatcher {
         context: &CallContext,
     ) -> Result<Members, Fault> {
         let name = format!("{}{tool}", plugin.manifest.effective_prefix());
-        let mut record = Record::open(&*self.audit, &Method::ToolsCall, &name, context);
+        let mut record = Record::open(&self.audit, &Method::ToolsCall, &name, context);
         record.found(plugin);
         record.is_errand_of(plugin);
         let mut params = params(tool, arguments);

@@ -76,7 +76,7 @@ impl Dispatcher {
         let caller = caller.unwrap_or_else(|| named(&format!("plugin:{owner}")));
         let context = self.errand(caller, None, CancellationToken::new());
         let subject = Subject::Tool(tool.to_owned());
-        let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
+        let mut record = Record::open(&self.audit, &Method::ToolsCall, tool, &context);
         let (unfiltered, untold) = self.exempt(owner, cause);
         if !untold {
             record.tell(&self.notices);

@@ -224,7 +224,6 @@ impl Process {
 }
 
 /// One number in relation to another; 0 where that is 0.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 fn part(one: u64, of: u64) -> f64 {
     match of {
         0 => 0.0,

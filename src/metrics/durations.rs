@@ -71,7 +71,6 @@ impl Distribution {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the sum is exact for 285 years")]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
 }

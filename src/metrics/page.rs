@@ -157,7 +157,6 @@ impl Collector for Page {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 fn exact(count: u64) -> f64 {
     count as f64
 }

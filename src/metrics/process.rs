@@ -66,7 +66,6 @@ fn max_open_files() -> Option<u64> {
 }
 
 #[cfg(unix)]
-#[expect(clippy::cast_precision_loss, reason = "a hundred or so")]
 fn sizes() -> (u64, f64) {
     let (page, ticks) = (
         rustix::param::page_size(),
@@ -81,7 +80,6 @@ fn sizes() -> (u64, f64) {
 }
 
 /// Under the names that every client library of Prometheus uses.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 8 PiB")]
 pub(super) fn read(page: &mut Page) {
     let Some(process) = numbers() else {
         return;

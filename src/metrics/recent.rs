@@ -170,10 +170,6 @@ impl Span {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "it is below the number of seconds"
-)]
 fn at(number: u64) -> usize {
     (number % RING as u64) as usize
 }

@@ -217,12 +217,6 @@ where
 }
 
 /// The number that this part of all numbers is below.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a part of a whole, to a part in 2^53"
-)]
 fn below(part: f64) -> u64 {
     match part.clamp(0.0, 1.0) {
         1.0 => u64::MAX,

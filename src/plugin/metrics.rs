@@ -115,7 +115,6 @@ impl PluginMetrics {
 
 impl Counter {
     /// Counts. `labels` has a value for each label, in the order of their names; else nothing is counted.
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
     pub fn add(&self, labels: &[&str], by: u64) {
         self.0.add(labels, by as f64);
     }
