@@ -6,6 +6,8 @@ pub mod files;
 
 pub mod runtimes;
 
+mod recording;
+
 mod watch;
 
 use std::collections::BTreeMap;
@@ -26,16 +28,20 @@ use crate::config::load::{FILE_NAME, Loaded};
 use crate::config::resolve::Resolution;
 use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
+use crate::control::settings::Stored;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::audit::Sink;
+use crate::dispatch::audit::{Several, Sink};
+use crate::dispatch::schedule::Schedule;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
-use crate::ledger::documents::InMemory;
+use crate::ledger::Ledger;
+use crate::ledger::documents::{Documents, InMemory};
+use crate::model::caller::Caller;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
-use crate::registry::rules::Rules;
+use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
 use crate::telemetry::config::TracesConfig;
@@ -104,33 +110,49 @@ impl App {
         let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
+        let ledger = Ledger::new(&config.ledger, loaded.env.state_dir().as_deref());
+        let audit: Arc<dyn Sink> = match ledger.is_off() {
+            true => audit,
+            false => Arc::new(Several(vec![audit, Arc::new(ledger.clone())])),
+        };
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(
+        let dispatcher = Dispatcher::new(
             registry,
             config.policy.clone(),
-            audit,
+            (audit, ledger.clone()),
             supervisor.clone(),
-            config
-                .server
-                .sessions
-                .bounds(!config.auth.tokens.is_empty()),
-        ));
+            config.server.sessions.bounds(config.auth.names_callers()),
+        );
+        let dispatcher = Arc::new(dispatcher.with_events(&config.events));
         dispatcher.hand_out();
+        dispatcher.carry_events();
+        dispatcher
+            .approvals()
+            .heard_by(Arc::new(recording::Decisions(ledger.clone())));
+        recording::begin(&ledger, dispatcher.registry(), &supervisor);
+        let documents: Arc<dyn Documents> = match ledger.is_off() {
+            true => Arc::new(InMemory::default()),
+            false => Arc::new(ledger.clone()),
+        };
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
             Arc::new(files),
+            Arc::new(Stored::new(Arc::clone(&documents))),
             Duration::from_millis(config.server.drain_ms),
             config.max_plugins,
         );
         measure(&dispatcher, &control);
         let desk = Desk {
+            schedule: Schedule::new(&dispatcher, Arc::clone(&documents), supervisor.clone()),
             dispatcher,
             control,
             supervisor: supervisor.clone(),
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
-            documents: Arc::new(InMemory::default()),
+            documents,
+            ledger,
+            switching: tokio::sync::Mutex::default(),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
@@ -147,7 +169,9 @@ impl App {
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
         self.notices.call_once(|| {
+            dispatcher.begin_events();
             dispatcher.begin_notices();
+            dispatcher.begin_background();
             traces::begin(
                 &self.traces,
                 dispatcher.metrics(),
@@ -157,9 +181,21 @@ impl App {
         });
     }
 
-    /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that
-    /// could not be; nothing runs then.
+    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved, which
+    /// settings were changed.
+    pub async fn recall(&self) {
+        if let Err(why) = self.desk.recall().await {
+            tracing::error!(
+                "Tools that were switched off are on, because that could not be read: {why}"
+            );
+        }
+        self.desk.control.restore_settings().await;
+    }
+
+    /// Takes in what was decided before. Where the operator wants all plugins or nothing, sets them up before anything is
+    /// served. `Err` names the first that could not be; nothing runs then.
     pub async fn set_up(&self) -> Result<(), RegistryError> {
+        self.recall().await;
         match self.config.startup {
             Startup::Degrade => Ok(()),
             Startup::Strict => {
@@ -169,14 +205,18 @@ impl App {
         }
     }
 
-    /// Starts the plugins.
+    /// Starts the plugins, and runs the tasks of users: where one client is served on a pipe there may be several gateways
+    /// with the same store, and each task would be run by all of them.
     pub fn start(&self) {
+        self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start();
+        self.desk.schedule.begin();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
     pub fn start_for_client(&self) {
+        self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start_for_client();
     }
@@ -216,6 +256,7 @@ impl App {
             self.config.server.clone(),
             address,
         );
+        self.callers.keep_keys(&self.supervisor);
         listen(&front, listener, &self.supervisor);
         Ok((front, address))
     }
@@ -226,7 +267,8 @@ impl App {
         R: tokio::io::AsyncRead + Unpin,
         W: tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let caller = Arc::clone(self.callers.anonymous());
+        // Who starts the program is its operator.
+        let caller = Arc::new(Caller::anonymous());
         let max = self.config.server.max_body_bytes;
         crate::front::stdio::serve(Arc::clone(&self.desk), caller, max, streams, stop).await;
     }
@@ -236,8 +278,10 @@ impl App {
         self.desk.control.close();
         self.desk.rounds.close();
         self.desk.tasks.close();
+        self.desk.schedule.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
+        self.desk.ledger.close().await;
         self.supervisor.stop(LAST_TASKS).await
     }
 }
@@ -264,13 +308,17 @@ fn settings(config: &Config) -> Settings {
         rules: Rules {
             deny: config.policy.deny.clone(),
             read_only: config.policy.read_only,
+            fill_defaults: config.policy.fill_defaults,
+            approval: ApprovalRules {
+                tools: config.policy.approval.tools.clone(),
+                plugins: config.policy.approval.plugins.clone(),
+                risk: config.policy.approval.risk,
+                all_remediation: config.policy.approval.all_remediation,
+            },
+            ..Rules::default()
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,
-        same_for_all: config
-            .auth
-            .tokens
-            .iter()
-            .all(|token| token.plugins.is_none()),
+        same_for_all: config.auth.is_same_for_all(),
     }
 }

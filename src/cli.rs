@@ -1,10 +1,16 @@
 //! The command line: reads it, does what it says, prints what came of it.
 
+mod approvals;
+
 mod check;
+
+mod config;
 
 mod doctor;
 
 mod gateway;
+
+mod log;
 
 mod manifest;
 
@@ -18,11 +24,15 @@ mod schema;
 
 mod reload;
 
+mod replay;
+
 mod serve;
 
 mod signals;
 
 mod stdio;
+
+mod tasks;
 
 mod token;
 
@@ -73,7 +83,7 @@ enum Command {
     /// Serves over HTTP: MCP at /mcp, plain HTTP at /api/tools.
     Serve(serve::Arguments),
     /// Serves one MCP client on standard input and output.
-    Stdio,
+    Stdio(stdio::Arguments),
     /// Finds every problem of the configuration and the plugins, each with its place and mend.
     Check,
     /// The plugins.
@@ -87,9 +97,22 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Has the gateway that runs read its configuration and its plugins again.
     Reload(reload::Arguments),
+    /// What was called: newest last.
+    Log(log::Arguments),
+    /// Sends the arguments of a recorded call again, where they were kept.
+    Replay(replay::Arguments),
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Tools that the gateway that runs is to run now, at a time, or again and again.
+    #[command(subcommand)]
+    Tasks(tasks::Command),
+    /// The settings of plugins in the gateway that runs.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Calls that wait for a person who agrees to them.
+    #[command(subcommand)]
+    Approvals(approvals::Command),
     /// Manifests: checked, and made from those of other plugin systems.
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -135,14 +158,19 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     };
     match arguments.command {
         Command::Serve(serve) => serve::run(&context, &serve),
-        Command::Stdio => stdio::run(&context),
+        Command::Stdio(stdio) => stdio::run(&context, &stdio),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
         Command::Ps(arguments) => ps::run(&context, &arguments),
         Command::Why(arguments) => why::run(&context, &arguments),
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
+        Command::Log(arguments) => log::run(&context, &arguments),
+        Command::Replay(arguments) => replay::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Tasks(command) => tasks::run(&context, &command),
+        Command::Config(command) => config::run(&context, &command),
+        Command::Approvals(command) => approvals::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),

@@ -26,7 +26,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::plugin_entry::PluginEntry;
 use crate::dispatch::config::PolicyConfig;
+use crate::events::config::EventsConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
+use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
 use crate::telemetry::config::TelemetryConfig;
@@ -43,8 +45,8 @@ pub struct Config {
     pub server: ServerConfig,
     pub auth: AuthConfig,
     pub policy: PolicyConfig,
-    pub events: file::EventsConfig,
-    pub ledger: file::LedgerConfig,
+    pub events: EventsConfig,
+    pub ledger: LedgerConfig,
     pub telemetry: TelemetryConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
@@ -56,6 +58,24 @@ pub struct Config {
     pub max_plugins: usize,
     pub tool_names: ToolNames,
     pub startup: Startup,
+}
+
+impl Config {
+    /// What it says of the gateway itself, as JSON. Secrets are in it.
+    pub fn shown(&self) -> serde_json::Value {
+        serde_json::json!({
+            "server": self.server,
+            "auth": self.auth,
+            "policy": self.policy,
+            "events": self.events,
+            "ledger": self.ledger,
+            "plugin_dirs": self.plugin_dirs,
+            "plugin_ignore": self.plugin_ignore,
+            "max_plugins": self.max_plugins,
+            "tool_names": self.tool_names,
+            "startup": self.startup,
+        })
+    }
 }
 
 /// What becomes of the start of the gateway when a plugin cannot be set up.
@@ -87,8 +107,8 @@ impl Default for Config {
             server: ServerConfig::default(),
             auth: AuthConfig::default(),
             policy: PolicyConfig::default(),
-            events: file::EventsConfig::default(),
-            ledger: file::LedgerConfig::default(),
+            events: EventsConfig::default(),
+            ledger: LedgerConfig::default(),
             telemetry: TelemetryConfig::default(),
             plugin_dirs: Vec::new(),
             plugin_ignore: file::plugin_ignore(),

@@ -1,8 +1,8 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → arguments against the
-//! schema → permit → deadline → the instance answers → the bridge between eras → record closes. Where there are filters,
-//! they are asked before the schema and after the answer.
+//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → defaults → arguments against
+//! the schema → approval → permit → deadline → the instance answers → rules of results → the bridge between eras → record
+//! closes. Where there are filters, they are asked before the defaults and after the answer.
 
 pub mod config;
 
@@ -10,9 +10,15 @@ pub mod subject;
 
 mod address;
 
+mod admission;
+
+pub mod approval;
+
 mod arguments;
 
 pub mod audit;
+
+pub mod background;
 
 mod bridge;
 
@@ -20,13 +26,21 @@ mod carrying;
 
 mod deadline;
 
+mod defaults;
+
+pub mod dry_run;
+
 mod errand;
+
+pub mod events;
 
 mod filters;
 
 mod handles;
 
 mod kept;
+
+pub mod measured;
 
 mod listed;
 
@@ -36,7 +50,13 @@ mod performing;
 
 mod reach;
 
+mod results;
+
+mod retry;
+
 mod rounds;
+
+pub mod schedule;
 
 pub mod serving;
 
@@ -51,23 +71,27 @@ mod traced;
 pub mod watching;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::address::Address;
+use crate::dispatch::approval::Approvals;
 use crate::dispatch::audit::{Ends, Record, Sink};
+use crate::dispatch::background::Jobs;
 use crate::dispatch::config::PolicyConfig;
+use crate::dispatch::events::Events;
 use crate::dispatch::handles::Handles;
 use crate::dispatch::kept::Kept;
 use crate::dispatch::notices::Notices;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
+use crate::events::config::EventsConfig;
+use crate::ledger::Ledger;
+use crate::ledger::ids::Ids;
 use crate::metrics::Metrics;
-use crate::metrics::page::Page;
 use crate::metrics::spans::within;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
@@ -83,36 +107,40 @@ use crate::wire::method::Method;
 /// How long a call waits for the start of a plugin whose tools are not known yet.
 const WAKE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What is said of the number of sessions.
-pub const SESSIONS: &str = "Sessions that are open";
-
 /// Carries calls to plugins.
 pub struct Dispatcher {
     registry: Arc<Registry>,
     policy: PolicyConfig,
     audit: Arc<Ends>,
     supervisor: Supervisor,
-    calls: AtomicU64,
+    calls: Ids,
+    ledger: Ledger,
     tasks: Tasks,
     watching: Watching,
     handles: Handles,
     kept: Kept,
     notices: Notices,
+    jobs: Jobs,
+    events: Arc<Events>,
+    approvals: Approvals,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
 
 impl Dispatcher {
-    /// A dispatcher to these plugins; records go to `audit`.
+    /// A dispatcher to these plugins; records go to `audit`. Calls that must be written before they are carried are by
+    /// `ledger`.
     pub fn new(
         registry: Arc<Registry>,
         policy: PolicyConfig,
-        audit: Arc<dyn Sink>,
+        (audit, ledger): (Arc<dyn Sink>, Ledger),
         supervisor: Supervisor,
         handles: Bounds,
     ) -> Self {
         let metrics = Arc::clone(&registry.surroundings().metrics);
+        let events = Arc::new(Events::new(&EventsConfig::default()));
         Self {
+            approvals: Approvals::new(policy.approval.clone()),
             registry,
             policy,
             audit: Arc::new(Ends {
@@ -120,14 +148,25 @@ impl Dispatcher {
                 metrics,
             }),
             supervisor,
-            calls: AtomicU64::new(0),
+            calls: Ids::default(),
+            ledger,
             tasks: Tasks::default(),
             watching: Watching::default(),
             handles: Handles::new(handles),
             kept: Kept::default(),
-            notices: Notices::default(),
+            notices: Notices::new(&events),
+            events,
+            jobs: Jobs::default(),
             closing: CancellationToken::new(),
         }
+    }
+
+    /// The same with a bus of these settings.
+    #[must_use]
+    pub fn with_events(mut self, config: &EventsConfig) -> Self {
+        self.events = Arc::new(Events::new(config));
+        self.notices = Notices::new(&self.events);
+        self
     }
 
     /// The plugins it carries calls to.
@@ -140,15 +179,9 @@ impl Dispatcher {
         &self.audit.metrics
     }
 
-    /// Writes what it knows in numbers.
-    pub fn measure(&self, page: &mut Page) {
-        let kind = [("kind", "handle")];
-        page.level("toolgate_sessions", SESSIONS, &kind, self.handles.len());
-    }
-
-    /// A number for the next call.
+    /// A number for the next call, which is its number in the ledger as well.
     pub fn next_call(&self) -> u64 {
-        self.calls.fetch_add(1, Ordering::Relaxed)
+        self.calls.next()
     }
 
     /// Ends the calls that still run: their callers are told that the gateway stops.
@@ -163,11 +196,26 @@ impl Dispatcher {
         &self,
         method: Method,
         subject: &Subject,
+        params: Params,
+        context: CallContext,
+    ) -> Result<Reply, CallError> {
+        self.request_again(method, subject, params, context, None)
+            .await
+    }
+
+    /// The same for a call that sends the arguments of another one again, whose number is told.
+    pub async fn request_again(
+        &self,
+        method: Method,
+        subject: &Subject,
         mut params: Params,
         context: CallContext,
+        replay_of: Option<u64>,
     ) -> Result<Reply, CallError> {
         let name = subject.name();
         let mut record = Record::open(&self.audit, &method, name, &context);
+        record.sent(&mut params);
+        record.replays(replay_of);
         record.tell(&self.notices);
         let trace = record.trace(&mut params);
         let request = Request { method, params };
@@ -239,6 +287,9 @@ impl Dispatcher {
         }
         let (context, _in_flight) = self.bound(plugin, &mut request.params, context)?;
         let context = &*context;
+        if let Some(session) = &context.session {
+            record.within(session);
+        }
         if let Some(entry) = &address.tool
             && !entry.filters.is_empty()
             && !address.unfiltered

@@ -2,17 +2,31 @@
 
 mod admin;
 
+mod approvals;
+
 pub mod auth;
+
+mod background;
+
+mod calls;
 
 pub mod config;
 
+mod denied;
+
 pub mod desk;
+
+mod events;
 
 mod ext;
 
 mod health;
 
+mod live;
+
 pub mod http;
+
+mod incidents;
 
 mod metrics;
 
@@ -20,9 +34,13 @@ mod openapi;
 
 mod overview;
 
+mod recorded;
+
 mod rest;
 
 mod scope;
+
+mod settings;
 
 pub mod rounds;
 
@@ -33,5 +51,9 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod tasks_of_users;
+
+mod toggles;
 
 mod session_client;

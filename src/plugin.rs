@@ -138,6 +138,8 @@
 //! }
 //! ```
 
+mod background;
+
 mod cause;
 
 mod clock;
@@ -147,6 +149,8 @@ mod completion;
 mod contents;
 
 mod context;
+
+mod events;
 
 mod failure;
 
@@ -182,9 +186,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use crate::model::event::{Event, EventId};
 use crate::model::fault::Fault;
 use crate::plugin::routes::Routes;
 
+pub use background::{Background, IntoWorkResult};
+pub(crate) use background::{Work, Workers};
 pub(crate) use cause::Cause;
 pub use clock::Clock;
 pub(crate) use clock::utc;
@@ -193,6 +200,8 @@ pub use completion::{Completing, Completion, IntoCompletion, MAX_VALUES};
 pub use contents::{Contents, IntoResourceResult};
 pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
+pub use events::Events;
+pub(crate) use events::{Hub, Way, Wish, Workplace};
 pub use failure::{HookResult, RequestError, ToolError};
 pub(crate) use failure::{bad_argument, no_resource};
 pub use handle::{ListedTool, PluginHandle, PluginKind, PluginRegistry};
@@ -213,7 +222,7 @@ pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
 pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
-pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
+pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.
@@ -270,7 +279,9 @@ pub trait Plugin: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Gets its settings, and the resources that its manifest asks for. Providers among them have been started.
+    /// Gets its settings, and the resources that its manifest asks for. Providers among them have been started. Called
+    /// again when the operator changes the settings while it runs, unless `config_change` in its manifest says otherwise:
+    /// an error then leaves the settings as they were, and it is called once more with those.
     async fn on_init(&self, context: &PluginContext) -> HookResult {
         let _ = context;
         Ok(())

@@ -41,6 +41,7 @@ pub(crate) mod server;
 
 pub(crate) mod surface;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -52,15 +53,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::background::work::Work;
+use crate::manifest::{Grant, Isolation, Manifest};
 use crate::metrics::Metrics;
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
-use crate::plugin::Supply;
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
+use crate::plugin::{Supply, Way};
 use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
@@ -113,12 +115,16 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// What the plugin may do.
+    pub grants: Arc<BTreeSet<Grant>>,
     /// The plugin's own folder, if it has one.
     pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
     /// Where it may count, if anywhere.
     pub metrics: Option<Arc<Metrics>>,
+    /// The way to the bus, if there is one.
+    pub(crate) events: Option<Way>,
     /// The version of the gateway, for handshakes.
     pub version: &'static str,
     /// Hears how far the start has come.
@@ -219,6 +225,18 @@ pub trait Instance: Send + Sync {
     /// One that was started for nobody in particular serves this session alone from now on.
     fn adopt(&self, session: &Arc<Session>) {
         let _ = session;
+    }
+
+    /// Its background work, where that is done in this process.
+    fn background(&self) -> Vec<Arc<Work>> {
+        Vec::new()
+    }
+
+    /// Takes other settings while it runs. `false` says that it does not do that: it has to be started anew. A fault says
+    /// that it did not want them, and goes on with those it had. Bounded.
+    fn reconfigure(&self, config: serde_json::Value) -> BoxFuture<'_, Result<bool, Fault>> {
+        let _ = config;
+        Box::pin(std::future::ready(Ok(false)))
     }
 
     /// The process it runs in, if it has one of its own.
@@ -347,9 +365,11 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            grants: Arc::default(),
             folder: None,
             supply: None,
             metrics: Some(Arc::default()),
+            events: None,
             version,
             reached: Arc::new(|_| {}),
         }

@@ -6,6 +6,8 @@ pub mod config;
 
 pub(crate) mod traces;
 
+mod one_line;
+
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -14,7 +16,9 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::audit::{Audited, Sink};
+use crate::ledger::ids::shown;
 use crate::metrics::page::Page;
+use crate::telemetry::one_line::OneLine;
 
 /// The most lines that wait to be written; what comes then is dropped.
 const MAX_WAITING: usize = 16_384;
@@ -49,7 +53,7 @@ pub fn start(filter: &str, format: Format) -> Result<Log, String> {
     let (writer, guard) = builder.finish(stderr);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(writer.clone())
+        .with_writer(OneLine::new(writer.clone(), colours))
         .with_ansi(colours)
         .with_target(false);
     let set = match format {
@@ -110,7 +114,7 @@ impl Sink for AuditLines {
 fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
     timestamp(line);
     line.extend_from_slice(b"  INFO Called call=");
-    number(line, record.call);
+    line.extend_from_slice(shown(record.call).as_bytes());
     if record.method == "tools/call" {
         line.extend_from_slice(b" tool.name=");
     } else {
@@ -123,6 +127,7 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
         (" plugin.id=", record.plugin),
         (" session=", record.session),
         (" reason=", record.reason),
+        (" approval=", record.approval),
     ] {
         if let Some(value) = value {
             line.extend_from_slice(name.as_bytes());
@@ -135,6 +140,13 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
     line.extend_from_slice(record.era.as_str().as_bytes());
     line.extend_from_slice(b" outcome=");
     line.extend_from_slice(record.outcome.as_bytes());
+    if record.dry_run {
+        line.extend_from_slice(b" dry_run=true");
+    }
+    if record.attempts > 1 {
+        line.extend_from_slice(b" attempts=");
+        number(line, record.attempts.into());
+    }
     line.extend_from_slice(b" duration_us=");
     number(line, record.taken_us);
 }
@@ -142,8 +154,9 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
 fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
     line.extend_from_slice(b"{\"timestamp\":\"");
     timestamp(line);
-    line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":");
-    number(line, record.call);
+    line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":\"");
+    line.extend_from_slice(shown(record.call).as_bytes());
+    line.push(b'"');
     let (method, key) = match record.method {
         "tools/call" => (None, "tool.name"),
         method => (Some(method), "subject"),
@@ -157,6 +170,7 @@ fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
         ("era", Some(record.era.as_str())),
         ("outcome", Some(record.outcome)),
         ("reason", record.reason),
+        ("approval", record.approval),
     ];
     for (name, value) in texts {
         if let Some(value) = value {
@@ -165,6 +179,13 @@ fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
             line.extend_from_slice(b"\":");
             quoted(line, value);
         }
+    }
+    if record.dry_run {
+        line.extend_from_slice(b",\"dry_run\":true");
+    }
+    if record.attempts > 1 {
+        line.extend_from_slice(b",\"attempts\":");
+        number(line, record.attempts.into());
     }
     line.extend_from_slice(b",\"duration_us\":");
     number(line, record.taken_us);
@@ -255,6 +276,10 @@ mod tests {
             outcome: "not_found",
             reason: Some("not_found"),
             taken_us: 12,
+            dry_run: true,
+            attempts: 3,
+            approval: None,
+            whole: None,
         };
         let (mut plain, mut object) = (Vec::new(), Vec::new());
         text(&mut plain, &record);
@@ -268,5 +293,9 @@ mod tests {
         let object: serde_json::Value = serde_json::from_slice(&object).expect("JSON");
         assert_eq!(object["tool.name"], record.subject);
         assert_eq!(object["duration_us"], 12);
+        assert_eq!(
+            (&object["dry_run"], &object["attempts"]),
+            (&true.into(), &3.into())
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -15,6 +16,7 @@ use crate::config::file::{ConfigFile, max_plugins, plugin_ignore};
 use crate::config::from_env::FromEnv;
 use crate::config::plugin_entry::PluginEntry;
 use crate::config::resolve::{Because, Builtin, LeftOut, Resolution, Source, resolve_leniently};
+use crate::control::settings::Overlay;
 use crate::manifest::decode::{Decoded, Report, decode};
 use crate::manifest::document::{Entry, Format, Node, Table, Value};
 use crate::manifest::problem::{Problem, Problems};
@@ -63,6 +65,8 @@ pub struct Loaded {
     pub env: Env,
     /// What variables of our own say about plugins.
     pub from_env: FromEnv,
+    /// The settings that were changed while the gateway ran.
+    pub overlay: Arc<Overlay>,
     /// The file without its plugins, for the places of late problems.
     pub(crate) document: Option<Node>,
 }
@@ -78,6 +82,7 @@ impl Loaded {
             notes: Problems::default(),
             env: env.clone(),
             from_env: FromEnv::default(),
+            overlay: Arc::default(),
             document: None,
         }
     }
@@ -135,6 +140,9 @@ fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) 
     let (mut loaded, more) = load_file(loaded, find(explicit, env));
     let dirs = loaded.from_env.plugin_dirs.iter().cloned();
     loaded.config.plugin_dirs.extend(dirs);
+    if let Some(require) = loaded.from_env.require_scopes {
+        loaded.config.auth.require_scopes = require;
+    }
     problems.extend(more);
     (loaded, problems)
 }
@@ -281,13 +289,15 @@ impl Reading<'_> {
             blamed,
         } = decode::<ConfigFile>(root);
         self.problems.extend(problems);
-        let Some(file) = value else {
+        let Some(mut file) = value else {
             return ConfigFile {
                 max_plugins: max_plugins(),
                 plugin_ignore: plugin_ignore(),
                 ..ConfigFile::default()
             };
         };
+        let base = self.file.parent().unwrap_or(Path::new(""));
+        file.auth.lie_in(base);
         let mut report = Report::new(root, blamed);
         check(&file, &mut report);
         self.problems.extend(report.into_problems());

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dispatch::address::Address;
+use crate::dispatch::address::{Address, denied};
 use crate::dispatch::audit::Record;
 use crate::dispatch::errand::{named, params};
 use crate::dispatch::filters::{About, Way};
@@ -22,7 +22,7 @@ use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{Cause, ListedTool, PluginHandle, PluginKind, Reach, Supply};
-use crate::registry::catalog::{Entry, Hidden};
+use crate::registry::catalog::Entry;
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
 use crate::runtime::Request;
@@ -62,7 +62,7 @@ impl Dispatcher {
     }
 
     /// A call of `owner`, for itself or for a caller of its own.
-    async fn call_between(
+    pub(super) async fn call_between(
         &self,
         owner: &PluginId,
         to: &PluginId,
@@ -81,11 +81,13 @@ impl Dispatcher {
         if !untold {
             record.tell(&self.notices);
         }
+        let mut params = params(tool, arguments);
+        record.sent(&mut params);
+        let trace = record.trace(&mut params);
         let called = async {
-            let entry = self.entry_of(to, tool, &context.caller).await?;
+            let is_own = owner == to;
+            let entry = self.entry_of(to, (tool, is_own), &context.caller).await?;
             let address = Address::of_call_between(entry, unfiltered);
-            let mut params = params(tool, arguments);
-            let trace = record.trace(&mut params);
             let request = Request {
                 method: Method::ToolsCall,
                 params,
@@ -96,9 +98,10 @@ impl Dispatcher {
                 Some(trace) => within(trace, called).await,
             }
         };
-        let onward = match unfiltered {
-            true => Cause::Errand,
-            false => Cause::Other,
+        let onward = match (unfiltered, cause) {
+            (true, _) => Cause::Errand,
+            (false, Cause::Event) => Cause::Event,
+            (false, _) => Cause::Other,
         };
         let called = onward.during(called).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
@@ -126,17 +129,20 @@ impl Dispatcher {
                 .registry
                 .with_catalog(|catalog| catalog.is_behind_filters(owner)),
             // Only the gateway asks a filter: no client has it call anything.
-            Cause::Other => kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter),
+            Cause::Other | Cause::Event => {
+                kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter)
+            }
         };
-        let untold = unfiltered || kinds().any(|kind| kind == Kind::Notifier);
+        let untold =
+            unfiltered || cause == Cause::Event || kinds().any(|kind| kind == Kind::Notifier);
         (unfiltered, untold)
     }
 
-    /// The tool of the plugin, if `caller` may see it; waits for a plugin that is not known yet.
+    /// The tool of the plugin, if `caller` may see it; its own ones whether they are listed or not. Waits for a plugin that is not known yet.
     async fn entry_of(
         &self,
         id: &PluginId,
-        tool: &str,
+        (tool, is_own): (&str, bool),
         caller: &Caller,
     ) -> Result<Arc<Entry>, Fault> {
         let plugins = self.registry.plugins();
@@ -153,13 +159,20 @@ impl Dispatcher {
         }
         self.registry.catch_up();
         let catalog = self.registry.catalog();
-        let entry = catalog.tool_of(id, tool).cloned();
-        entry.ok_or_else(|| {
+        let entry = match is_own {
+            true => catalog.own_tool(id, tool),
+            false => catalog.tool_of(id, tool),
+        };
+        if let Some((entry, why)) = entry.and_then(|entry| Some((entry, entry.denied_to(caller)?)))
+        {
+            return Err(denied(entry, &why));
+        }
+        entry.cloned().ok_or_else(|| {
             let hidden = catalog
                 .hidden(caller)
                 .find(|hidden| hidden.plugin == *id && hidden.name.ends_with(tool));
             let offers_none = || format!("plugin `{id}` offers no such tool");
-            let why = hidden.map_or_else(offers_none, Hidden::sentence);
+            let why = hidden.map_or_else(offers_none, |hidden| hidden.sentence());
             let message = format!("the tool `{tool}` of plugin `{id}` cannot be called: {why}");
             Fault::new(FaultKind::NotFound, message)
         })

@@ -6,9 +6,9 @@
 
 pub(in crate::front) mod answer;
 
-mod order;
+pub(in crate::front) mod order;
 
-mod query;
+pub(in crate::front) mod query;
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ use crate::model::plugin_id::PluginId;
 use crate::wire::json::Json;
 
 /// An answer instead of what was wanted.
-type Refused = Box<Response<Body>>;
+pub(in crate::front) type Refused = Box<Response<Body>>;
 
 /// `GET /api/v1/plugin/list`: all plugins, or one page of those in a state.
 pub(super) async fn list(
@@ -169,7 +169,7 @@ pub(super) async fn logs(
     answer(lines.map(|lines| serde_json::json!({ "lines": lines })))
 }
 
-fn sees(caller: &Caller, id: &str) -> bool {
+pub(in crate::front) fn sees(caller: &Caller, id: &str) -> bool {
     id.parse().is_ok_and(|id| caller.sees(&id))
 }
 
@@ -177,11 +177,16 @@ fn sees(caller: &Caller, id: &str) -> bool {
 pub(super) async fn execute(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
+    how: Result<rest::How, Response<Body>>,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Response<Body> {
     let Some(_active) = front.enter() else {
         return busy("the gateway is stopping");
+    };
+    let how = match how {
+        Ok(how) => how,
+        Err(refused) => return refused,
     };
     let Wanted {
         id,
@@ -193,10 +198,11 @@ pub(super) async fn execute(
     };
     let viewer = rest::viewer(&caller);
     let catalog = front.desk.registry().settled_view(&viewer).await;
-    let mut entries = catalog.entries(&caller);
-    let entry = entries.find(|entry| entry.plugin.id().as_str() == id && *entry.tool == *method);
+    // One that is there and not for this caller is refused where all calls are.
+    let plugin = id.parse::<PluginId>().ok();
+    let plugin = plugin.filter(|plugin| caller.sees(plugin));
+    let entry = plugin.and_then(|plugin| catalog.tool_of(&plugin, &method));
     let name = entry.map(|entry| entry.name.to_string());
-    drop(entries);
     let Some(name) = name else {
         let message = match sees(&caller, &id) && !front.desk.registry().named(&id).is_empty() {
             true => format!("plugin `{id}` lists no tool `{method}`"),
@@ -204,7 +210,7 @@ pub(super) async fn execute(
         };
         return refused(&Fault::new(FaultKind::NotFound, message));
     };
-    let called = rest::ask(&front, name, arguments, caller).await;
+    let called = rest::ask(&front, (name, how), arguments, caller).await;
     result(called)
 }
 

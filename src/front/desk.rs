@@ -2,6 +2,8 @@
 
 mod fault;
 
+mod switching;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::control::Control;
+use crate::dispatch::schedule::Schedule;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
 use crate::front::rounds::{Dialogue, Rounds, Tasks};
+use crate::ledger::Ledger;
 use crate::ledger::documents::Documents;
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
@@ -50,8 +54,14 @@ pub struct Desk {
     pub rounds: Arc<Rounds>,
     /// The calls that go on as tasks.
     pub tasks: Arc<Tasks>,
+    /// The tasks of users.
+    pub schedule: Arc<Schedule>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
+    /// What happened.
+    pub ledger: Ledger,
+    /// Held while a tool is switched: one after the other.
+    pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -63,6 +73,8 @@ pub(crate) enum Reply {
     Result(Bytes),
     /// A result by which a modern plugin asks a modern client to answer and to call again.
     Asks(Json),
+    /// A result that says that the caller lacks this scope.
+    Denied(Bytes, Box<str>),
     /// An error.
     Error(RpcError),
     /// Nothing: the client no longer wants an answer.

@@ -2,11 +2,19 @@
 
 mod control;
 
+mod events;
+
 mod ext;
 
 mod fixed;
 
+mod ledger;
+
 mod operation;
+
+mod work;
+
+mod rules;
 
 use std::sync::Arc;
 

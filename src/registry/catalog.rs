@@ -1,25 +1,35 @@
 //! What is listed, as one snapshot: a reader keeps the one it took, whatever happens meanwhile.
 
+pub mod conduct;
+
 mod definition;
 
+mod hidden;
+
 mod merged;
+
+pub mod offer;
 
 pub mod page;
 
 pub mod shelf;
 
+mod sight;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::manifest::Kind;
 use crate::manifest::expose::Category;
 use crate::metrics::Metrics;
 use crate::metrics::calls::ToolNumbers;
-use crate::model::caller::Caller;
+use crate::model::caller::{Caller, Sight};
 use crate::model::plugin_id::PluginId;
+use crate::registry::catalog::conduct::Conduct;
+pub use crate::registry::catalog::hidden::{Cause, Hidden};
+pub use crate::registry::catalog::offer::{Offer, Offers};
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
@@ -27,9 +37,13 @@ use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
 use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
+use crate::schema::defaults::Defaults;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
+
+/// Why a tool is not listed that an operator has switched off.
+const SWITCHED_OFF: &str = "an operator has switched it off";
 
 /// The most texts about a catalog that are kept ready.
 const MAX_KEPT: usize = 64;
@@ -53,6 +67,8 @@ pub struct Entry {
     pub timeout_ms: u64,
     /// Whether it only looks or also changes things, where that is known.
     pub category: Option<Category>,
+    /// How its calls are carried out.
+    pub conduct: Conduct,
     /// The arguments that modern clients mirror into headers.
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
@@ -62,39 +78,7 @@ pub struct Entry {
     pub withheld: bool,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
-}
-
-/// A tool, prompt or resource that is not listed, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hidden {
-    /// The name it would be listed under, or the plugin's own where it has none.
-    pub name: String,
-    /// Whose it is.
-    pub plugin: PluginId,
-    /// What keeps it from being listed.
-    pub cause: Cause,
-    /// Why, in words that follow a `but`.
-    pub reason: String,
-}
-
-/// What keeps something from being listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A rule of `policy`.
-    Policy,
-    /// The plugin's `expose`.
-    Expose,
-    /// The kind of its plugin.
-    Kind,
-    /// Another plugin lists something of this name.
-    Collision,
-    /// Its definition is none: a bad schema, too large, a name that is not for it.
-    Definition,
-    /// Its plugin is not there.
-    Closed,
-    /// Its plugin may not offer it.
-    Grant,
+    defaults: OnceLock<Option<Defaults>>,
 }
 
 /// All that is listed at one moment.
@@ -110,6 +94,8 @@ pub struct Catalog {
     resources: Shelf,
     templates: Shelf,
     hidden: Vec<Hidden>,
+    /// The tools that would be listed if they were not switched off.
+    switched_off: Vec<Arc<Entry>>,
     /// The filters, in order.
     filters: Vec<Arc<Plugin>>,
     /// What filters and notifiers may need before they can be asked.
@@ -117,53 +103,8 @@ pub struct Catalog {
     kept: Mutex<HashMap<KeptKey, Bytes>>,
 }
 
-/// What was made, and for the callers of which plugins.
-type KeptKey = (&'static str, Option<Arc<[PluginId]>>);
-
-/// What all plugins offer, in their order.
-pub type Offers = Vec<Offer>;
-
-/// What one plugin offers.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// The plugin.
-    pub plugin: Arc<Plugin>,
-    /// What instances of it have said that they offer, if any has.
-    pub known: Option<Arc<Surface>>,
-    /// Why nothing of it is listed, if so.
-    pub closed: Option<Arc<str>>,
-}
-
-impl Offer {
-    /// What `plugin` offers where its instances have said `known`.
-    pub fn of(plugin: &Arc<Plugin>, known: Option<Arc<Surface>>) -> Self {
-        Self {
-            plugin: Arc::clone(plugin),
-            known,
-            closed: plugin.closed().map(Arc::from),
-        }
-    }
-
-    /// What is listed of it: what is known, or else what its manifest declares; nothing where it is closed.
-    pub fn listed(&self) -> Option<&Arc<Surface>> {
-        let surface = self.known.as_ref().unwrap_or(self.plugin.declared());
-        self.is_open().then_some(surface)
-    }
-
-    /// Whether clients are offered anything of it.
-    pub fn is_open(&self) -> bool {
-        self.closed.is_none() && self.plugin.withheld().is_none()
-    }
-
-    /// Whether both are the same, not only equal.
-    fn is(&self, other: &Self) -> bool {
-        let same = match (&self.known, &other.known) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (one, other) => one.is_none() && other.is_none(),
-        };
-        same && self.closed == other.closed && Arc::ptr_eq(&self.plugin, &other.plugin)
-    }
-}
+/// What was made, and for which callers.
+type KeptKey = (&'static str, Sight);
 
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
@@ -261,7 +202,7 @@ impl Catalog {
                         let why = format!("plugin `{first}` lists a tool of this name");
                         Err((name, Cause::Collision, why))
                     }
-                    None => definition::entry(plugin, tool, &name, &self.resources)
+                    None => definition::entry(plugin, tool, &name, (&self.resources, rules))
                         .map_err(|why| (name, Cause::Definition, why)),
                 },
             };
@@ -272,8 +213,14 @@ impl Catalog {
                 let by_kind = kinds::hides(&plugin.manifest, &tool.name);
                 let by_rule = || rules.refuse(&entry.name, entry.category);
                 let hidden = by_kind.map(|why| (Cause::Kind, why));
-                match hidden.or_else(|| Some((Cause::Policy, by_rule()?))) {
+                match hidden.or_else(by_rule) {
                     Some((cause, why)) => Err((entry.name.to_string(), cause, why)),
+                    None if rules.switches.is_off(&entry.name) => {
+                        let name = entry.name.to_string();
+                        taken.insert(name.to_lowercase(), id.clone());
+                        self.switched_off.push(Arc::new(entry));
+                        Err((name, Cause::Disabled, SWITCHED_OFF.to_owned()))
+                    }
                     None => Ok(entry),
                 }
             });
@@ -316,10 +263,15 @@ impl Catalog {
         rules: &Rules,
     ) {
         match cause {
-            Cause::Policy | Cause::Definition | Cause::Closed => return,
+            Cause::Policy
+            | Cause::ReadOnly
+            | Cause::Scope
+            | Cause::Disabled
+            | Cause::Definition
+            | Cause::Closed => return,
             Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
         }
-        let Ok(mut entry) = definition::entry(plugin, tool, name, &self.resources) else {
+        let Ok(mut entry) = definition::entry(plugin, tool, name, (&self.resources, rules)) else {
             return;
         };
         if rules.refuse(&entry.name, entry.category).is_none() {
@@ -338,13 +290,6 @@ impl Catalog {
     pub fn is_made_of(&self, offers: &Offers) -> bool {
         let mut pairs = self.offers.iter().zip(offers);
         self.offers.len() == offers.len() && pairs.all(|(one, other)| one.is(other))
-    }
-
-    /// The tool of that name, if `caller` may see it.
-    pub fn find(&self, name: &str, caller: &Caller) -> Option<&Arc<Entry>> {
-        self.by_name
-            .get(name)
-            .filter(|entry| caller.sees(&entry.plugin.manifest.id))
     }
 
     /// The tool that the plugin knows by that name, if it is listed.
@@ -389,29 +334,6 @@ impl Catalog {
         seen.find(|item| item.fits(uri))
     }
 
-    /// The tools that `caller` may see, in their stable order.
-    pub fn entries<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
-        self.in_order
-            .iter()
-            .filter(|entry| caller.sees(&entry.plugin.manifest.id))
-    }
-
-    /// What is not listed, of plugins that `caller` may see.
-    pub fn hidden<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Hidden> {
-        self.hidden
-            .iter()
-            .filter(|hidden| caller.sees(&hidden.plugin))
-    }
-
-    /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
-    pub(super) fn closed_owner(&self, name: &str, caller: &Caller) -> Option<&Arc<Plugin>> {
-        let hidden = self.hidden(caller).find(|hidden| hidden.name == name)?;
-        let mut closed = self.offers.iter().filter(|offer| offer.closed.is_some());
-        closed
-            .find(|offer| *offer.plugin.id() == hidden.plugin)
-            .map(|offer| &offer.plugin)
-    }
-
     /// The plugins that `caller` may see, with what they offer as far as that is known.
     pub fn offers<'a>(
         &'a self,
@@ -422,7 +344,7 @@ impl Catalog {
             .map(|offer| (&offer.plugin, offer.known.as_ref()))
     }
 
-    /// The text `what` about this catalog for callers that see the same plugins as `caller`; made at first use. The lock
+    /// The text `what` about this catalog for callers that see the same as `caller`; made at first use. The lock
     /// is not held meanwhile: two that come at the same time both make it.
     pub fn kept(
         &self,
@@ -430,7 +352,7 @@ impl Catalog {
         caller: &Caller,
         make: impl FnOnce() -> Vec<u8>,
     ) -> Bytes {
-        let key = (what, caller.plugins.clone());
+        let key = (what, caller.sight());
         let kept = || self.kept.lock().expect("no holder of this lock panics");
         if let Some(text) = kept().get(&key) {
             return text.clone();
@@ -455,13 +377,6 @@ impl Catalog {
     }
 }
 
-impl Hidden {
-    /// Why it is not listed: the one sentence that lists, models and operators are told.
-    pub fn sentence(&self) -> String {
-        format!("plugin `{}` offers it, but {}", self.plugin, self.reason)
-    }
-}
-
 impl Entry {
     /// The schema of its arguments, compiled at first use; or why it is none.
     pub fn schema(&self) -> Result<&Schema, &str> {
@@ -475,6 +390,17 @@ impl Entry {
     pub fn numbers(&self, metrics: &Metrics) -> &Arc<ToolNumbers> {
         let of_tool = || metrics.calls.of_tool(self.plugin.id().as_str(), &self.name);
         self.numbers.get_or_init(of_tool)
+    }
+
+    /// The defaults that its schema gives, where they are filled in.
+    pub fn defaults(&self) -> Option<&Defaults> {
+        if !self.conduct.fills_defaults {
+            return None;
+        }
+        let found = self
+            .defaults
+            .get_or_init(|| Defaults::of(&self.input_schema));
+        found.as_ref()
     }
 
     /// The schema of its arguments as text.

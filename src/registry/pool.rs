@@ -3,11 +3,13 @@
 //! A lease is held for one call. Starting runs in a task of its own, so a caller that gives up does not end what others
 //! wait for. All that must agree sits behind one lock, which is never held across an await.
 
-pub(in crate::registry) mod budget;
+pub(crate) mod budget;
 
 mod ending;
 
 mod check;
+
+mod configured;
 
 mod lease;
 
@@ -27,20 +29,22 @@ mod surrounded;
 
 pub mod usage;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
 use crate::registry::pool::budget::NotNow;
 pub use crate::registry::pool::check::UNHEALTHY;
+pub use crate::registry::pool::configured::Taken;
 pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
@@ -61,6 +65,11 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 /// The instances of one plugin.
 pub struct Pool {
     manifest: Arc<Manifest>,
+    /// The manifest with the settings of the next start, where they are others.
+    configured: ArcSwapOption<Manifest>,
+    /// Whether what runs has other settings than those.
+    behind: AtomicBool,
+    grants: Arc<BTreeSet<Grant>>,
     runtime: Arc<dyn Runtime>,
     life: Arc<Life>,
     supervisor: Supervisor,
@@ -117,6 +126,7 @@ impl Pool {
     /// A pool without instances, which tells `life` what becomes of them. `declared` is offered until one says more.
     pub fn new(
         (manifest, declared): (Arc<Manifest>, Arc<Surface>),
+        grants: BTreeSet<Grant>,
         (runtime, life): (Arc<dyn Runtime>, Arc<Life>),
         isolation: Isolation,
         supervisor: Supervisor,
@@ -128,6 +138,9 @@ impl Pool {
         };
         Arc::new(Self {
             manifest,
+            configured: ArcSwapOption::empty(),
+            behind: AtomicBool::new(false),
+            grants: Arc::new(grants),
             runtime,
             life,
             supervisor,

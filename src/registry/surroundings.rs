@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::metrics::Metrics;
-use crate::plugin::Supply;
+use crate::plugin::{Hub, Supply};
 use crate::registry::life_events::LifeEvents;
 
 /// What surrounds the plugins of one registry.
@@ -15,6 +15,7 @@ pub struct Surroundings {
     /// What is counted and measured.
     pub metrics: Arc<Metrics>,
     supply: OnceLock<Arc<dyn Supply>>,
+    hub: OnceLock<Arc<dyn Hub>>,
     sessions: OnceLock<Count>,
 }
 
@@ -40,6 +41,16 @@ impl Surroundings {
     /// Who hands plugins what they require, if anyone does.
     pub(crate) fn supply(&self) -> Option<Arc<dyn Supply>> {
         self.supply.get().cloned()
+    }
+
+    /// Says who carries events of plugins. Only the first one counts. It must not keep the registry alive.
+    pub(crate) fn carried_by(&self, hub: Arc<dyn Hub>) {
+        self.hub.get_or_init(|| hub);
+    }
+
+    /// Who carries events of plugins, if anyone does.
+    pub(crate) fn hub(&self) -> Option<Arc<dyn Hub>> {
+        self.hub.get().cloned()
     }
 }
 

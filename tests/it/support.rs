@@ -6,17 +6,25 @@ mod gateway;
 
 mod http;
 
+pub(crate) mod issuer;
+
 mod legacy;
 
 pub(crate) mod modern;
 
 mod plugins;
 
+mod postgres;
+
 mod program;
 
 pub(crate) mod prometheus;
 
-mod records;
+pub(crate) mod redis;
+
+pub(crate) mod records;
+
+mod shell;
 
 mod site;
 
@@ -27,6 +35,8 @@ pub(crate) use gateway::TestGateway;
 pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
+pub(crate) use postgres::Postgres;
 pub(crate) use program::{Piped, Program};
+pub(crate) use shell::shell;
 pub(crate) use site::Site;
 pub(crate) use stdio::StdioClient;

@@ -6,12 +6,14 @@ use http::header::HeaderMap;
 use http::{Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+use crate::front::auth::insufficient;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::mcp::error_response;
 use crate::front::http::round::{self, Asking};
 use crate::front::http::stream::Answered;
 use crate::front::http::{Active, HttpFront};
+use crate::front::incidents::naming::name_incident;
 use crate::model::caller::Caller;
 use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
@@ -59,6 +61,7 @@ impl HttpFront {
         let (dialogue, context) =
             self.desk
                 .modern_call(rounds, calls, request, CancellationToken::new());
+        name_incident(headers, &mut params);
         let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
         let work = Box::pin(async move {
             let reply = desk.answer(&method, params, context).await;
@@ -117,6 +120,11 @@ pub(super) fn whole(answered: Answered) -> Response<Body> {
         head,
         result,
         tail,
+        scope,
     } = answered;
-    json_response(status, Body::around(head, result, tail))
+    let mut response = json_response(status, Body::around(head, result, tail));
+    if let Some(scope) = scope {
+        insufficient(response.headers_mut(), &scope);
+    }
+    response
 }

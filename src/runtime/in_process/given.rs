@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::manifest::Manifest;
 use crate::manifest::kinds::is_own;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    Clock, Given, PluginContext, PluginHandle, PluginKind, PluginMetrics, PluginRegistry, Templates,
+    Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginMetrics, PluginRegistry,
+    Templates, Workers,
 };
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
@@ -21,6 +23,7 @@ pub(super) fn gather(
     manifest: &Manifest,
     host: &Host,
     homes: Option<&Path>,
+    workers: Arc<dyn Workers>,
 ) -> Result<(PluginContext, Option<TempDir>), Fault> {
     let id = &manifest.id;
     let config = serde_json::to_value(&manifest.config).map_err(|err| {
@@ -28,6 +31,13 @@ pub(super) fn gather(
         Fault::new(FaultKind::Unavailable, message).caused_by(err)
     })?;
     let mut given = Given::bare(id.clone(), config);
+    given.workers = Some(workers);
+    given.events = Events::new(
+        id.clone(),
+        host.events.clone(),
+        Duration::from_millis(manifest.limits.call_timeout_ms),
+        host.supervisor.stopping().child_token(),
+    );
     let resources = &manifest.resources;
     given.clock = resources.names("clock").then(Clock::default);
     given.http = resources.names("http").then(|| outbound(host.version));
