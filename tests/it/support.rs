@@ -18,6 +18,8 @@ mod postgres;
 
 mod program;
 
+pub(crate) mod prometheus;
+
 pub(crate) mod redis;
 
 pub(crate) mod records;
