@@ -1,0 +1,33 @@
+// Small words in colour: states, outcomes, categories. The colour never says anything that the word does not.
+
+import { h } from '../base/dom.js';
+import { words } from '../base/format.js';
+
+const KINDS = {
+  ok: ['active', 'healthy', 'running', 'answered', 'ok', 'done', 'approved', 'ready', 'live', 'enabled', 'granted', 'open_circuit'],
+  warn: ['degraded', 'waiting', 'backoff', 'pending', 'stopping', 'starting', 'initialized', 'source_only', 'remediation', 'scheduled_late', 'tool_error', 'half_open'],
+  bad: ['error', 'unhealthy', 'failed', 'unavailable', 'declined', 'denied', 'timeout', 'busy', 'internal', 'refused', 'refused_by_plugin', 'invalid_arguments', 'upstream', 'not_found', 'invalid', 'high'],
+  info: ['scheduled', 'diagnostic', 'used', 'retrying', 'open'],
+};
+
+/** The colour of a word: `ok`, `warn`, `bad`, `info`, or none. */
+export function kindOf(word) {
+  const found = Object.entries(KINDS).find(([, list]) => list.includes(word));
+  return found ? found[0] : 'plain';
+}
+
+/** A word with a dot before it: where something stands. */
+export function state(word, kind = kindOf(word)) {
+  return h(`span.mark.${kind}`, h('span.dot'), words(word));
+}
+
+/** A word in a frame: what something is. */
+export function tag(word, kind = 'plain', title = null) {
+  return h(`span.tag.${kind}`, { title }, words(word));
+}
+
+/** What became of a call. */
+export function outcome(word) {
+  const kind = word === 'answered' ? 'ok' : word === 'tool_error' ? 'warn' : word === 'cancelled' || word === 'started' ? 'plain' : 'bad';
+  return state(word ?? 'unknown', kind);
+}
