@@ -42,7 +42,7 @@ export function lineChart({ label, series, format }) {
       svg('text.axis', { x: PAD.left - 8, y: y(value) + 4, 'text-anchor': 'end' }, format(value)),
     ]);
     const times = [0, 0.5, 1].map((share) => {
-      const ago = ((length - 1) * (1 - share) * data.stepMs) / 1000;
+      const ago = Math.round((length * (1 - share) * data.stepMs) / 1000);
       const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
       return svg('text.axis', { x: x((length - 1) * share), y: HEIGHT - 5, 'text-anchor': anchor }, ago ? `${span(ago)} ago` : 'now');
     });

@@ -26,7 +26,7 @@ export default {
       every: 2000,
       draw({ approvals }, content) {
         if (!content.children.length) {
-          replace(content, none, waiting, past);
+          replace(content, h('div.stack-wide', none, waiting, past));
         }
         const pending = approvals.filter(({ status }) => status === 'pending');
         none.hidden = pending.length > 0;

@@ -84,7 +84,7 @@ function entry(event) {
 function title(event) {
   switch (event.type) {
     case 'tool_call':
-      return h('span', h('a.mono', { href: `#/calls/${encodeURIComponent(event.id)}` }, event.tool), ' ', outcome(event.outcome));
+      return h('span', h('a.mono', { href: `#/calls/${encodeURIComponent(event.id)}` }, event.tool), outcome(event.outcome));
     case 'note':
       return h('span', 'Note', event.principal ? ` of ${event.principal}` : '');
     case 'life':

@@ -103,7 +103,7 @@ function actions(info, refresh) {
     },
   });
   return [
-    power(info, refresh),
+    power(info, refresh, ''),
     info.state === 'source_only' || info.state === 'error' ? act('Build', 'hammer', 'build', `Built ${id}`, { rebuild: true }) : null,
     h('a.button', { href: `#/settings/${encodeURIComponent(id)}` }, 'Settings'),
     h('a.button', { href: `#/calls?plugin=${encodeURIComponent(id)}` }, 'Calls'),

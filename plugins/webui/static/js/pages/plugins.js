@@ -109,7 +109,7 @@ function name(plugin) {
 function foundTable(refresh) {
   return table({
     columns: [
-      { label: 'Plugin', kind: 'main', cell: (plugin) => [h('span.strong', plugin.id), h('div.sub', [plugin.version, plugin.runtime, plugin.source].filter(Boolean).join(' · ')), plugin.error ? h('div.sub.bad-text.lines', plugin.error) : null] },
+      { label: 'Plugin', kind: 'main', cell: (plugin) => [h('a.strong', { href: `#/plugins/${encodeURIComponent(plugin.id)}`, data: { focus: 'open' } }, plugin.id), h('div.sub', [plugin.version, plugin.runtime, plugin.source].filter(Boolean).join(' · ')), plugin.error ? h('div.sub.bad-text.lines', plugin.error) : null] },
       { label: 'State', cell: (plugin) => state(plugin.state) },
       { label: '', kind: 'fit end', cell: (plugin) => (plugin.state === 'available' || plugin.state === 'source_only'
         ? button({ label: 'Register', kind: 'small', run: () => api.post('register', { id: plugin.id }), done: `Registered ${plugin.id}`, after: refresh })

@@ -50,9 +50,9 @@ function taskTable() {
     columns: [
       { label: 'Task', kind: 'main wide', cell: ({ id, name, tool }) => [h('a.strong', { href: `#/tasks/${encodeURIComponent(id)}`, data: { focus: 'open' } }, name || tool), h('div.sub.mono', tool)] },
       { label: 'Status', cell: ({ status }) => state(status, taskKind(status)) },
-      { label: 'When', cell: (task) => schedule(task.schedule) },
-      { label: 'Next', cell: ({ next_run: next }) => when(next) },
-      { label: 'Last', cell: ({ last_run: last }) => (last ? [when(last.finished ?? last.started), h('span.faint', ` ${duration(last.duration_ms)}`)] : '–') },
+      { label: 'When', kind: 'short', cell: (task) => schedule(task.schedule) },
+      { label: 'Next', kind: 'short', cell: ({ next_run: next }) => when(next) },
+      { label: 'Last', kind: 'short', cell: ({ last_run: last }) => (last ? [when(last.finished ?? last.started), h('span.faint', ` ${duration(last.duration_ms)}`)] : '–') },
       { label: 'Runs', kind: 'num', cell: ({ runs, failures }) => [count(runs), failures ? h('span.bad-text', ` (${count(failures)} failed)`) : null] },
       { label: '', kind: 'fit end', cell: (task) => taskButtons(task, { small: true }) },
     ],

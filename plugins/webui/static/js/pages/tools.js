@@ -76,6 +76,16 @@ async function load(signal) {
   });
 }
 
+function tags(tool) {
+  const all = [
+    tool.category ? tag(tool.category, tool.category === 'remediation' ? 'warn' : 'info') : null,
+    tool.requires_approval ? tag('approval', 'plain', 'A person has to approve each call') : null,
+    tool.listed === false && tool.enabled !== false ? tag('not listed', 'warn') : null,
+    tool.enabled === false ? tag('off', 'bad') : null,
+  ].filter(Boolean);
+  return all.length ? h('div.tags', all) : null;
+}
+
 function isOffered(tool) {
   return tool.listed !== false && tool.enabled !== false;
 }
@@ -88,11 +98,7 @@ function toolTable(isNone) {
         h('div.sub.clip-2', listed === false && reason ? reason : description ?? title ?? ''),
       ] },
       { label: 'Plugin', cell: ({ plugin }) => h('a', { href: `#/plugins/${encodeURIComponent(plugin)}` }, plugin) },
-      { label: 'Kind', cell: (tool) => h('div.tags',
-        tool.category ? tag(tool.category, tool.category === 'remediation' ? 'warn' : 'info') : null,
-        tool.requires_approval ? tag('approval', 'plain', 'A person has to approve each call') : null,
-        tool.listed === false && tool.enabled !== false ? tag('not listed', 'warn') : null,
-        tool.enabled === false ? tag('off', 'bad') : null) },
+      { label: 'Kind', cell: tags },
       { label: 'On', kind: 'fit end', cell: ({ name, enabled, canSwitch }) => (canSwitch
         ? toggle({ label: name, on: enabled, focus: 'switch', set: (on) => put(`/api/plugins/${encodeURIComponent(name)}/toggle`, { enabled: on }) })
         : null) },

@@ -6,8 +6,8 @@ import { code } from './json.js';
 /** Calls `name`; `text` is the JSON of the arguments, which goes out as it is. */
 export async function callTool(name, text, { isDryRun = false, signal } = {}) {
   const began = performance.now();
-  const headers = isDryRun ? { 'Toolgate-Dry-Run': 'true' } : {};
-  const answer = await ask('POST', `/api/tools/${encodeURIComponent(name)}`, { text, headers, signal });
+  const query = isDryRun ? { dry_run: true } : {};
+  const answer = await ask('POST', `/api/tools/${encodeURIComponent(name)}`, { text, query, signal });
   return { answer, ms: performance.now() - began };
 }
 

@@ -7,7 +7,7 @@ import { empty } from './states.js';
  * `columns` are `{ label, cell(item), kind }`, where kind is `num`, `main`, `wide`, `fit` or nothing. `key(item)` tells
  * rows apart. `nothing` is shown where there are none: a node or a sentence.
  */
-export function table({ columns, key, nothing, caption, row = () => ({}) }) {
+export function table({ columns, key, nothing, caption }) {
   const body = h('tbody');
   const element = h('div.table-frame', h('table',
     caption ? h('caption.visually-hidden', caption) : null,
@@ -16,8 +16,11 @@ export function table({ columns, key, nothing, caption, row = () => ({}) }) {
   const none = h('div', { hidden: true });
   const whole = h('div', element, none);
 
-  const make = (item) => h('tr', { data: { row: '' }, ...row(item) }, columns.map((column) =>
-    h('td', { class: column.kind ?? '', data: { label: column.label } }, column.cell(item))));
+  const make = (item) => h('tr', { data: { row: '' } }, columns.map((column) => {
+    const cell = h('td', { class: column.kind ?? '', data: { label: column.label } }, column.cell(item));
+    cell.classList.toggle('none', cell.textContent === '–');
+    return cell;
+  }));
 
   /** Shows these. */
   const show = (items) => {

@@ -21,7 +21,7 @@ export function schedule(of) {
     case 'every':
       return `every ${span(of.interval_ms / 1000)}`;
     default:
-      return 'once, at once';
+      return 'once';
   }
 }
 
