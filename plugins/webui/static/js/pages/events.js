@@ -39,7 +39,7 @@ export default {
     const follow = () => {
       tail?.abort();
       tail = new AbortController();
-      const query = { topic: wanted.topic || '*' };
+      const query = { topic: wanted.topic };
       page.follow('/api/events/stream', { query, signal: tail.signal, onEvent: add, onState: live.show });
     };
     const load = async () => {
