@@ -11,8 +11,13 @@ export const NARROW = { width: 390, height: 844 };
 
 // Chromium runs as root in containers, and must not look for anything outside of this machine.
 const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 const WAIT_MS = 15_000;
 
@@ -50,7 +55,13 @@ class Surfaces {
 
   /** Opens `place`, such as `#/tools`. `allows` are patterns of complaints that the test is about. */
   async open(place, { viewport = WIDE, scheme = 'light', url = this.#gateway.url, allows = [], token } = {}) {
-    const context = await this.#browser.newContext({ viewport, colorScheme: scheme, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'UTC' });
+    const context = await this.#browser.newContext({
+      viewport,
+      colorScheme: scheme,
+      reducedMotion: 'reduce',
+      locale: 'en-GB',
+      timezoneId: 'UTC',
+    });
     context.setDefaultTimeout(WAIT_MS);
     const page = await context.newPage();
     this.#opened.push(page);
@@ -75,7 +86,9 @@ class Surfaces {
       }
     });
     await page.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+      document.addEventListener('securitypolicyviolation', (event) =>
+        console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+      );
     });
     if (token) {
       await page.addInitScript((value) => sessionStorage.setItem('toolgate.token', value), token);
@@ -101,7 +114,14 @@ class Surfaces {
   }
 
   async close() {
-    await Promise.all(this.#opened.map((page) => page.context().close().catch(() => {})));
+    await Promise.all(
+      this.#opened.map((page) =>
+        page
+          .context()
+          .close()
+          .catch(() => {}),
+      ),
+    );
   }
 }
 

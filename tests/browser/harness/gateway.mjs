@@ -22,11 +22,23 @@ export class Gateway {
     const gateway = new Gateway();
     const directory = mkdtempSync(path.join(tmpdir(), 'toolgate-browser-'));
     gateway.#directory = directory;
-    const text = readFileSync(path.join(FIXTURE, file), 'utf8').replaceAll('FIXTURE/', FIXTURE).replaceAll('NODE', process.execPath);
+    const text = readFileSync(path.join(FIXTURE, file), 'utf8')
+      .replaceAll('FIXTURE/', FIXTURE)
+      .replaceAll('NODE', process.execPath);
     const config = path.join(directory, 'toolgate.toml');
     writeFileSync(config, text);
-    const env = { PATH: process.env.PATH, HOME: directory, TMPDIR: directory, TOOLGATE_STATE_DIR: path.join(directory, 'state'), WEBUI_KEY: 'hunter2' };
-    gateway.#child = spawn(TOOLGATE, ['serve', '--config', config, '--listen', '127.0.0.1:0'], { cwd: directory, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const env = {
+      PATH: process.env.PATH,
+      HOME: directory,
+      TMPDIR: directory,
+      TOOLGATE_STATE_DIR: path.join(directory, 'state'),
+      WEBUI_KEY: 'hunter2',
+    };
+    gateway.#child = spawn(TOOLGATE, ['serve', '--config', config, '--listen', '127.0.0.1:0'], {
+      cwd: directory,
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     gateway.#child.stderr.setEncoding('utf8');
     gateway.url = await gateway.#listening();
     return gateway;
@@ -51,7 +63,10 @@ export class Gateway {
 
   /** Asks it over plain HTTP, as a script would. */
   async ask(method, target, body, headers = {}) {
-    const init = { method, headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers } };
+    const init = {
+      method,
+      headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+    };
     if (body !== undefined) {
       init.body = JSON.stringify(body);
     }

@@ -40,5 +40,8 @@ function within(ms, work) {
 }
 
 function indented(text) {
-  return text.split('\n').map((line) => `        ${line}`).join('\n');
+  return text
+    .split('\n')
+    .map((line) => `        ${line}`)
+    .join('\n');
 }

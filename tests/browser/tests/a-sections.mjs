@@ -16,7 +16,14 @@ async function seed(gateway) {
   const incident = (await gateway.ask('POST', '/api/incidents', { title: 'Billing answers slowly' })).json();
   await gateway.ask('POST', '/api/tools/echo__echo', { text: 'is it?' }, { 'Toolgate-Incident': incident.id });
   await gateway.ask('POST', `/api/incidents/${incident.id}/notes`, { text: 'It began with the deploy of 14:02.' });
-  const task = (await gateway.ask('POST', '/api/tasks', { name: 'Digest', tool: 'hash.sha256', arguments: { data: 'x' }, schedule: { kind: 'every', interval_ms: 3600000 } })).json();
+  const task = (
+    await gateway.ask('POST', '/api/tasks', {
+      name: 'Digest',
+      tool: 'hash.sha256',
+      arguments: { data: 'x' },
+      schedule: { kind: 'every', interval_ms: 3600000 },
+    })
+  ).json();
   const { calls } = (await gateway.ask('GET', '/api/calls?limit=1&tool=hash.sha256')).json();
   // It waits for an approval that nobody gives.
   gateway.ask('POST', '/api/tools/ops__restart', { service: 'search', force: true }).catch(() => {});
@@ -29,20 +36,41 @@ async function sections(gateway) {
   seeded ??= seed(gateway);
   const { incident, task, call } = await seeded;
   return {
-    overview: '#/', tools: '#/tools', tool: '#/tools/ops__status', tasks: '#/tasks', 'task-new': '#/tasks/new?tool=ops__status', task: `#/tasks/${task}`,
-    approvals: '#/approvals', events: '#/events', plugins: '#/plugins', plugin: '#/plugins/ops', calls: '#/calls', call: `#/calls/${call}`,
-    incidents: '#/incidents', incident: `#/incidents/${incident}`, settings: '#/settings', 'settings-of-a-plugin': '#/settings/ops',
+    overview: '#/',
+    tools: '#/tools',
+    tool: '#/tools/ops__status',
+    tasks: '#/tasks',
+    'task-new': '#/tasks/new?tool=ops__status',
+    task: `#/tasks/${task}`,
+    approvals: '#/approvals',
+    events: '#/events',
+    plugins: '#/plugins',
+    plugin: '#/plugins/ops',
+    calls: '#/calls',
+    call: `#/calls/${call}`,
+    incidents: '#/incidents',
+    incident: `#/incidents/${incident}`,
+    settings: '#/settings',
+    'settings-of-a-plugin': '#/settings/ops',
   };
 }
 
 async function openAll({ gateway, open }, viewport, scheme, word) {
   const page = await open('#/', { viewport, scheme });
   for (const [name, place] of Object.entries(await sections(gateway))) {
-    await page.evaluate((hash) => { window.location.hash = hash; }, place);
+    await page.evaluate((hash) => {
+      window.location.hash = hash;
+    }, place);
     await page.locator('main h1').first().waitFor();
     await page.locator('main .skeleton').first().waitFor({ state: 'detached' });
-    assert.equal(await page.locator('main .state.bad').count(), 0, `${name} shows a failure: ${await page.locator('main .state.bad').allInnerTexts()}`);
-    const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(
+      await page.locator('main .state.bad').count(),
+      0,
+      `${name} shows a failure: ${await page.locator('main .state.bad').allInnerTexts()}`,
+    );
+    const wider = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
     assert.ok(wider <= 0, `${name} is ${wider} px wider than the screen`);
     await picture(page, `${name}-${word}-${scheme}`);
   }
@@ -57,9 +85,13 @@ export const tests = {
   async 'none overflows at 360 px'({ gateway, open }) {
     const page = await open('#/', { viewport: { width: 360, height: 740 } });
     for (const [name, place] of Object.entries(await sections(gateway))) {
-      await page.evaluate((hash) => { window.location.hash = hash; }, place);
+      await page.evaluate((hash) => {
+        window.location.hash = hash;
+      }, place);
       await page.locator('main .skeleton').first().waitFor({ state: 'detached' });
-      const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const wider = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
       assert.ok(wider <= 0, `${name} is ${wider} px wider than the screen`);
     }
   },
@@ -81,7 +113,9 @@ export const tests = {
     for (const scheme of ['light', 'dark']) {
       const page = await open('#/', { scheme });
       for (const [name, place] of Object.entries(await sections(gateway))) {
-        await page.evaluate((hash) => { window.location.hash = hash; }, place);
+        await page.evaluate((hash) => {
+          window.location.hash = hash;
+        }, place);
         await page.locator('main .skeleton').first().waitFor({ state: 'detached' });
         const weak = await page.evaluate(weakText);
         assert.deepEqual(weak, [], `${name}, ${scheme}`);
@@ -102,7 +136,9 @@ function weakText() {
     return [...context.getImageData(0, 0, 1, 1).data];
   };
   const light = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+    const [x, y, z] = [r, g, b].map((part) =>
+      part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+    );
     return 0.2126 * x + 0.7152 * y + 0.0722 * z;
   };
   const behind = (element) => {
@@ -122,7 +158,9 @@ function weakText() {
       continue;
     }
     const style = getComputedStyle(element);
-    const [a, b] = [light(rgba(element instanceof SVGElement ? style.fill : style.color)), light(behind(element))].sort((x, y) => y - x);
+    const [a, b] = [light(rgba(element instanceof SVGElement ? style.fill : style.color)), light(behind(element))].sort(
+      (x, y) => y - x,
+    );
     const ratio = (a + 0.05) / (b + 0.05);
     if (ratio < 4.5) {
       weak.add(`${element.tagName}.${element.getAttribute('class') ?? ''} ${ratio.toFixed(2)}`);

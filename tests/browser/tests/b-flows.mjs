@@ -8,7 +8,10 @@ const SIZES = { wide: WIDE, narrow: NARROW };
 
 /** The test at both sizes. */
 function both(name, test) {
-  return Object.entries(SIZES).map(([word, viewport]) => [`${name}, ${word}`, (world) => test({ ...world, open: (place, options) => world.open(place, { viewport, ...options }) }, word)]);
+  return Object.entries(SIZES).map(([word, viewport]) => [
+    `${name}, ${word}`,
+    (world) => test({ ...world, open: (place, options) => world.open(place, { viewport, ...options }) }, word),
+  ]);
 }
 
 const card = (page, title) => page.locator('.card', { has: page.getByRole('heading', { name: title, exact: true }) });
@@ -26,7 +29,10 @@ async function callByForm({ open }) {
   await form.getByText('At most 60.').waitFor();
   await form.getByLabel('minutes').fill('7');
   await form.getByLabel('level').selectOption({ label: 'high' });
-  await form.getByRole('group', { name: /^hosts/ }).getByRole('button', { name: 'Add' }).click();
+  await form
+    .getByRole('group', { name: /^hosts/ })
+    .getByRole('button', { name: 'Add' })
+    .click();
   await form.getByLabel('hosts, entry 1').fill('a1');
   await form.getByLabel('memory').check();
   await form.getByLabel('verbose').selectOption({ label: 'yes' });
@@ -34,7 +40,14 @@ async function callByForm({ open }) {
   const answer = card(page, 'Result');
   await answer.getByText('ok', { exact: true }).waitFor();
   const shown = JSON.parse(await answer.getByLabel('Structured content').innerText());
-  assert.deepEqual(shown, { service: 'billing', window: { minutes: 7 }, level: 'high', hosts: ['a1'], kinds: ['memory'], verbose: true });
+  assert.deepEqual(shown, {
+    service: 'billing',
+    window: { minutes: 7 },
+    level: 'high',
+    hosts: ['a1'],
+    kinds: ['memory'],
+    verbose: true,
+  });
 
   await form.getByRole('button', { name: 'JSON' }).click();
   const area = form.getByLabel('Arguments as JSON');
@@ -99,11 +112,17 @@ async function approve({ open, gateway }, word) {
   const service = word === 'wide' ? 'billing' : 'search';
   const call = { service, force: word === 'wide' };
   const first = gateway.ask('POST', '/api/tools/ops__restart', call);
-  const question = page.locator('.question', { hasText: `"force": ${call.force}` }).filter({ hasText: service }).first();
+  const question = page
+    .locator('.question', { hasText: `"force": ${call.force}` })
+    .filter({ hasText: service })
+    .first();
   await question.getByLabel('Reason').fill('it hangs');
   await question.getByRole('button', { name: 'Approve' }).click();
   const decided = card(page, 'Decided').locator('tr', { hasText: 'it hangs' });
-  await decided.first().getByText(/approved/).waitFor();
+  await decided
+    .first()
+    .getByText(/approved/)
+    .waitFor();
   // The call goes on if it still waits; else the same call uses what was given.
   let done = await first;
   if (done.status !== 200) {
@@ -145,7 +164,9 @@ async function callsLive({ open, gateway }) {
   await page.locator('.live', { hasText: 'Live' }).waitFor();
   const rows = page.locator('tbody tr');
   await gateway.ask('POST', '/api/tools/hash.sha256', { data: 'live' });
-  const { calls: [{ id }] } = (await gateway.ask('GET', '/api/calls?limit=1&tool=hash.sha256')).json();
+  const {
+    calls: [{ id }],
+  } = (await gateway.ask('GET', '/api/calls?limit=1&tool=hash.sha256')).json();
   const link = page.locator(`a[href="#/calls/${id}"]`);
   await link.waitFor();
   assert.equal(await rows.filter({ hasText: 'echo__echo' }).count(), 0);
@@ -178,10 +199,16 @@ async function switchTool({ open, gateway }) {
   const toggle = page.getByRole('switch', { name: 'clock__now' });
   const listed = async () => (await gateway.ask('GET', '/api/tools')).text.includes('"clock__now"');
   await toggle.uncheck({ force: true });
-  await page.locator('tr', { has: page.getByRole('link', { name: 'clock__now' }) }).getByText('off', { exact: true }).waitFor();
+  await page
+    .locator('tr', { has: page.getByRole('link', { name: 'clock__now' }) })
+    .getByText('off', { exact: true })
+    .waitFor();
   assert.equal(await listed(), false);
   await toggle.check({ force: true });
-  await page.locator('tr', { has: page.getByRole('link', { name: 'clock__now' }) }).getByText('off', { exact: true }).waitFor({ state: 'detached' });
+  await page
+    .locator('tr', { has: page.getByRole('link', { name: 'clock__now' }) })
+    .getByText('off', { exact: true })
+    .waitFor({ state: 'detached' });
   assert.equal(await listed(), true);
 }
 

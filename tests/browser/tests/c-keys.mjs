@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 
 import { NARROW } from '../harness/browser.mjs';
 
-const focused = (page) => page.evaluate(() => document.activeElement?.textContent?.trim() || document.activeElement?.getAttribute('aria-label') || document.activeElement?.id);
+const focused = (page) =>
+  page.evaluate(
+    () =>
+      document.activeElement?.textContent?.trim() ||
+      document.activeElement?.getAttribute('aria-label') ||
+      document.activeElement?.id,
+  );
 
 export const tests = {
   async 'a tool is found and called with keys alone'({ open }) {
@@ -23,7 +29,13 @@ export const tests = {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'hash.sha256', level: 1 }).waitFor();
     await page.getByRole('button', { name: 'Call' }).waitFor();
-    for (let at = 0; at < 30 && (await page.evaluate(() => document.activeElement.tagName)) !== 'INPUT' && (await page.evaluate(() => document.activeElement.tagName)) !== 'TEXTAREA'; at += 1) {
+    for (
+      let at = 0;
+      at < 30 &&
+      (await page.evaluate(() => document.activeElement.tagName)) !== 'INPUT' &&
+      (await page.evaluate(() => document.activeElement.tagName)) !== 'TEXTAREA';
+      at += 1
+    ) {
       await page.keyboard.press('Tab');
     }
     await page.keyboard.type('abc');
@@ -57,7 +69,10 @@ export const tests = {
         if (active === document.body) {
           return 'body';
         }
-        const shows = (element) => element && getComputedStyle(element).outlineStyle !== 'none' && parseFloat(getComputedStyle(element).outlineWidth) >= 2;
+        const shows = (element) =>
+          element &&
+          getComputedStyle(element).outlineStyle !== 'none' &&
+          parseFloat(getComputedStyle(element).outlineWidth) >= 2;
         return shows(active) || shows(active.nextElementSibling) ? 'shown' : `${active.tagName} ${active.className}`;
       });
       assert.ok(shown === 'shown' || shown === 'body', shown);

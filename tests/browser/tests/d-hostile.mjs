@@ -11,11 +11,16 @@ async function unharmed(page) {
   const found = await page.evaluate(() => ({
     images: [...document.querySelectorAll('img')].map((image) => image.getAttribute('src')),
     scripts: [...document.scripts].map((script) => script.getAttribute('src')),
-    handlers: [...document.querySelectorAll('*')].filter((element) => [...element.attributes].some(({ name }) => name.startsWith('on') || name === 'style')).map((element) => element.tagName),
+    handlers: [...document.querySelectorAll('*')]
+      .filter((element) => [...element.attributes].some(({ name }) => name.startsWith('on') || name === 'style'))
+      .map((element) => element.tagName),
     links: [...document.querySelectorAll('a')].map((link) => link.href).filter((href) => !/^(http|blob)/.test(href)),
     title: document.title,
   }));
-  assert.deepEqual(found.images.filter((src) => src !== 'favicon.svg'), []);
+  assert.deepEqual(
+    found.images.filter((src) => src !== 'favicon.svg'),
+    [],
+  );
   assert.deepEqual(found.scripts, ['js/first-paint.js', 'js/main.js']);
   assert.deepEqual(found.handlers, []);
   assert.deepEqual(found.links, []);
@@ -29,7 +34,11 @@ export const tests = {
     await unharmed(page);
     await page.getByRole('link', { name: 'ops__hostile' }).click();
     await page.getByRole('button', { name: 'Call' }).click();
-    await page.getByText('"isError"').or(page.locator('.card', { hasText: 'Result' }).getByText(ATTACK).first()).first().waitFor();
+    await page
+      .getByText('"isError"')
+      .or(page.locator('.card', { hasText: 'Result' }).getByText(ATTACK).first())
+      .first()
+      .waitFor();
     await page.locator('details.more > summary').evaluateAll((all) => all.forEach((one) => one.click()));
     await unharmed(page);
   },
@@ -53,7 +62,9 @@ export const tests = {
     await page.locator('.event', { hasText: 'attack.made' }).first().locator('summary').click();
     await unharmed(page);
     for (const place of ['#/tasks', '#/incidents', `#/incidents/${id}`]) {
-      await page.evaluate((hash) => { window.location.hash = hash; }, place);
+      await page.evaluate((hash) => {
+        window.location.hash = hash;
+      }, place);
       await page.getByText(ATTACK).first().waitFor();
       await unharmed(page);
     }
@@ -94,7 +105,10 @@ export const tests = {
       const row = page.locator('tr', { has: page.getByRole('link', { name: 'echo', exact: true }) });
       await row.waitFor();
       await row.getByRole('button', { name: 'Stop' }).click();
-      await page.getByText(/scope.*admin/).first().waitFor();
+      await page
+        .getByText(/scope.*admin/)
+        .first()
+        .waitFor();
       assert.deepEqual(await page.context().cookies(), []);
       assert.equal(await page.evaluate(() => JSON.stringify(localStorage).includes('looks')), false);
       assert.ok(sent.every((request) => !request.url().includes('looks')));

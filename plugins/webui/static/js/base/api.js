@@ -68,7 +68,12 @@ export async function credentialed(url, init, headers) {
       if (error.name === 'AbortError') {
         throw error;
       }
-      throw new ApiError(0, 'unreachable', 'The gateway cannot be reached.', 'Is it still running? This page tries again by itself.');
+      throw new ApiError(
+        0,
+        'unreachable',
+        'The gateway cannot be reached.',
+        'Is it still running? This page tries again by itself.',
+      );
     }
     if (response.status !== 401 || !(await credentials.renew(token, init.signal))) {
       return response;
@@ -84,7 +89,9 @@ export function refusal(response, answer) {
   const scope = /scope="([^"]*)"/.exec(response.headers.get('WWW-Authenticate') ?? '')?.[1];
   const mend = {
     401: 'Give a token that the gateway knows: `toolgate token new` makes one.',
-    403: scope ? `The token lacks the scope ${scope}. Use another token, or have the scope added to this one.` : undefined,
+    403: scope
+      ? `The token lacks the scope ${scope}. Use another token, or have the scope added to this one.`
+      : undefined,
     404: undefined,
     429: 'Too much at once: wait a moment.',
     503: 'Try again in a moment.',

@@ -46,7 +46,12 @@ export function span(seconds) {
   if (seconds < 60) {
     return `${seconds < 10 ? ONE.format(seconds) : WHOLE.format(seconds)} s`;
   }
-  const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
+  const units = [
+    ['d', 86400],
+    ['h', 3600],
+    ['min', 60],
+    ['s', 1],
+  ];
   const at = units.findIndex(([, size]) => seconds >= size);
   const [name, size] = units[at];
   const whole = Math.floor(seconds / size);

@@ -22,11 +22,18 @@ export async function follow(path, { query, signal, onEvent, onState = () => {} 
       continue;
     }
     try {
-      await once(path, query, lastId, signal, (event) => {
-        lastId = event.id ?? lastId;
-        wait = FIRST_WAIT_MS;
-        onEvent(JSON.parse(event.data), event.id);
-      }, onState);
+      await once(
+        path,
+        query,
+        lastId,
+        signal,
+        (event) => {
+          lastId = event.id ?? lastId;
+          wait = FIRST_WAIT_MS;
+          onEvent(JSON.parse(event.data), event.id);
+        },
+        onState,
+      );
     } catch (error) {
       if (signal.aborted) {
         return;

@@ -4,7 +4,12 @@ import { h } from './dom.js';
 import { span } from './format.js';
 
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
 
 /** A `<time>` that says how long ago `iso` was, or how long it is until then. */
 export function when(iso) {
@@ -18,7 +23,9 @@ export function when(iso) {
 /** A `<time>` with the time of day. */
 export function clock(iso) {
   const at = Date.parse(iso ?? '');
-  return Number.isNaN(at) ? h('span.faint', '–') : h('time.tabular', { datetime: iso, title: EXACT.format(at) }, CLOCK.format(at));
+  return Number.isNaN(at)
+    ? h('span.faint', '–')
+    : h('time.tabular', { datetime: iso, title: EXACT.format(at) }, CLOCK.format(at));
 }
 
 /** A `<time>` with date and time. */

@@ -16,11 +16,27 @@ const TABLE_ROWS = 20;
 export function lineChart({ label, series, format }) {
   const drawing = svg('svg.chart-svg', { role: 'img', 'aria-label': label, height: HEIGHT });
   const readout = h('div.readout', { hidden: true });
-  const plot = h('div.plot', { tabindex: '0', role: 'group', 'aria-label': `${label}: left and right read values`, 'aria-live': 'off' }, drawing, readout);
+  const plot = h(
+    'div.plot',
+    { tabindex: '0', role: 'group', 'aria-label': `${label}: left and right read values`, 'aria-live': 'off' },
+    drawing,
+    readout,
+  );
   const body = h('tbody');
-  const columns = h('tr', h('th', { scope: 'col' }, 'When'), series.map(({ name }) => h('th.num', { scope: 'col' }, name)));
-  const details = h('details.chart-table', h('summary', 'As a table'), h('table', h('caption.visually-hidden', label), h('thead', columns), body));
-  const legend = h('div.legend', series.map(({ name, tone }) => h('span', h(`span.key.tone-${tone}`), name)));
+  const columns = h(
+    'tr',
+    h('th', { scope: 'col' }, 'When'),
+    series.map(({ name }) => h('th.num', { scope: 'col' }, name)),
+  );
+  const details = h(
+    'details.chart-table',
+    h('summary', 'As a table'),
+    h('table', h('caption.visually-hidden', label), h('thead', columns), body),
+  );
+  const legend = h(
+    'div.legend',
+    series.map(({ name, tone }) => h('span', h(`span.key.tone-${tone}`), name)),
+  );
   const element = h('figure.chart', h('figcaption', h('span.chart-title', label), legend), plot, details);
   let data = { stepMs: 1000, values: series.map(() => []) };
   let cursor = null;
@@ -44,7 +60,11 @@ export function lineChart({ label, series, format }) {
     const times = [0, 0.5, 1].map((share) => {
       const ago = Math.round((length * (1 - share) * data.stepMs) / 1000);
       const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
-      return svg('text.axis', { x: x((length - 1) * share), y: HEIGHT - 5, 'text-anchor': anchor }, ago ? `${span(ago)} ago` : 'now');
+      return svg(
+        'text.axis',
+        { x: x((length - 1) * share), y: HEIGHT - 5, 'text-anchor': anchor },
+        ago ? `${span(ago)} ago` : 'now',
+      );
     });
     const shapes = series.map(({ tone, filled }, at) => {
       const points = data.values[at].map((value, i) => (Number.isFinite(value) ? [x(i), y(value)] : null));
@@ -77,8 +97,13 @@ export function lineChart({ label, series, format }) {
       return;
     }
     const ago = ((data.values[0].length - 1 - cursor) * data.stepMs) / 1000;
-    replace(readout, h('div.readout-when', ago ? `${span(ago)} ago` : 'now'),
-      series.map(({ name, tone }, at) => h('div', h(`span.key.tone-${tone}`), `${name} `, h('strong', format(data.values[at][cursor] ?? NaN)))));
+    replace(
+      readout,
+      h('div.readout-when', ago ? `${span(ago)} ago` : 'now'),
+      series.map(({ name, tone }, at) =>
+        h('div', h(`span.key.tone-${tone}`), `${name} `, h('strong', format(data.values[at][cursor] ?? NaN))),
+      ),
+    );
     const left = x(cursor);
     readout.classList.toggle('at-left', left > width / 2);
     readout.style.setProperty('--at', `${left}px`);
@@ -89,7 +114,13 @@ export function lineChart({ label, series, format }) {
     const step = Math.max(1, Math.ceil(length / TABLE_ROWS));
     const rows = [];
     for (let at = length - 1; at >= 0; at -= step) {
-      rows.push(h('tr', h('td', `${span(((length - 1 - at) * data.stepMs) / 1000)} ago`), data.values.map((values) => h('td.num', format(values[at] ?? NaN)))));
+      rows.push(
+        h(
+          'tr',
+          h('td', `${span(((length - 1 - at) * data.stepMs) / 1000)} ago`),
+          data.values.map((values) => h('td.num', format(values[at] ?? NaN))),
+        ),
+      );
     }
     replace(body, rows);
   };

@@ -10,8 +10,15 @@ export function argumentsForm(schema, { first } = {}) {
   const root = schema && typeof schema === 'object' ? schema : {};
   const whole = shape(root, root);
   const hasForm = whole.kind === 'object';
-  const form = hasForm ? field({ schema: whole.schema, root, name: 'arguments', isRequired: true, isBare: true }) : null;
-  const area = h('textarea.mono.tall', { rows: '8', spellcheck: 'false', 'aria-label': 'Arguments as JSON', value: '{}' });
+  const form = hasForm
+    ? field({ schema: whole.schema, root, name: 'arguments', isRequired: true, isBare: true })
+    : null;
+  const area = h('textarea.mono.tall', {
+    rows: '8',
+    spellcheck: 'false',
+    'aria-label': 'Arguments as JSON',
+    value: '{}',
+  });
   const complaint = h('p.complaint', { role: 'alert', hidden: true });
   const isBare = whole.isObject && root.additionalProperties === false && !hasForm;
   const formPlace = h('div', form ? form.element : null);
@@ -38,7 +45,17 @@ export function argumentsForm(schema, { first } = {}) {
     }
     show(next);
   };
-  const choice = hasForm ? segments({ label: 'How to fill in', options: [['form', 'Form'], ['json', 'JSON']], value: mode, change }) : null;
+  const choice = hasForm
+    ? segments({
+        label: 'How to fill in',
+        options: [
+          ['form', 'Form'],
+          ['json', 'JSON'],
+        ],
+        value: mode,
+        change,
+      })
+    : null;
   show(mode);
   if (first) {
     form?.write(first);

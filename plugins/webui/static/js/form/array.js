@@ -14,11 +14,23 @@ function rows({ schema, root, path, depth, name, id, isRequired }, field) {
   let fields = [];
   const add = (value) => {
     const at = fields.length;
-    const one = field({ schema: schema.items, root, name: `${name} ${at + 1}`, isRequired: true, path: `${path}/${at}`, depth: depth + 1, isBare: true });
+    const one = field({
+      schema: schema.items,
+      root,
+      name: `${name} ${at + 1}`,
+      isRequired: true,
+      path: `${path}/${at}`,
+      depth: depth + 1,
+      isBare: true,
+    });
     if (value !== undefined) {
       one.write(value);
     }
-    const take = h('button.icon-button', { type: 'button', 'aria-label': `Remove entry ${at + 1} of ${name}`, on: { click: () => drop(row) } }, icon('minus'));
+    const take = h(
+      'button.icon-button',
+      { type: 'button', 'aria-label': `Remove entry ${at + 1} of ${name}`, on: { click: () => drop(row) } },
+      icon('minus'),
+    );
     const row = h('div.row', one.element, take);
     one.element.querySelector('input, select, textarea')?.setAttribute('aria-label', `${name}, entry ${at + 1}`);
     fields.push({ one, row });
@@ -30,7 +42,12 @@ function rows({ schema, root, path, depth, name, id, isRequired }, field) {
     row.remove();
     more.focus();
   };
-  const more = h('button.small', { type: 'button', id, on: { click: () => add().element.querySelector('input, select, textarea')?.focus() } }, icon('plus'), h('span', 'Add'));
+  const more = h(
+    'button.small',
+    { type: 'button', id, on: { click: () => add().element.querySelector('input, select, textarea')?.focus() } },
+    icon('plus'),
+    h('span', 'Add'),
+  );
   return {
     isGroup: true,
     control: more,
@@ -41,7 +58,12 @@ function rows({ schema, root, path, depth, name, id, isRequired }, field) {
       if (!value.length && !isRequired) {
         return { value: undefined };
       }
-      const problem = value.length < minItems ? `At least ${minItems}.` : value.length > maxItems ? `At most ${maxItems}.` : undefined;
+      const problem =
+        value.length < minItems
+          ? `At least ${minItems}.`
+          : value.length > maxItems
+            ? `At most ${maxItems}.`
+            : undefined;
       return { value, problem };
     },
     write(value) {
@@ -60,7 +82,10 @@ function ticks({ id, isRequired }, items) {
   return {
     isGroup: true,
     control: boxes[0]?.box,
-    element: h('div.ticks', boxes.map(({ element }) => element)),
+    element: h(
+      'div.ticks',
+      boxes.map(({ element }) => element),
+    ),
     read() {
       const value = boxes.filter(({ box }) => box.checked).map((one) => one.value);
       return { value: value.length || isRequired ? value : undefined };

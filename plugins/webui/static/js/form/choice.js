@@ -5,9 +5,12 @@ import { h } from '../base/dom.js';
 export function choice({ choices, schema, nullable, id, described, isRequired }) {
   const all = nullable && !choices.some(({ value }) => value === null) ? [...choices, { value: null }] : choices;
   const leavesOut = !isRequired || schema.default === undefined;
-  const control = h('select', { id, 'aria-describedby': described, 'aria-required': isRequired || null },
+  const control = h(
+    'select',
+    { id, 'aria-describedby': described, 'aria-required': isRequired || null },
     leavesOut ? h('option', { value: '' }, isRequired ? 'choose…' : 'left out') : null,
-    all.map(({ value, title }, at) => h('option', { value: String(at) }, title ?? text(value))));
+    all.map(({ value, title }, at) => h('option', { value: String(at) }, title ?? text(value))),
+  );
   return {
     control,
     element: control,

@@ -52,9 +52,10 @@ export function field({ schema, root, name, isRequired = false, path = '', depth
   }
   const label = isBare ? null : title(context, made);
   const help = text ? h('p.help', { id: `${id}-help` }, text) : null;
-  const element = made.isGroup && !isBare
-    ? h('fieldset.field.group', h('legend', label), help, made.element, complaint)
-    : h('div.field', label, help, made.element, complaint);
+  const element =
+    made.isGroup && !isBare
+      ? h('fieldset.field.group', h('legend', label), help, made.element, complaint)
+      : h('div.field', label, help, made.element, complaint);
   return { element, read, write: made.write, complain, path };
 }
 

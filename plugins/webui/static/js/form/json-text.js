@@ -4,7 +4,12 @@ import { h } from '../base/dom.js';
 
 export function jsonText({ id, described, isRequired, isObject, schema }) {
   const control = h('textarea.mono', {
-    id, rows: '3', spellcheck: 'false', autocomplete: 'off', 'aria-describedby': described, 'aria-required': isRequired || null,
+    id,
+    rows: '3',
+    spellcheck: 'false',
+    autocomplete: 'off',
+    'aria-describedby': described,
+    'aria-required': isRequired || null,
     placeholder: isObject ? '{ }' : null,
   });
   return {

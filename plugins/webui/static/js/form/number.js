@@ -5,8 +5,14 @@ import { h } from '../base/dom.js';
 export function number({ kind, schema, id, described, isRequired }) {
   const isWhole = kind === 'integer';
   const control = h('input', {
-    id, type: 'text', inputmode: isWhole ? 'numeric' : 'decimal', autocomplete: 'off', 'aria-describedby': described,
-    'aria-required': isRequired || null, class: 'number', placeholder: (schema.examples ?? [])[0] ?? null,
+    id,
+    type: 'text',
+    inputmode: isWhole ? 'numeric' : 'decimal',
+    autocomplete: 'off',
+    'aria-describedby': described,
+    'aria-required': isRequired || null,
+    class: 'number',
+    placeholder: (schema.examples ?? [])[0] ?? null,
   });
   return {
     control,

@@ -7,14 +7,34 @@ export function object({ schema, root, path, depth, isRequired, id, name }, fiel
   const required = new Set(schema.required ?? []);
   const names = Object.keys(schema.properties);
   names.sort((a, b) => required.has(b) - required.has(a));
-  const fields = names.map((member) => [member, field({
-    schema: schema.properties[member], root, name: member, isRequired: required.has(member),
-    path: `${path}/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`, depth: depth + 1,
-  })]);
-  const members = h('div.members', fields.map(([, one]) => one.element));
+  const fields = names.map((member) => [
+    member,
+    field({
+      schema: schema.properties[member],
+      root,
+      name: member,
+      isRequired: required.has(member),
+      path: `${path}/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+      depth: depth + 1,
+    }),
+  ]);
+  const members = h(
+    'div.members',
+    fields.map(([, one]) => one.element),
+  );
   const isOptional = depth > 0 && !isRequired;
-  const open = h('button.small', { type: 'button', id, on: { click: () => show(true, true) } }, icon('plus'), h('span', 'Add'));
-  const leave = h('button.small.quiet', { type: 'button', 'aria-label': `Leave out ${name}`, on: { click: () => show(false, true) } }, icon('minus'), h('span', 'Leave out'));
+  const open = h(
+    'button.small',
+    { type: 'button', id, on: { click: () => show(true, true) } },
+    icon('plus'),
+    h('span', 'Add'),
+  );
+  const leave = h(
+    'button.small.quiet',
+    { type: 'button', 'aria-label': `Leave out ${name}`, on: { click: () => show(false, true) } },
+    icon('minus'),
+    h('span', 'Leave out'),
+  );
   let isThere = !isOptional;
   const show = (there, moves) => {
     isThere = there;

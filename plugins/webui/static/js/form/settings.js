@@ -19,7 +19,17 @@ export function settingsForm({ config = {}, layers = {}, schema }, save) {
   const properties = schema?.properties ?? {};
   const required = new Set(schema?.required ?? []);
   const names = [...new Set([...Object.keys(properties), ...Object.keys(config)])];
-  const rows = names.map((name) => row({ name, schema: properties[name] ?? {}, root: schema ?? {}, isRequired: required.has(name), value: config[name], layer: layers[name], save }));
+  const rows = names.map((name) =>
+    row({
+      name,
+      schema: properties[name] ?? {},
+      root: schema ?? {},
+      isRequired: required.has(name),
+      value: config[name],
+      layer: layers[name],
+      save,
+    }),
+  );
   const submit = async (event) => {
     event.preventDefault();
     const problems = [];
@@ -35,28 +45,55 @@ export function settingsForm({ config = {}, layers = {}, schema }, save) {
       await told('Nothing was changed', async () => {});
       return;
     }
-    await told('Saved', () => save(change).catch((error) => {
-      rows.forEach((one) => one.blame(error.message));
-      throw error;
-    }));
+    await told('Saved', () =>
+      save(change).catch((error) => {
+        rows.forEach((one) => one.blame(error.message));
+        throw error;
+      }),
+    );
   };
-  return h('form', { novalidate: true, on: { submit } }, rows.map((one) => one.element), h('div.form-foot', h('button.primary', { type: 'submit' }, 'Save')));
+  return h(
+    'form',
+    { novalidate: true, on: { submit } },
+    rows.map((one) => one.element),
+    h('div.form-foot', h('button.primary', { type: 'submit' }, 'Save')),
+  );
 }
 
 function row({ name, schema, root, isRequired, value, layer, save }) {
   const isMasked = value === MASK;
   // What is masked is not known here: the field is empty, and empty means that it stays.
-  const one = field({ schema: isMasked ? { ...schema, default: undefined, writeOnly: true } : { ...schema, default: undefined }, root, name, isRequired: false, path: `/${name}` });
+  const one = field({
+    schema: isMasked ? { ...schema, default: undefined, writeOnly: true } : { ...schema, default: undefined },
+    root,
+    name,
+    isRequired: false,
+    path: `/${name}`,
+  });
   if (!isMasked && value !== undefined) {
     one.write(value);
   }
   const before = JSON.stringify(one.read([]));
   const [word, kind, title] = LAYERS[layer] ?? [layer ?? 'not set', 'plain', ''];
-  const giveBack = layer === 'store'
-    ? h('button.small.quiet', { type: 'button', on: { click: () => told(`${name} is given back`, () => save({ [name]: null })) } }, 'Give back')
-    : null;
+  const giveBack =
+    layer === 'store'
+      ? h(
+          'button.small.quiet',
+          { type: 'button', on: { click: () => told(`${name} is given back`, () => save({ [name]: null })) } },
+          'Give back',
+        )
+      : null;
   return {
-    element: h('div.setting', one.element, h('div.setting-layer', tag(word, kind, title), isMasked ? h('span.faint', 'secret, left as it is when empty') : null, giveBack)),
+    element: h(
+      'div.setting',
+      one.element,
+      h(
+        'div.setting-layer',
+        tag(word, kind, title),
+        isMasked ? h('span.faint', 'secret, left as it is when empty') : null,
+        giveBack,
+      ),
+    ),
     changed(problems) {
       const now = one.read(problems);
       const same = JSON.stringify(now) === before;

@@ -7,16 +7,33 @@ const TYPES = { email: 'email', uri: 'url', date: 'date', password: 'password' }
 
 export function string({ schema, id, name, described, isRequired }) {
   const isSecret = schema.writeOnly === true || schema.format === 'password';
-  const isLong = !isSecret && !schema.format && (schema.maxLength > 120 || schema.contentMediaType || LONG.test(name ?? ''));
+  const isLong =
+    !isSecret && !schema.format && (schema.maxLength > 120 || schema.contentMediaType || LONG.test(name ?? ''));
   const examples = (schema.examples ?? []).filter((one) => typeof one === 'string');
   const common = {
-    id, 'aria-describedby': described, placeholder: examples[0] ?? null, spellcheck: 'false', autocomplete: 'off',
-    'aria-required': isRequired || null, maxlength: schema.maxLength ?? null,
+    id,
+    'aria-describedby': described,
+    placeholder: examples[0] ?? null,
+    spellcheck: 'false',
+    autocomplete: 'off',
+    'aria-required': isRequired || null,
+    maxlength: schema.maxLength ?? null,
   };
-  const list = !isLong && examples.length > 1 ? h('datalist', { id: `${id}-list` }, examples.map((one) => h('option', { value: one }))) : null;
+  const list =
+    !isLong && examples.length > 1
+      ? h(
+          'datalist',
+          { id: `${id}-list` },
+          examples.map((one) => h('option', { value: one })),
+        )
+      : null;
   const control = isLong
     ? h('textarea', { ...common, rows: '2' })
-    : h('input', { ...common, type: isSecret ? 'password' : TYPES[schema.format] ?? 'text', list: list ? `${id}-list` : null });
+    : h('input', {
+        ...common,
+        type: isSecret ? 'password' : (TYPES[schema.format] ?? 'text'),
+        list: list ? `${id}-list` : null,
+      });
   return {
     control,
     element: h('div', control, list),

@@ -5,12 +5,26 @@ import { shape } from './schema.js';
 
 export function variants({ variants: all, root, path, depth, name, isRequired, id, described }, field) {
   const place = h('div');
-  const control = h('select', { id, 'aria-describedby': described },
+  const control = h(
+    'select',
+    { id, 'aria-describedby': described },
     isRequired ? null : h('option', { value: '' }, 'left out'),
-    all.map(({ title }, at) => h('option', { value: String(at) }, title)));
+    all.map(({ title }, at) => h('option', { value: String(at) }, title)),
+  );
   let inner = null;
   const pick = () => {
-    inner = control.value === '' ? null : field({ schema: all[Number(control.value)].schema, root, name, isRequired: true, path, depth: depth + 1, isBare: true });
+    inner =
+      control.value === ''
+        ? null
+        : field({
+            schema: all[Number(control.value)].schema,
+            root,
+            name,
+            isRequired: true,
+            path,
+            depth: depth + 1,
+            isBare: true,
+          });
     replace(place, inner?.element ?? null);
   };
   control.addEventListener('change', pick);
@@ -37,7 +51,12 @@ export function variants({ variants: all, root, path, depth, name, isRequired, i
 function couldBe(value, { kind, schema }) {
   switch (kind) {
     case 'object':
-      return value !== null && typeof value === 'object' && !Array.isArray(value) && (schema.required ?? []).every((member) => member in value);
+      return (
+        value !== null &&
+        typeof value === 'object' &&
+        !Array.isArray(value) &&
+        (schema.required ?? []).every((member) => member in value)
+      );
     case 'array':
       return Array.isArray(value);
     case 'integer':

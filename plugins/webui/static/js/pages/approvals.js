@@ -18,7 +18,12 @@ export default {
   title: 'Approvals',
   open(page) {
     const waiting = h('div.stack-wide');
-    const none = h('section.card', empty('Nothing waits for a decision. A call of a tool that needs approval, from a client that cannot ask its user, appears here.'));
+    const none = h(
+      'section.card',
+      empty(
+        'Nothing waits for a decision. A call of a tool that needs approval, from a client that cannot ask its user, appears here.',
+      ),
+    );
     const decided = decidedTable();
     const past = card('Decided', decided.element);
     const view = region(page, {
@@ -30,40 +35,86 @@ export default {
         }
         const pending = approvals.filter(({ status }) => status === 'pending');
         none.hidden = pending.length > 0;
-        keyed(waiting, pending, ({ id }) => id, (approval) => question(approval, () => view.refresh()));
+        keyed(
+          waiting,
+          pending,
+          ({ id }) => id,
+          (approval) => question(approval, () => view.refresh()),
+        );
         const others = approvals.filter(({ status }) => status !== 'pending');
         past.hidden = !others.length;
         decided.show(others);
       },
     });
-    replace(page.root, head({ title: 'Approvals', text: 'Calls that change something and wait for a person.' }), view.element);
+    replace(
+      page.root,
+      head({ title: 'Approvals', text: 'Calls that change something and wait for a person.' }),
+      view.element,
+    );
   },
 };
 
 function question(approval, refresh) {
-  const reason = h('input', { id: `reason-${approval.id}`, type: 'text', maxlength: '500', placeholder: 'optional, goes into the ledger' });
+  const reason = h('input', {
+    id: `reason-${approval.id}`,
+    type: 'text',
+    maxlength: '500',
+    placeholder: 'optional, goes into the ledger',
+  });
   const decide = async (what) => {
     const body = reason.value.trim() ? { reason: reason.value.trim() } : {};
     await post(`/api/approvals/${encodeURIComponent(approval.id)}/${what}`, body);
     document.dispatchEvent(new Event('toolgate:approvals'));
   };
-  return h('article.card.question', { 'aria-label': `Call of ${approval.tool}` },
-    h('div.question-head',
+  return h(
+    'article.card.question',
+    { 'aria-label': `Call of ${approval.tool}` },
+    h(
+      'div.question-head',
       h('h2.mono', h('a', { href: `#/tools/${encodeURIComponent(approval.tool)}` }, approval.tool)),
-      h('div.tags', approval.risk ? tag(`risk: ${approval.risk}`, approval.risk === 'high' ? 'bad' : 'warn') : null, h('span.faint', 'ends ', when(approval.expires)))),
+      h(
+        'div.tags',
+        approval.risk ? tag(`risk: ${approval.risk}`, approval.risk === 'high' ? 'bad' : 'warn') : null,
+        h('span.faint', 'ends ', when(approval.expires)),
+      ),
+    ),
     approval.effect ? h('p.effect', icon('alert'), h('span', approval.effect)) : null,
     json(approval.arguments ?? {}, { label: 'Arguments' }),
     facts([
       ['Caller', approval.principal],
       ['Plugin', h('a', { href: `#/plugins/${encodeURIComponent(approval.plugin)}` }, approval.plugin)],
       ['Asked', when(approval.created)],
-      ['Incident', approval.incident ? h('a', { href: `#/incidents/${encodeURIComponent(approval.incident)}` }, h('code.break', approval.incident)) : null],
+      [
+        'Incident',
+        approval.incident
+          ? h('a', { href: `#/incidents/${encodeURIComponent(approval.incident)}` }, h('code.break', approval.incident))
+          : null,
+      ],
     ]),
-    h('div.decision',
+    h(
+      'div.decision',
       h('div.field', h('label', { for: `reason-${approval.id}` }, 'Reason'), reason),
-      h('div.buttons',
-        button({ label: 'Decline', symbol: 'close', kind: 'danger-quiet', run: () => decide('decline'), done: 'Declined', after: refresh }),
-        button({ label: 'Approve', symbol: 'check', kind: 'primary', run: () => decide('approve'), done: 'Approved', after: refresh }))));
+      h(
+        'div.buttons',
+        button({
+          label: 'Decline',
+          symbol: 'close',
+          kind: 'danger-quiet',
+          run: () => decide('decline'),
+          done: 'Declined',
+          after: refresh,
+        }),
+        button({
+          label: 'Approve',
+          symbol: 'check',
+          kind: 'primary',
+          run: () => decide('approve'),
+          done: 'Approved',
+          after: refresh,
+        }),
+      ),
+    ),
+  );
 }
 
 function decidedTable() {
@@ -74,7 +125,11 @@ function decidedTable() {
       { label: 'By', cell: ({ decided_by: by }) => by ?? '–' },
       { label: 'Reason', cell: ({ reason }) => reason ?? '–' },
       { label: 'Caller', cell: ({ principal }) => principal ?? '–' },
-      { label: 'When', cell: ({ decided_at: at, expires }) => h('span', { title: 'when it was decided or ended' }, moment(at ?? expires)) },
+      {
+        label: 'When',
+        cell: ({ decided_at: at, expires }) =>
+          h('span', { title: 'when it was decided or ended' }, moment(at ?? expires)),
+      },
     ],
     key: ({ id }) => id,
     nothing: '',

@@ -27,10 +27,15 @@ export default {
 function draw(call, content) {
   const again = h('div');
   const replay = button({
-    label: 'Replay', symbol: 'refresh', title: 'Send the same arguments again',
+    label: 'Replay',
+    symbol: 'refresh',
+    title: 'Send the same arguments again',
     async run() {
       try {
-        replace(again, card('Result of the replay', result(await post(`/api/calls/${encodeURIComponent(call.id)}/replay`))));
+        replace(
+          again,
+          card('Result of the replay', result(await post(`/api/calls/${encodeURIComponent(call.id)}/replay`))),
+        );
       } catch (error) {
         replace(again, card('Replay', trouble(error)));
       }
@@ -38,32 +43,56 @@ function draw(call, content) {
     },
   });
   const link = (href, text) => h('a', { href }, text);
-  replace(content,
+  replace(
+    content,
     head({
-      title: call.tool ?? call.method, mono: true, back: { href: '#/calls', label: 'Calls' },
+      title: call.tool ?? call.method,
+      mono: true,
+      back: { href: '#/calls', label: 'Calls' },
       marks: h('div.tags', outcome(call.outcome), call.dry_run ? tag('dry run', 'info') : null),
-      actions: [call.arguments !== undefined && call.arguments !== null ? replay : null, call.tool ? link(`#/tools/${encodeURIComponent(call.tool)}`, 'The tool') : null].filter(Boolean),
+      actions: [
+        call.arguments !== undefined && call.arguments !== null ? replay : null,
+        call.tool ? link(`#/tools/${encodeURIComponent(call.tool)}`, 'The tool') : null,
+      ].filter(Boolean),
     }),
     again,
-    h('div.columns',
-      card('Record', facts([
-        ['Time', [moment(call.time), ' (', when(call.time), ')']],
-        ['Took', duration(call.duration_ms)],
-        ['Outcome', [outcome(call.outcome), call.reason ? h('div.sub', call.reason) : null]],
-        ['Caller', call.principal],
-        ['Plugin', call.plugin ? link(`#/plugins/${encodeURIComponent(call.plugin)}`, call.plugin) : null],
-        ['Runtime', call.runtime],
-        ['Method', call.method ? h('code', call.method) : null],
-        ['Era', call.era],
-        ['Session', call.session ? h('code.break', call.session) : null],
-        ['Incident', call.incident ? link(`#/incidents/${encodeURIComponent(call.incident)}`, h('code.break', call.incident)) : null],
-        ['Approval', call.approval ? link(`#/approvals?id=${encodeURIComponent(call.approval)}`, h('code.break', call.approval)) : null],
-        ['Digest of the arguments', call.arguments_sha256 ? h('code.break', call.arguments_sha256) : null],
-        ['Id', h('code.break', call.id)],
-      ])),
-      h('div.stack-wide',
+    h(
+      'div.columns',
+      card(
+        'Record',
+        facts([
+          ['Time', [moment(call.time), ' (', when(call.time), ')']],
+          ['Took', duration(call.duration_ms)],
+          ['Outcome', [outcome(call.outcome), call.reason ? h('div.sub', call.reason) : null]],
+          ['Caller', call.principal],
+          ['Plugin', call.plugin ? link(`#/plugins/${encodeURIComponent(call.plugin)}`, call.plugin) : null],
+          ['Runtime', call.runtime],
+          ['Method', call.method ? h('code', call.method) : null],
+          ['Era', call.era],
+          ['Session', call.session ? h('code.break', call.session) : null],
+          [
+            'Incident',
+            call.incident
+              ? link(`#/incidents/${encodeURIComponent(call.incident)}`, h('code.break', call.incident))
+              : null,
+          ],
+          [
+            'Approval',
+            call.approval
+              ? link(`#/approvals?id=${encodeURIComponent(call.approval)}`, h('code.break', call.approval))
+              : null,
+          ],
+          ['Digest of the arguments', call.arguments_sha256 ? h('code.break', call.arguments_sha256) : null],
+          ['Id', h('code.break', call.id)],
+        ]),
+      ),
+      h(
+        'div.stack-wide',
         card('Arguments', kept(call.arguments)),
-        card('Result', call.result === undefined || call.result === null ? kept(null) : result(call.result)))));
+        card('Result', call.result === undefined || call.result === null ? kept(null) : result(call.result)),
+      ),
+    ),
+  );
 }
 
 function kept(value) {

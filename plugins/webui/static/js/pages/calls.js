@@ -10,8 +10,27 @@ import { paged } from '../parts/paged.js';
 import { icon } from '../parts/icons.js';
 import { empty } from '../parts/states.js';
 
-const OUTCOMES = ['', 'answered', 'tool_error', 'refused_by_plugin', 'denied', 'not_found', 'invalid_arguments', 'busy', 'timeout', 'cancelled', 'unavailable', 'internal'];
-const SPANS = [['', 'Any time'], ['900', 'Last 15 minutes'], ['3600', 'Last hour'], ['86400', 'Last day'], ['604800', 'Last week']];
+const OUTCOMES = [
+  '',
+  'answered',
+  'tool_error',
+  'refused_by_plugin',
+  'denied',
+  'not_found',
+  'invalid_arguments',
+  'busy',
+  'timeout',
+  'cancelled',
+  'unavailable',
+  'internal',
+];
+const SPANS = [
+  ['', 'Any time'],
+  ['900', 'Last 15 minutes'],
+  ['3600', 'Last hour'],
+  ['86400', 'Last day'],
+  ['604800', 'Last week'],
+];
 
 export default {
   title: 'Calls',
@@ -54,7 +73,12 @@ export default {
         follow();
       }
     };
-    const byPlugin = choose({ label: 'Plugin', options: [['', 'All plugins']], value: wanted.plugin, change: change('plugin') });
+    const byPlugin = choose({
+      label: 'Plugin',
+      options: [['', 'All plugins']],
+      value: wanted.plugin,
+      change: change('plugin'),
+    });
     plugins.get('report', {}, page.signal).then(
       (report) => byPlugin.toolgateFill([['', 'All plugins'], ...report.plugins.map(({ id }) => [id, id])]),
       () => {},
@@ -62,20 +86,40 @@ export default {
     const incident = wanted.incident
       ? h('a.tag.info', { href: '#/calls', title: 'Show all' }, `incident ${wanted.incident.slice(0, 12)} ✕`)
       : null;
-    replace(page.root,
-      head({ title: 'Calls', text: 'Every call leaves a record: who, what, how long, and what became of it.', marks: live.element, actions: [pause] }),
+    replace(
+      page.root,
+      head({
+        title: 'Calls',
+        text: 'Every call leaves a record: who, what, how long, and what became of it.',
+        marks: live.element,
+        actions: [pause],
+      }),
       filters(
         search({ label: 'Tool, by its whole name', value: wanted.tool, change: change('tool') }),
         byPlugin,
-        choose({ label: 'Outcome', options: OUTCOMES.map((word) => [word, word ? word.replaceAll('_', ' ') : 'Any outcome']), value: wanted.outcome, change: change('outcome') }),
+        choose({
+          label: 'Outcome',
+          options: OUTCOMES.map((word) => [word, word ? word.replaceAll('_', ' ') : 'Any outcome']),
+          value: wanted.outcome,
+          change: change('outcome'),
+        }),
         choose({ label: 'Time', options: SPANS, value: wanted.last, change: change('last') }),
         callerField(wanted.principal, change('principal')),
-        incident),
-      h('section.card.flush', calls.element));
+        incident,
+      ),
+      h('section.card.flush', calls.element),
+    );
     follow();
   },
 };
 
 function callerField(value, change) {
-  return h('input.short', { type: 'text', placeholder: 'Caller', 'aria-label': 'Caller', value, spellcheck: 'false', on: { change: (event) => change(event.target.value.trim()) } });
+  return h('input.short', {
+    type: 'text',
+    placeholder: 'Caller',
+    'aria-label': 'Caller',
+    value,
+    spellcheck: 'false',
+    on: { change: (event) => change(event.target.value.trim()) },
+  });
 }

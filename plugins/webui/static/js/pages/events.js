@@ -23,7 +23,10 @@ export default {
     const wanted = { topic: page.query.topic ?? '' };
     const live = liveMark();
     const list = h('ul.event-list');
-    const none = h('div', empty('Nothing was published yet. Publish an event, or call a tool: the gateway tells of that, too.'));
+    const none = h(
+      'div',
+      empty('Nothing was published yet. Publish an event, or call a tool: the gateway tells of that, too.'),
+    );
     let events = [];
     let tail = null;
     const show = () => {
@@ -52,7 +55,15 @@ export default {
       }
       show();
     };
-    const topic = h('input', { type: 'search', value: wanted.topic, placeholder: 'Topic, such as call.*', 'aria-label': 'Topic', spellcheck: 'false', autocomplete: 'off', data: { search: '' } });
+    const topic = h('input', {
+      type: 'search',
+      value: wanted.topic,
+      placeholder: 'Topic, such as call.*',
+      'aria-label': 'Topic',
+      spellcheck: 'false',
+      autocomplete: 'off',
+      data: { search: '' },
+    });
     topic.addEventListener('change', () => {
       wanted.topic = topic.value.trim();
       page.setQuery(wanted);
@@ -61,25 +72,64 @@ export default {
       load();
       follow();
     });
-    const clear = h('button.small.quiet', { type: 'button', on: { click: () => { events = []; show(); } } }, 'Clear');
-    replace(page.root,
+    const clear = h(
+      'button.small.quiet',
+      {
+        type: 'button',
+        on: {
+          click: () => {
+            events = [];
+            show();
+          },
+        },
+      },
+      'Clear',
+    );
+    replace(
+      page.root,
       head({ title: 'Events', text: 'What plugins and the gateway tell each other.', marks: live.element }),
       filters(h('div.search', icon('search'), topic, h('kbd', '/'))),
-      h('div.columns.wide-left',
+      h(
+        'div.columns.wide-left',
         cardWith('Stream', clear, none, list),
-        h('div.stack-wide', card('Publish', publishForm()), card('Delivery', status(page)), card('Not delivered', dead(page)))));
+        h(
+          'div.stack-wide',
+          card('Publish', publishForm()),
+          card('Delivery', status(page)),
+          card('Not delivered', dead(page)),
+        ),
+      ),
+    );
     load();
     follow();
   },
 };
 
 function entry(event) {
-  return h('li', h('details.event', h('summary', clock(event.time), h('span.event-topic.mono', event.topic), h('span.faint.event-source', event.source ?? ''), h('span.event-short.mono', JSON.stringify(event.payload))),
-    h('div.event-body', json(event.payload, { label: 'Payload' }), h('p.sub.break', event.id))));
+  return h(
+    'li',
+    h(
+      'details.event',
+      h(
+        'summary',
+        clock(event.time),
+        h('span.event-topic.mono', event.topic),
+        h('span.faint.event-source', event.source ?? ''),
+        h('span.event-short.mono', JSON.stringify(event.payload)),
+      ),
+      h('div.event-body', json(event.payload, { label: 'Payload' }), h('p.sub.break', event.id)),
+    ),
+  );
 }
 
 function publishForm() {
-  const topic = h('input', { id: 'publish-topic', type: 'text', required: true, spellcheck: 'false', placeholder: 'deploy.finished' });
+  const topic = h('input', {
+    id: 'publish-topic',
+    type: 'text',
+    required: true,
+    spellcheck: 'false',
+    placeholder: 'deploy.finished',
+  });
   const payload = h('textarea.mono', { id: 'publish-payload', rows: '4', spellcheck: 'false', value: '{}' });
   const said = h('p.complaint', { role: 'alert', hidden: true });
   const refuse = (text) => {
@@ -109,11 +159,14 @@ function publishForm() {
       refuse(error.message);
     }
   };
-  const form = h('form', { novalidate: true, on: { submit: publish } },
+  const form = h(
+    'form',
+    { novalidate: true, on: { submit: publish } },
     h('div.field', h('label', { for: 'publish-topic' }, 'Topic'), topic),
     h('div.field', h('label', { for: 'publish-payload' }, 'Payload'), payload),
     said,
-    h('div.form-foot', h('button.primary', { type: 'submit' }, icon('broadcast'), h('span', 'Publish'))));
+    h('div.form-foot', h('button.primary', { type: 'submit' }, icon('broadcast'), h('span', 'Publish'))),
+  );
   form.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       form.requestSubmit();
@@ -125,7 +178,11 @@ function publishForm() {
 function status(page) {
   const subscriptions = table({
     columns: [
-      { label: 'Topic', kind: 'main', cell: ({ topic, plugin, group }) => [h('span.mono', topic), h('div.sub', plugin ?? group)] },
+      {
+        label: 'Topic',
+        kind: 'main',
+        cell: ({ topic, plugin, group }) => [h('span.mono', topic), h('div.sub', plugin ?? group)],
+      },
       { label: 'Waiting', kind: 'num', cell: ({ pending }) => count(pending) },
     ],
     key: ({ group, topic, plugin }) => `${group} ${topic} ${plugin}`,
@@ -141,15 +198,18 @@ function status(page) {
       if (!content.children.length) {
         replace(content, numbers, subscriptions.element);
       }
-      replace(numbers, facts([
-        ['Carried by', state(now.backend, now.healthy ? 'ok' : 'bad')],
-        ['Published', count(now.published)],
-        ['Delivered', count(now.delivered)],
-        ['Again', now.redelivered ? count(now.redelivered) : null],
-        ['Waiting to go out', now.outbox ? count(now.outbox) : null],
-        ['Lost', now.dropped ? h('span.bad-text', count(now.dropped)) : null],
-        ['Trouble', now.error ? h('span.bad-text', now.error) : null],
-      ]));
+      replace(
+        numbers,
+        facts([
+          ['Carried by', state(now.backend, now.healthy ? 'ok' : 'bad')],
+          ['Published', count(now.published)],
+          ['Delivered', count(now.delivered)],
+          ['Again', now.redelivered ? count(now.redelivered) : null],
+          ['Waiting to go out', now.outbox ? count(now.outbox) : null],
+          ['Lost', now.dropped ? h('span.bad-text', count(now.dropped)) : null],
+          ['Trouble', now.error ? h('span.bad-text', now.error) : null],
+        ]),
+      );
       subscriptions.show(now.subscriptions ?? []);
     },
   }).element;
@@ -166,9 +226,25 @@ function dead(page) {
         return;
       }
       const list = content.querySelector('ul') ?? h('ul.event-list');
-      keyed(list, events, ({ id, group }) => `${id} ${group}`, (event) => h('li', h('details.event',
-        h('summary', clock(event.time), h('span.event-topic.mono', event.topic), h('span.faint', `${event.group}, ${count(event.deliveries)} tries`)),
-        h('div.event-body', event.error ? h('p.bad-text.lines', event.error) : null, json(event.payload)))));
+      keyed(
+        list,
+        events,
+        ({ id, group }) => `${id} ${group}`,
+        (event) =>
+          h(
+            'li',
+            h(
+              'details.event',
+              h(
+                'summary',
+                clock(event.time),
+                h('span.event-topic.mono', event.topic),
+                h('span.faint', `${event.group}, ${count(event.deliveries)} tries`),
+              ),
+              h('div.event-body', event.error ? h('p.bad-text.lines', event.error) : null, json(event.payload)),
+            ),
+          ),
+      );
       if (!list.isConnected) {
         replace(content, list);
       }

@@ -30,13 +30,34 @@ export default {
       lines: 8,
       draw(incident, content) {
         if (!content.children.length) {
-          replace(content, top, h('div.columns.wide-left',
-            cardWith('What happened', h('a', { href: `#/calls?incident=${encodeURIComponent(id)}` }, 'As a list of calls'), none, line),
-            h('div.stack-wide', card('Incident', about), card('Add a note', noteForm(path, () => view.refresh())))));
+          replace(
+            content,
+            top,
+            h(
+              'div.columns.wide-left',
+              cardWith(
+                'What happened',
+                h('a', { href: `#/calls?incident=${encodeURIComponent(id)}` }, 'As a list of calls'),
+                none,
+                line,
+              ),
+              h(
+                'div.stack-wide',
+                card('Incident', about),
+                card(
+                  'Add a note',
+                  noteForm(path, () => view.refresh()),
+                ),
+              ),
+            ),
+          );
         }
         if (top.dataset.shown !== incident.status) {
           top.dataset.shown = incident.status;
-          replace(top, header(incident, path, () => view.refresh()));
+          replace(
+            top,
+            header(incident, path, () => view.refresh()),
+          );
         }
         replace(about, details(incident));
         none.hidden = incident.events.length > 0;
@@ -49,7 +70,8 @@ export default {
 
 function header(incident, path, refresh) {
   const close = button({
-    label: 'Close', symbol: 'check',
+    label: 'Close',
+    symbol: 'check',
     run: async () => {
       if (await confirm('Close this incident?', 'What happened in it stays where it is.', 'Close it', 'primary')) {
         await told('Closed', () => post(`${path}/close`));
@@ -58,8 +80,10 @@ function header(incident, path, refresh) {
     },
   });
   return head({
-    title: incident.title || 'Session', back: { href: '#/incidents', label: 'Incidents' },
-    marks: state(incident.status, incident.status === 'open' ? 'info' : 'plain'), actions: incident.status === 'open' ? [close] : [],
+    title: incident.title || 'Session',
+    back: { href: '#/incidents', label: 'Incidents' },
+    marks: state(incident.status, incident.status === 'open' ? 'info' : 'plain'),
+    actions: incident.status === 'open' ? [close] : [],
   });
 }
 
@@ -76,15 +100,30 @@ function details(incident) {
 }
 
 function entry(event) {
-  return h('li', { class: event.outcome && event.outcome !== 'answered' ? 'bad' : event.type },
+  return h(
+    'li',
+    { class: event.outcome && event.outcome !== 'answered' ? 'bad' : event.type },
     h('span.timeline-icon', icon(ICONS[event.type] ?? 'info')),
-    h('div.timeline-body', h('div.timeline-head', title(event), h('span.timeline-when', clock(event.time), ' ', h('span.faint', when(event.time)))), body(event)));
+    h(
+      'div.timeline-body',
+      h(
+        'div.timeline-head',
+        title(event),
+        h('span.timeline-when', clock(event.time), ' ', h('span.faint', when(event.time))),
+      ),
+      body(event),
+    ),
+  );
 }
 
 function title(event) {
   switch (event.type) {
     case 'tool_call':
-      return h('span', h('a.mono', { href: `#/calls/${encodeURIComponent(event.id)}` }, event.tool), outcome(event.outcome));
+      return h(
+        'span',
+        h('a.mono', { href: `#/calls/${encodeURIComponent(event.id)}` }, event.tool),
+        outcome(event.outcome),
+      );
     case 'note':
       return h('span', 'Note', event.principal ? ` of ${event.principal}` : '');
     case 'life':
@@ -109,13 +148,25 @@ function body(event) {
 
 function noteForm(path, refresh) {
   const text = h('textarea', { id: 'note', rows: '3', required: true, 'aria-label': 'Note' });
-  const form = h('form.stack', { on: { submit: async (event) => {
-    event.preventDefault();
-    if (text.value.trim() && await told('Noted', () => post(`${path}/notes`, { text: text.value.trim() }).then(() => true))) {
-      text.value = '';
-      refresh();
-    }
-  } } }, text, h('div', h('button', { type: 'submit' }, icon('note'), h('span', 'Add the note'))));
+  const form = h(
+    'form.stack',
+    {
+      on: {
+        submit: async (event) => {
+          event.preventDefault();
+          if (
+            text.value.trim() &&
+            (await told('Noted', () => post(`${path}/notes`, { text: text.value.trim() }).then(() => true)))
+          ) {
+            text.value = '';
+            refresh();
+          }
+        },
+      },
+    },
+    text,
+    h('div', h('button', { type: 'submit' }, icon('note'), h('span', 'Add the note'))),
+  );
   form.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       form.requestSubmit();

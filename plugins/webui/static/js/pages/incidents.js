@@ -13,7 +13,11 @@ import { paged } from '../parts/paged.js';
 import { table } from '../parts/table.js';
 import { go } from '../shell/router.js';
 
-const STATES = [['', 'All'], ['open', 'Open'], ['closed', 'Closed']];
+const STATES = [
+  ['', 'All'],
+  ['open', 'Open'],
+  ['closed', 'Closed'],
+];
 
 export default {
   title: 'Incidents',
@@ -21,13 +25,25 @@ export default {
     const wanted = { status: page.query.status ?? '' };
     const list = table({
       columns: [
-        { label: 'Incident', kind: 'main wide', cell: ({ id, title, principal }) => [
-          h('a.strong', { href: `#/incidents/${encodeURIComponent(id)}`, data: { focus: 'open' } }, title || 'Session'),
-          h('div.sub', h('span.mono', id), principal ? ` · ${principal}` : ''),
-        ] },
+        {
+          label: 'Incident',
+          kind: 'main wide',
+          cell: ({ id, title, principal }) => [
+            h(
+              'a.strong',
+              { href: `#/incidents/${encodeURIComponent(id)}`, data: { focus: 'open' } },
+              title || 'Session',
+            ),
+            h('div.sub', h('span.mono', id), principal ? ` · ${principal}` : ''),
+          ],
+        },
         { label: 'Status', cell: ({ status }) => state(status, status === 'open' ? 'info' : 'plain') },
         { label: 'Calls', kind: 'num', cell: ({ calls }) => count(calls) },
-        { label: 'Errors', kind: 'num', cell: ({ errors }) => h('span', { class: errors ? 'bad-text' : 'faint' }, count(errors)) },
+        {
+          label: 'Errors',
+          kind: 'num',
+          cell: ({ errors }) => h('span', { class: errors ? 'bad-text' : 'faint' }, count(errors)),
+        },
         { label: 'Begun', cell: ({ created }) => when(created) },
       ],
       key: ({ id }) => id,
@@ -40,11 +56,22 @@ export default {
       page.setQuery(wanted);
       incidents.restart();
     };
-    const begin = h('button.primary', { type: 'button', on: { click: openOne } }, icon('plus'), h('span', 'Open an incident'));
-    replace(page.root,
-      head({ title: 'Incidents', text: 'The calls of one session, or of one piece of work, in the order they happened.', actions: [begin] }),
+    const begin = h(
+      'button.primary',
+      { type: 'button', on: { click: openOne } },
+      icon('plus'),
+      h('span', 'Open an incident'),
+    );
+    replace(
+      page.root,
+      head({
+        title: 'Incidents',
+        text: 'The calls of one session, or of one piece of work, in the order they happened.',
+        actions: [begin],
+      }),
       filters(segments({ label: 'Status', options: STATES, value: wanted.status, change })),
-      h('section.card.flush', incidents.element));
+      h('section.card.flush', incidents.element),
+    );
   },
 };
 
@@ -52,14 +79,22 @@ function openOne() {
   const title = h('input', { id: 'incident-title', type: 'text', required: true, maxlength: '200', autofocus: true });
   dialog({
     title: 'Open an incident',
-    body: h('div.stack', h('div.field', h('label', { for: 'incident-title' }, 'What is it about?'), title),
-      h('p.help', 'Calls belong to it when their request names it in the header ', h('code', 'Toolgate-Incident'), '.')),
+    body: h(
+      'div.stack',
+      h('div.field', h('label', { for: 'incident-title' }, 'What is it about?'), title),
+      h('p.help', 'Calls belong to it when their request names it in the header ', h('code', 'Toolgate-Incident'), '.'),
+    ),
     actions: [
       { label: 'Cancel', value: 'no' },
-      { label: 'Open', kind: 'primary', value: 'yes', run: async () => {
-        const { id } = await post('/api/incidents', { title: title.value.trim() });
-        go(`/incidents/${encodeURIComponent(id)}`);
-      } },
+      {
+        label: 'Open',
+        kind: 'primary',
+        value: 'yes',
+        run: async () => {
+          const { id } = await post('/api/incidents', { title: title.value.trim() });
+          go(`/incidents/${encodeURIComponent(id)}`);
+        },
+      },
     ],
   });
 }

@@ -32,7 +32,10 @@ export default {
     };
     get('/api/overview', {}, page.signal).then(show, (error) => {
       if (!page.signal.aborted && !view) {
-        replace(body, trouble(error, () => this.open(page)));
+        replace(
+          body,
+          trouble(error, () => this.open(page)),
+        );
       }
     });
     page.follow('/api/overview/stream', { onEvent: show, onState: live.show });
@@ -48,15 +51,42 @@ function build(page) {
     sessions: tile('Sessions', {}),
     plugins: tile('Plugins', { href: '#/plugins' }),
   };
-  const calls = lineChart({ label: 'Calls per second', series: [{ name: 'calls', tone: 'one', filled: true }, { name: 'errors', tone: 'bad', filled: true }], format: amount });
-  const times = lineChart({ label: 'Response time', series: [{ name: 'p50', tone: 'two' }, { name: 'p99', tone: 'three' }], format: duration });
+  const calls = lineChart({
+    label: 'Calls per second',
+    series: [
+      { name: 'calls', tone: 'one', filled: true },
+      { name: 'errors', tone: 'bad', filled: true },
+    ],
+    format: amount,
+  });
+  const times = lineChart({
+    label: 'Response time',
+    series: [
+      { name: 'p50', tone: 'two' },
+      { name: 'p99', tone: 'three' },
+    ],
+    format: duration,
+  });
   const slowest = slowTable();
   const about = h('div');
-  const element = h('div.stack-wide',
-    h('div.tiles', Object.values(tiles).map((one) => one.element)),
+  const element = h(
+    'div.stack-wide',
+    h(
+      'div.tiles',
+      Object.values(tiles).map((one) => one.element),
+    ),
     h('div.columns', h('section.card', calls.element), h('section.card', times.element)),
-    h('div.columns', card('Slowest tools', slowest.element), cardWith('Plugins', h('a', { href: '#/plugins' }, 'All'), pluginStates(page))),
-    h('div.columns', cardWith('Latest calls', h('a', { href: '#/calls' }, 'All'), latestCalls(page)), card('Gateway', about, stores(page))));
+    h(
+      'div.columns',
+      card('Slowest tools', slowest.element),
+      cardWith('Plugins', h('a', { href: '#/plugins' }, 'All'), pluginStates(page)),
+    ),
+    h(
+      'div.columns',
+      cardWith('Latest calls', h('a', { href: '#/calls' }, 'All'), latestCalls(page)),
+      card('Gateway', about, stores(page)),
+    ),
+  );
 
   const update = (now) => {
     const { series } = now;
@@ -65,13 +95,25 @@ function build(page) {
     tiles.rate.update(amount(now.calls_per_second), `${count(now.calls_total)} in all`, series.calls);
     tiles.errors.update(percent(now.error_rate), `${count(now.errors_total)} in all`, series.errors);
     const lastTime = series.p99_ms.findLast((value) => Number.isFinite(value) && value > 0);
-    tiles.time.update(duration(lastTime), `median ${duration(series.p50_ms.findLast((value) => Number.isFinite(value) && value > 0))}`, series.p99_ms);
+    tiles.time.update(
+      duration(lastTime),
+      `median ${duration(series.p50_ms.findLast((value) => Number.isFinite(value) && value > 0))}`,
+      series.p99_ms,
+    );
     tiles.running.update(count(now.in_flight), 'calls in flight');
     tiles.sessions.update(count(now.sessions), plural(now.tools, 'tool'));
     const { active = 0, idle = 0, starting = 0, failed = 0 } = now.plugins ?? {};
-    tiles.plugins.update(`${active} / ${active + idle + starting + failed}`, failed ? `${failed} failed` : 'active', null, failed ? 'bad' : null);
+    tiles.plugins.update(
+      `${active} / ${active + idle + starting + failed}`,
+      failed ? `${failed} failed` : 'active',
+      null,
+      failed ? 'bad' : null,
+    );
     calls.update({ stepMs: series.step_ms, values: [perSecond(series.calls), perSecond(series.errors)] });
-    times.update({ stepMs: series.step_ms, values: [gaps(series.p50_ms, series.calls), gaps(series.p99_ms, series.calls)] });
+    times.update({
+      stepMs: series.step_ms,
+      values: [gaps(series.p50_ms, series.calls), gaps(series.p99_ms, series.calls)],
+    });
     slowest.show(now.slowest ?? []);
     replace(about, gateway(now));
   };
@@ -105,11 +147,23 @@ function tile(label, { tone, href }) {
 function slowTable() {
   const shown = table({
     columns: [
-      { label: 'Tool', kind: 'main', cell: ({ tool }) => h('a.mono', { href: `#/tools/${encodeURIComponent(tool)}`, data: { focus: 'open' } }, tool) },
-      { label: 'p99', kind: 'num', cell: ({ p99_ms: ms, share }) => h('div.barred', duration(ms), bar(share, 'three')) },
+      {
+        label: 'Tool',
+        kind: 'main',
+        cell: ({ tool }) => h('a.mono', { href: `#/tools/${encodeURIComponent(tool)}`, data: { focus: 'open' } }, tool),
+      },
+      {
+        label: 'p99',
+        kind: 'num',
+        cell: ({ p99_ms: ms, share }) => h('div.barred', duration(ms), bar(share, 'three')),
+      },
       { label: 'Mean', kind: 'num', cell: ({ avg_ms: ms }) => duration(ms) },
       { label: 'Calls', kind: 'num', cell: ({ calls }) => count(calls) },
-      { label: 'Errors', kind: 'num', cell: ({ errors }) => h('span', { class: errors ? 'bad-text' : 'faint' }, count(errors)) },
+      {
+        label: 'Errors',
+        kind: 'num',
+        cell: ({ errors }) => h('span', { class: errors ? 'bad-text' : 'faint' }, count(errors)),
+      },
     ],
     key: ({ tool }) => tool,
     nothing: 'No tool has been called yet.',
@@ -129,15 +183,36 @@ function pluginStates(page) {
     ask: (signal) => get('/api/v1/plugin/report', {}, signal),
     every: 5000,
     draw({ data }, content) {
-      const sorted = [...data.plugins].sort((a, b) => ATTENTION.has(b.status) - ATTENTION.has(a.status) || b.calls_in_flight - a.calls_in_flight || a.id.localeCompare(b.id));
+      const sorted = [...data.plugins].sort(
+        (a, b) =>
+          ATTENTION.has(b.status) - ATTENTION.has(a.status) ||
+          b.calls_in_flight - a.calls_in_flight ||
+          a.id.localeCompare(b.id),
+      );
       if (!sorted.length) {
         replace(content, empty('No plugin is registered.', h('a', { href: '#/plugins' }, 'See what was found')));
         return;
       }
-      replace(content, h('ul.plain-list', sorted.slice(0, 10).map((plugin) => h('li.line',
-        h('a', { href: `#/plugins/${encodeURIComponent(plugin.id)}` }, plugin.id),
-        h('span.line-end', plugin.error_count ? h('span.faint', plural(plugin.error_count, 'failure')) : null, state(plugin.status))))),
-      sorted.length > 10 ? h('p.faint', `and ${sorted.length - 10} more`) : null);
+      replace(
+        content,
+        h(
+          'ul.plain-list',
+          sorted
+            .slice(0, 10)
+            .map((plugin) =>
+              h(
+                'li.line',
+                h('a', { href: `#/plugins/${encodeURIComponent(plugin.id)}` }, plugin.id),
+                h(
+                  'span.line-end',
+                  plugin.error_count ? h('span.faint', plural(plugin.error_count, 'failure')) : null,
+                  state(plugin.status),
+                ),
+              ),
+            ),
+        ),
+        sorted.length > 10 ? h('p.faint', `and ${sorted.length - 10} more`) : null,
+      );
     },
   }).element;
 }
@@ -170,7 +245,10 @@ function gateway(now) {
 
 function stores(page) {
   const both = async (signal) => {
-    const [ledger, events] = await Promise.allSettled([get('/api/ledger', {}, signal), get('/api/events/status', {}, signal)]);
+    const [ledger, events] = await Promise.allSettled([
+      get('/api/ledger', {}, signal),
+      get('/api/events/status', {}, signal),
+    ]);
     return { ledger: ledger.value, events: events.value };
   };
   return region(page, {
@@ -178,10 +256,32 @@ function stores(page) {
     every: 10_000,
     lines: 2,
     draw({ ledger, events }, content) {
-      replace(content, facts([
-        ['Ledger', ledger ? [state(ledger.backend === 'off' ? 'off' : ledger.healthy ? ledger.backend : 'failed', ledger.backend === 'off' ? 'plain' : ledger.healthy ? 'ok' : 'bad'), ledger.dropped ? h('span.bad-text', ` ${plural(ledger.dropped, 'record')} lost`) : null] : null],
-        ['Events', events ? [state(events.backend, events.healthy ? 'ok' : 'bad'), events.dead ? h('span.warn-text', ` ${count(events.dead)} dead`) : null] : null],
-      ]));
+      replace(
+        content,
+        facts([
+          [
+            'Ledger',
+            ledger
+              ? [
+                  state(
+                    ledger.backend === 'off' ? 'off' : ledger.healthy ? ledger.backend : 'failed',
+                    ledger.backend === 'off' ? 'plain' : ledger.healthy ? 'ok' : 'bad',
+                  ),
+                  ledger.dropped ? h('span.bad-text', ` ${plural(ledger.dropped, 'record')} lost`) : null,
+                ]
+              : null,
+          ],
+          [
+            'Events',
+            events
+              ? [
+                  state(events.backend, events.healthy ? 'ok' : 'bad'),
+                  events.dead ? h('span.warn-text', ` ${count(events.dead)} dead`) : null,
+                ]
+              : null,
+          ],
+        ]),
+      );
     },
   }).element;
 }

@@ -1,9 +1,8 @@
 // One plugin: how it is, what it may do and why not more, what runs of it, what it said.
 
-import { get, plugins as api, post } from '../base/api.js';
+import { get, plugins as api } from '../base/api.js';
 import { h, replace } from '../base/dom.js';
-import { bytes, count, duration, span, words } from '../base/format.js';
-import { clock, when } from '../base/time.js';
+import { count, duration, span, words } from '../base/format.js';
 import { button } from '../parts/button.js';
 import { confirm } from '../parts/dialog.js';
 import { card, facts, head } from '../parts/head.js';
@@ -12,7 +11,7 @@ import { state, tag } from '../parts/marks.js';
 import { power } from '../parts/power.js';
 import { region } from '../parts/region.js';
 import { empty, notFound } from '../parts/states.js';
-import { table } from '../parts/table.js';
+import { backgroundTable, instanceTable, lifeTable, toolTable } from '../parts/plugin-tables.js';
 import { go } from '../shell/router.js';
 
 export default {
@@ -22,7 +21,12 @@ export default {
     const top = h('div');
     const problem = h('div');
     const body = h('div.columns.plugin-columns');
-    const tables = { tools: toolTable(), instances: instanceTable(), background: backgroundTable(() => view.refresh()), life: lifeTable() };
+    const tables = {
+      tools: toolTable(),
+      instances: instanceTable(),
+      background: backgroundTable(() => view.refresh()),
+      life: lifeTable(),
+    };
     const parts = { facts: h('div'), grants: h('div'), routes: h('div') };
     const view = region(page, {
       ask: (signal) => load(id, signal),
@@ -30,9 +34,23 @@ export default {
       lines: 8,
       draw(data, content) {
         if (!content.children.length) {
-          replace(body,
-            h('div.stack-wide', card('About', parts.facts), card('Grants', parts.grants), card('Tools', tables.tools.element), card('Routes', parts.routes)),
-            h('div.stack-wide', card('Instances', tables.instances.element), card('Background work', tables.background.element), card('Log', logView(page, id)), card('Life', tables.life.element)));
+          replace(
+            body,
+            h(
+              'div.stack-wide',
+              card('About', parts.facts),
+              card('Grants', parts.grants),
+              card('Tools', tables.tools.element),
+              card('Routes', parts.routes),
+            ),
+            h(
+              'div.stack-wide',
+              card('Instances', tables.instances.element),
+              card('Background work', tables.background.element),
+              card('Log', logView(page, id)),
+              card('Life', tables.life.element),
+            ),
+          );
           replace(content, top, problem, body);
         }
         show(id, data, { top, problem, parts, tables, refresh: view.refresh });
@@ -43,19 +61,24 @@ export default {
 };
 
 async function load(id, signal) {
-  const optional = (work, fallback) => work.catch((error) => {
-    if (signal.aborted) {
-      throw error;
-    }
-    return fallback;
-  });
+  const optional = (work, fallback) =>
+    work.catch((error) => {
+      if (signal.aborted) {
+        throw error;
+      }
+      return fallback;
+    });
   const [info, report, ps, status, tools, life] = await Promise.all([
-    optional(api.get('get', { id }, signal), null), api.get('report', {}, signal), api.get('ps', {}, signal),
-    optional(get('/ext/status', {}, signal), { extensions: {} }), get('/api/tools', { all: true }, signal),
+    optional(api.get('get', { id }, signal), null),
+    api.get('report', {}, signal),
+    api.get('ps', {}, signal),
+    optional(get('/ext/status', {}, signal), { extensions: {} }),
+    get('/api/tools', { all: true }, signal),
     optional(get('/api/life', { plugin: id, limit: 12 }, signal), { events: [] }),
   ]);
   return {
-    info, status: status.extensions?.[id],
+    info,
+    status: status.extensions?.[id],
     report: report.plugins.find((plugin) => plugin.id === id),
     instances: ps.instances.filter(({ plugin }) => plugin === id),
     tools: tools.filter(({ plugin }) => plugin === id),
@@ -71,10 +94,17 @@ function show(id, { info, status, report, instances, tools, life }, { top, probl
   const signature = JSON.stringify([info.state, info.registered]);
   if (top.dataset.shown !== signature) {
     top.dataset.shown = signature;
-    replace(top, head({
-      title: id, mono: true, back: { href: '#/plugins', label: 'Plugins' }, text: status?.info?.description ?? (info.name !== id ? info.name : null),
-      marks: state(info.state), actions: actions(info, refresh),
-    }));
+    replace(
+      top,
+      head({
+        title: id,
+        mono: true,
+        back: { href: '#/plugins', label: 'Plugins' },
+        text: status?.info?.description ?? (info.name !== id ? info.name : null),
+        marks: state(info.state),
+        actions: actions(info, refresh),
+      }),
+    );
   }
   const error = info.error ?? report?.error;
   replace(problem, error ? h('pre.alert.bad.lines', { tabindex: '0' }, error) : null);
@@ -89,14 +119,23 @@ function show(id, { info, status, report, instances, tools, life }, { top, probl
 
 function actions(info, refresh) {
   const { id } = info;
-  const act = (label, symbol, what, done, body = {}) => button({ label, symbol, run: () => api.post(what, { id, ...body }), done, after: refresh });
+  const act = (label, symbol, what, done, body = {}) =>
+    button({ label, symbol, run: () => api.post(what, { id, ...body }), done, after: refresh });
   if (!info.registered) {
     return [act('Register', 'plus', 'register', `Registered ${id}`)];
   }
   const takeOut = button({
-    label: 'Unregister', symbol: 'trash', kind: 'quiet',
+    label: 'Unregister',
+    symbol: 'trash',
+    kind: 'quiet',
     run: async () => {
-      if (await confirm(`Take ${id} out?`, 'Its tools are no longer listed, and its calls come to their end. It can be registered again.', 'Unregister')) {
+      if (
+        await confirm(
+          `Take ${id} out?`,
+          'Its tools are no longer listed, and its calls come to their end. It can be registered again.',
+          'Unregister',
+        )
+      ) {
         await api.post('unregister', { id });
         go('/plugins');
       }
@@ -104,7 +143,9 @@ function actions(info, refresh) {
   });
   return [
     power(info, refresh, ''),
-    info.state === 'source_only' || info.state === 'error' ? act('Build', 'hammer', 'build', `Built ${id}`, { rebuild: true }) : null,
+    info.state === 'source_only' || info.state === 'error'
+      ? act('Build', 'hammer', 'build', `Built ${id}`, { rebuild: true })
+      : null,
     h('a.button', { href: `#/settings/${encodeURIComponent(id)}` }, 'Settings'),
     h('a.button', { href: `#/calls?plugin=${encodeURIComponent(id)}` }, 'Calls'),
     takeOut,
@@ -115,7 +156,16 @@ function about(info, report, status) {
   const health = report?.health;
   const details = health?.details ?? {};
   return [
-    ['Health', health ? [state(health.status), details.error ? h('div.sub.bad-text', details.error) : null, details.circuit ? h('div.sub', `circuit ${words(details.circuit)}`) : null] : null],
+    [
+      'Health',
+      health
+        ? [
+            state(health.status),
+            details.error ? h('div.sub.bad-text', details.error) : null,
+            details.circuit ? h('div.sub', `circuit ${words(details.circuit)}`) : null,
+          ]
+        : null,
+    ],
     ['Up for', report?.uptime_seconds ? span(report.uptime_seconds) : null],
     ['Calls running', report ? count(report.calls_in_flight) : null],
     ['Calls so far', status?.metrics ? `${count(status.metrics.calls)}, ${count(status.metrics.faults)} failed` : null],
@@ -137,9 +187,18 @@ function grants(info, status) {
   if (!names.length) {
     return empty('It asks for nothing, and may do nothing.');
   }
-  return h('ul.plain-list', names.map((name) => h('li.line',
-    h('span.mono', name),
-    granted.includes(name) ? state('granted', 'ok') : h('span.line-end', h('span.faint', denied[name] ?? 'not granted'), state('denied', 'bad')))));
+  return h(
+    'ul.plain-list',
+    names.map((name) =>
+      h(
+        'li.line',
+        h('span.mono', name),
+        granted.includes(name)
+          ? state('granted', 'ok')
+          : h('span.line-end', h('span.faint', denied[name] ?? 'not granted'), state('denied', 'bad')),
+      ),
+    ),
+  );
 }
 
 function routes(id, status) {
@@ -148,67 +207,15 @@ function routes(id, status) {
     return empty('It answers no requests of its own.');
   }
   const base = `../../ext/${encodeURIComponent(id)}`;
-  return h('ul.plain-list',
-    own.map(({ method, path, tool }) => h('li.line', h('span', tag(method), ' ', h('code', `/ext/${id}${path.startsWith('/') ? '' : '/'}${path}`)), tool ? h('span.faint', `tool ${tool}`) : null)),
-    status?.static ? h('li.line', h('a', { href: `${base}/` }, `/ext/${id}/`), h('span.faint', 'files')) : null);
-}
-
-function toolTable() {
-  return table({
-    columns: [
-      { label: 'Tool', kind: 'main', cell: ({ name }) => h('a.mono', { href: `#/tools/${encodeURIComponent(name)}`, data: { focus: 'open' } }, name) },
-      { label: '', kind: 'fit end', cell: ({ listed, enabled, category }) => (listed === false ? tag('not listed', 'warn') : enabled === false ? tag('off', 'warn') : category ? tag(category, category === 'remediation' ? 'warn' : 'info') : null) },
-    ],
-    key: ({ name }) => name,
-    nothing: 'It offers no tools.',
-    caption: 'Tools',
-  });
-}
-
-function instanceTable() {
-  return table({
-    columns: [
-      { label: 'Instance', kind: 'main', cell: ({ instance, session }) => [`#${instance}`, session ? h('span.faint', ` for ${session}`) : null] },
-      { label: 'Process', kind: 'num', cell: ({ pid }) => (pid ? h('span.mono', pid) : '–') },
-      { label: 'Age', kind: 'num', cell: ({ age_seconds: age }) => span(age) },
-      { label: 'Memory', kind: 'num', cell: ({ memory_bytes: size }) => bytes(size) },
-      { label: 'Calls', kind: 'num', cell: ({ calls }) => count(calls) },
-    ],
-    key: ({ instance }) => instance,
-    nothing: 'Nothing of it runs.',
-    caption: 'Instances',
-  });
-}
-
-function backgroundTable(refresh) {
-  const order = (work, what) => post(`/api/background/${encodeURIComponent(work.plugin)}/${encodeURIComponent(work.name)}/${what}`);
-  return table({
-    columns: [
-      { label: 'Name', kind: 'main', cell: ({ name, last_error: error }) => [name, error ? h('div.sub.bad-text', error) : null] },
-      { label: 'State', cell: (work) => state(work.state) },
-      { label: 'Runs', kind: 'num', cell: ({ runs, failures }) => [count(runs), failures ? h('span.bad-text', ` (${failures} failed)`) : null] },
-      { label: 'Next', cell: ({ next_run: next }) => when(next) },
-      { label: '', kind: 'fit end', cell: (work) => h('div.buttons',
-        work.kind === 'periodic' ? button({ label: 'Run', kind: 'small', focus: 'run', run: () => order(work, 'run'), done: `${work.name} runs`, after: refresh }) : null,
-        work.state === 'stopped'
-          ? button({ label: 'Start', kind: 'small', focus: 'power', run: () => order(work, 'start'), done: `Started ${work.name}`, after: refresh })
-          : button({ label: 'Stop', kind: 'small', focus: 'power', run: () => order(work, 'stop'), done: `Stopped ${work.name}`, after: refresh })) },
-    ],
-    key: ({ name }) => name,
-    nothing: 'It does nothing in the background.',
-    caption: 'Background work',
-  });
-}
-
-function lifeTable() {
-  return table({
-    columns: [
-      { label: 'Time', kind: 'fit', cell: ({ time }) => clock(time) },
-      { label: 'Event', kind: 'main', cell: ({ event, error }) => [words(event), error ? h('div.sub.bad-text.lines', error) : null] },
-      { label: 'State', cell: (event) => (event.state ? state(event.state) : '–') },
-    ],
-    key: ({ time, event }) => `${time} ${event}`,
-    nothing: 'Nothing is recorded of it.',
-    caption: 'What happened to it',
-  });
+  return h(
+    'ul.plain-list',
+    own.map(({ method, path, tool }) =>
+      h(
+        'li.line',
+        h('span', tag(method), ' ', h('code', `/ext/${id}${path.startsWith('/') ? '' : '/'}${path}`)),
+        tool ? h('span.faint', `tool ${tool}`) : null,
+      ),
+    ),
+    status?.static ? h('li.line', h('a', { href: `${base}/` }, `/ext/${id}/`), h('span.faint', 'files')) : null,
+  );
 }

@@ -11,7 +11,12 @@ import { region } from '../parts/region.js';
 import { table } from '../parts/table.js';
 import { power } from '../parts/power.js';
 
-const STATES = [['', 'All'], ['running', 'Running'], ['idle', 'Not running'], ['failed', 'Failed']];
+const STATES = [
+  ['', 'All'],
+  ['running', 'Running'],
+  ['idle', 'Not running'],
+  ['failed', 'Failed'],
+];
 
 export default {
   title: 'Plugins',
@@ -23,7 +28,9 @@ export default {
     const foundCard = card('Found, and not registered', found.element);
     const show = () => {
       page.setQuery(wanted);
-      const fits = (plugin) => matches(wanted.q, plugin.id, plugin.name, plugin.runtime, plugin.type) && (!wanted.state || group(plugin) === wanted.state);
+      const fits = (plugin) =>
+        matches(wanted.q, plugin.id, plugin.name, plugin.runtime, plugin.type) &&
+        (!wanted.state || group(plugin) === wanted.state);
       list.show(all.registered.filter(fits));
       const others = all.unregistered.filter(fits);
       found.show(others);
@@ -46,18 +53,31 @@ export default {
       },
     });
     const reload = button({
-      label: 'Reload', symbol: 'refresh', title: 'Read the configuration and the plugin directories again',
-      run: () => api.post('reload', {}), done: (outcome) => said(outcome), after: view.refresh,
+      label: 'Reload',
+      symbol: 'refresh',
+      title: 'Read the configuration and the plugin directories again',
+      run: () => api.post('reload', {}),
+      done: (outcome) => said(outcome),
+      after: view.refresh,
     });
-    replace(page.root,
+    replace(
+      page.root,
       head({ title: 'Plugins', text: 'What stands behind the gateway.', actions: [reload] }),
-      filters(search({ label: 'Search plugins', value: wanted.q, change: change('q') }), segments({ label: 'State', options: STATES, value: wanted.state, change: change('state') })),
-      view.element);
+      filters(
+        search({ label: 'Search plugins', value: wanted.q, change: change('q') }),
+        segments({ label: 'State', options: STATES, value: wanted.state, change: change('state') }),
+      ),
+      view.element,
+    );
   },
 };
 
 async function load(signal) {
-  const [listing, report, ps] = await Promise.all([api.get('list', {}, signal), api.get('report', {}, signal), api.get('ps', {}, signal)]);
+  const [listing, report, ps] = await Promise.all([
+    api.get('list', {}, signal),
+    api.get('report', {}, signal),
+    api.get('ps', {}, signal),
+  ]);
   const known = new Map(report.plugins.map((plugin) => [plugin.id, plugin]));
   const registered = listing.registered.map((plugin) => {
     const instances = ps.instances.filter((instance) => instance.plugin === plugin.id);
@@ -66,8 +86,14 @@ async function load(signal) {
     // In whole minutes after the first, so that a row is drawn again only when it reads otherwise.
     const shown = uptime > 60 ? Math.floor(uptime / 60) * 60 : Math.floor(uptime);
     return {
-      ...plugin, instances: instances.length, memory: Math.round(memory / 1e5) * 1e5, uptime: shown,
-      failures: rest.error_count ?? 0, restarts: rest.restarts ?? 0, health: rest.health?.status ?? 'unknown', running: rest.calls_in_flight ?? 0,
+      ...plugin,
+      instances: instances.length,
+      memory: Math.round(memory / 1e5) * 1e5,
+      uptime: shown,
+      failures: rest.error_count ?? 0,
+      restarts: rest.restarts ?? 0,
+      health: rest.health?.status ?? 'unknown',
+      running: rest.calls_in_flight ?? 0,
     };
   });
   return { registered, unregistered: listing.unregistered };
@@ -84,11 +110,25 @@ function pluginTable(page, refresh) {
   return table({
     columns: [
       { label: 'Plugin', kind: 'main', cell: name },
-      { label: 'State', cell: (plugin) => [state(plugin.state), plugin.health !== 'unknown' && plugin.health !== 'healthy' ? [' ', tag(plugin.health, 'warn')] : null] },
+      {
+        label: 'State',
+        cell: (plugin) => [
+          state(plugin.state),
+          plugin.health !== 'unknown' && plugin.health !== 'healthy' ? [' ', tag(plugin.health, 'warn')] : null,
+        ],
+      },
       { label: 'Tools', kind: 'num', cell: ({ tools }) => count(tools) },
-      { label: 'Instances', kind: 'num', cell: ({ instances, running }) => [count(instances), running ? h('span.faint', ` (${running} busy)`) : null] },
+      {
+        label: 'Instances',
+        kind: 'num',
+        cell: ({ instances, running }) => [count(instances), running ? h('span.faint', ` (${running} busy)`) : null],
+      },
       { label: 'Memory', kind: 'num', cell: ({ memory }) => (memory ? bytes(memory) : '–') },
-      { label: 'Failures', kind: 'num', cell: ({ failures }) => h('span', { class: failures ? 'bad-text' : 'faint' }, count(failures)) },
+      {
+        label: 'Failures',
+        kind: 'num',
+        cell: ({ failures }) => h('span', { class: failures ? 'bad-text' : 'faint' }, count(failures)),
+      },
       { label: 'Up for', kind: 'num', cell: ({ uptime }) => (uptime ? span(uptime) : '–') },
       { label: '', kind: 'fit end', cell: (plugin) => power(plugin, refresh) },
     ],
@@ -101,7 +141,10 @@ function pluginTable(page, refresh) {
 function name(plugin) {
   return [
     h('a.strong', { href: `#/plugins/${encodeURIComponent(plugin.id)}`, data: { focus: 'open' } }, plugin.id),
-    h('div.sub', [plugin.name !== plugin.id ? plugin.name : null, plugin.version, plugin.runtime].filter(Boolean).join(' · ')),
+    h(
+      'div.sub',
+      [plugin.name !== plugin.id ? plugin.name : null, plugin.version, plugin.runtime].filter(Boolean).join(' · '),
+    ),
     plugin.error ? h('div.sub.bad-text.clip', { title: plugin.error }, plugin.error.split('\n')[0]) : null,
   ];
 }
@@ -109,11 +152,30 @@ function name(plugin) {
 function foundTable(refresh) {
   return table({
     columns: [
-      { label: 'Plugin', kind: 'main', cell: (plugin) => [h('a.strong', { href: `#/plugins/${encodeURIComponent(plugin.id)}`, data: { focus: 'open' } }, plugin.id), h('div.sub', [plugin.version, plugin.runtime, plugin.source].filter(Boolean).join(' · ')), plugin.error ? h('div.sub.bad-text.lines', plugin.error) : null] },
+      {
+        label: 'Plugin',
+        kind: 'main',
+        cell: (plugin) => [
+          h('a.strong', { href: `#/plugins/${encodeURIComponent(plugin.id)}`, data: { focus: 'open' } }, plugin.id),
+          h('div.sub', [plugin.version, plugin.runtime, plugin.source].filter(Boolean).join(' · ')),
+          plugin.error ? h('div.sub.bad-text.lines', plugin.error) : null,
+        ],
+      },
       { label: 'State', cell: (plugin) => state(plugin.state) },
-      { label: '', kind: 'fit end', cell: (plugin) => (plugin.state === 'available' || plugin.state === 'source_only'
-        ? button({ label: 'Register', kind: 'small', run: () => api.post('register', { id: plugin.id }), done: `Registered ${plugin.id}`, after: refresh })
-        : null) },
+      {
+        label: '',
+        kind: 'fit end',
+        cell: (plugin) =>
+          plugin.state === 'available' || plugin.state === 'source_only'
+            ? button({
+                label: 'Register',
+                kind: 'small',
+                run: () => api.post('register', { id: plugin.id }),
+                done: `Registered ${plugin.id}`,
+                after: refresh,
+              })
+            : null,
+      },
     ],
     key: ({ id }) => id,
     nothing: '',
@@ -122,6 +184,10 @@ function foundTable(refresh) {
 }
 
 function said(outcome) {
-  const lists = ['added', 'changed', 'removed', 'failed'].filter((word) => Array.isArray(outcome?.[word]) && outcome[word].length);
-  return lists.length ? lists.map((word) => plural(outcome[word].length, `plugin ${word}`, `plugins ${word}`)).join(', ') : 'Read again: nothing has changed';
+  const lists = ['added', 'changed', 'removed', 'failed'].filter(
+    (word) => Array.isArray(outcome?.[word]) && outcome[word].length,
+  );
+  return lists.length
+    ? lists.map((word) => plural(outcome[word].length, `plugin ${word}`, `plugins ${word}`)).join(', ')
+    : 'Read again: nothing has changed';
 }

@@ -19,18 +19,32 @@ export default {
       lines: 8,
       draw: (config, content) => draw(config, chosen, content, view),
     });
-    replace(page.root, head({ title: 'Settings', text: 'A plugin takes a change while it runs. What the file or the environment says holds until it is changed here.' }), view.element);
+    replace(
+      page.root,
+      head({
+        title: 'Settings',
+        text: 'A plugin takes a change while it runs. What the file or the environment says holds until it is changed here.',
+      }),
+      view.element,
+    );
   },
 };
 
 function draw({ plugins = {}, gateway = {} }, chosen, content, view) {
   const ids = Object.keys(plugins).sort();
   const isGateway = chosen === undefined;
-  const link = (href, text, count, isHere) => h('a', { href, 'aria-current': isHere ? 'page' : null }, h('span', text), count ? h('span.faint', count) : null);
-  const list = h('nav.side-list', { 'aria-label': 'Whose settings' },
+  const link = (href, text, count, isHere) =>
+    h('a', { href, 'aria-current': isHere ? 'page' : null }, h('span', text), count ? h('span.faint', count) : null);
+  const list = h(
+    'nav.side-list',
+    { 'aria-label': 'Whose settings' },
     link('#/settings', 'Gateway', null, isGateway),
-    ids.map((id) => link(`#/settings/${encodeURIComponent(id)}`, id, changed(plugins[id]), id === chosen)));
-  replace(content, h('div.columns.list-left', list, isGateway ? gatewayCard(gateway) : pluginCard(chosen, plugins[chosen], view)));
+    ids.map((id) => link(`#/settings/${encodeURIComponent(id)}`, id, changed(plugins[id]), id === chosen)),
+  );
+  replace(
+    content,
+    h('div.columns.list-left', list, isGateway ? gatewayCard(gateway) : pluginCard(chosen, plugins[chosen], view)),
+  );
 }
 
 function changed({ layers = {} }) {
@@ -39,9 +53,16 @@ function changed({ layers = {} }) {
 }
 
 function gatewayCard(gateway) {
-  return card('Gateway',
-    h('p.help', 'These are the settings of the file, with secrets masked. They are changed in the file; ', h('a', { href: '#/plugins' }, 'reload'), ' takes in what can change without a restart.'),
-    json(gateway, { label: 'Settings of the gateway' }));
+  return card(
+    'Gateway',
+    h(
+      'p.help',
+      'These are the settings of the file, with secrets masked. They are changed in the file; ',
+      h('a', { href: '#/plugins' }, 'reload'),
+      ' takes in what can change without a restart.',
+    ),
+    json(gateway, { label: 'Settings of the gateway' }),
+  );
 }
 
 function pluginCard(id, settings, view) {
@@ -49,13 +70,21 @@ function pluginCard(id, settings, view) {
     return card(id, empty('There is no plugin of that name.', h('a', { href: '#/settings' }, 'All settings')));
   }
   const keys = new Set([...Object.keys(settings.schema?.properties ?? {}), ...Object.keys(settings.config ?? {})]);
-  const aside = settings.needs_restart ? tag('needs a restart', 'warn', 'The plugin is started anew when its settings change') : null;
+  const aside = settings.needs_restart
+    ? tag('needs a restart', 'warn', 'The plugin is started anew when its settings change')
+    : null;
   const body = keys.size
     ? settingsForm(settings, async (change) => {
-      await put(`/api/config/${encodeURIComponent(id)}`, change);
-      await view.refresh();
-    })
+        await put(`/api/config/${encodeURIComponent(id)}`, change);
+        await view.refresh();
+      })
     : empty('It has no settings.');
-  return cardWith(id, aside, body,
-    settings.schema ? h('details.more', h('summary', 'Schema'), json(settings.schema, { label: 'Schema of the settings' })) : null);
+  return cardWith(
+    id,
+    aside,
+    body,
+    settings.schema
+      ? h('details.more', h('summary', 'Schema'), json(settings.schema, { label: 'Schema of the settings' }))
+      : null,
+  );
 }

@@ -31,9 +31,19 @@ export default {
       every: 5000,
       draw(task, content) {
         if (!content.children.length) {
-          replace(content, top, h('div.columns',
-            h('div.stack-wide', card('Task', about), card('Arguments', json(task.arguments ?? {}, { label: 'Arguments' }))),
-            h('div.stack-wide', card('Latest result', last), card('Runs', history.element))));
+          replace(
+            content,
+            top,
+            h(
+              'div.columns',
+              h(
+                'div.stack-wide',
+                card('Task', about),
+                card('Arguments', json(task.arguments ?? {}, { label: 'Arguments' })),
+              ),
+              h('div.stack-wide', card('Latest result', last), card('Runs', history.element)),
+            ),
+          );
         }
         show(task, { top, about, last, history, live, refresh: view.refresh });
       },
@@ -47,20 +57,28 @@ function show(task, { top, about, last, history, live, refresh }) {
   const signature = `${task.status} ${task.name}`;
   if (top.dataset.shown !== signature) {
     top.dataset.shown = signature;
-    replace(top, head({
-      title: task.name || task.tool, back: { href: '#/tasks', label: 'Tasks' }, marks: [state(task.status, taskKind(task.status)), live.element],
-      actions: taskButtons(task, { after: refresh, gone: () => go('/tasks') }),
-    }));
+    replace(
+      top,
+      head({
+        title: task.name || task.tool,
+        back: { href: '#/tasks', label: 'Tasks' },
+        marks: [state(task.status, taskKind(task.status)), live.element],
+        actions: taskButtons(task, { after: refresh, gone: () => go('/tasks') }),
+      }),
+    );
   }
-  replace(about, facts([
-    ['Tool', h('a.mono', { href: `#/tools/${encodeURIComponent(task.tool)}` }, task.tool)],
-    ['When', schedule(task.schedule)],
-    ['Next run', task.next_run ? [moment(task.next_run), ' (', when(task.next_run), ')'] : null],
-    ['Runs', count(task.runs)],
-    ['Failures', count(task.failures)],
-    ['Made', [moment(task.created), task.created_by ? ` by ${task.created_by}` : '']],
-    ['Id', h('code.break', task.id)],
-  ]));
+  replace(
+    about,
+    facts([
+      ['Tool', h('a.mono', { href: `#/tools/${encodeURIComponent(task.tool)}` }, task.tool)],
+      ['When', schedule(task.schedule)],
+      ['Next run', task.next_run ? [moment(task.next_run), ' (', when(task.next_run), ')'] : null],
+      ['Runs', count(task.runs)],
+      ['Failures', count(task.failures)],
+      ['Made', [moment(task.created), task.created_by ? ` by ${task.created_by}` : '']],
+      ['Id', h('code.break', task.id)],
+    ]),
+  );
   const run = task.last_run;
   const text = JSON.stringify(run);
   if (last.dataset.shown !== text) {
@@ -75,7 +93,14 @@ function outcomeOf(run) {
     return empty('It runs.');
   }
   if (run.error) {
-    return h('div.stack', h('p.alert.bad.lines', typeof run.error === 'string' ? run.error : run.error.message ?? JSON.stringify(run.error)), run.result ? result(run.result) : null);
+    return h(
+      'div.stack',
+      h(
+        'p.alert.bad.lines',
+        typeof run.error === 'string' ? run.error : (run.error.message ?? JSON.stringify(run.error)),
+      ),
+      run.result ? result(run.result) : null,
+    );
   }
   return run.result !== undefined && run.result !== null ? result(run.result) : empty('Its result is not kept.');
 }
@@ -83,8 +108,18 @@ function outcomeOf(run) {
 function runTable() {
   return table({
     columns: [
-      { label: 'Run', kind: 'main', cell: ({ number, call }) => (call ? h('a', { href: `#/calls/${encodeURIComponent(call)}`, data: { focus: 'open' } }, `#${number}`) : `#${number}`) },
-      { label: 'Outcome', cell: ({ outcome, finished }) => (finished ? state(outcome, RUNS[outcome]) : state('running', 'info')) },
+      {
+        label: 'Run',
+        kind: 'main',
+        cell: ({ number, call }) =>
+          call
+            ? h('a', { href: `#/calls/${encodeURIComponent(call)}`, data: { focus: 'open' } }, `#${number}`)
+            : `#${number}`,
+      },
+      {
+        label: 'Outcome',
+        cell: ({ outcome, finished }) => (finished ? state(outcome, RUNS[outcome]) : state('running', 'info')),
+      },
       { label: 'Begun', cell: ({ started }) => clock(started) },
       { label: 'Took', kind: 'num', cell: ({ duration_ms: ms }) => duration(ms) },
     ],

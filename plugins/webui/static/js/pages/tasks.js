@@ -13,7 +13,14 @@ import { empty } from '../parts/states.js';
 import { table } from '../parts/table.js';
 import { schedule, taskButtons, taskKind } from '../parts/task-words.js';
 
-const STATES = [['', 'All'], ['scheduled', 'Scheduled'], ['running', 'Running'], ['done', 'Done'], ['failed', 'Failed'], ['cancelled', 'Cancelled']];
+const STATES = [
+  ['', 'All'],
+  ['scheduled', 'Scheduled'],
+  ['running', 'Running'],
+  ['done', 'Done'],
+  ['failed', 'Failed'],
+  ['cancelled', 'Cancelled'],
+];
 
 export default {
   title: 'Tasks',
@@ -35,25 +42,48 @@ export default {
       page.setQuery(wanted);
       tasks.restart();
     };
-    replace(page.root,
+    replace(
+      page.root,
       head({
-        title: 'Tasks', text: 'Tools that run by themselves: once, later, or at an interval.', marks: live.element,
+        title: 'Tasks',
+        text: 'Tools that run by themselves: once, later, or at an interval.',
+        marks: live.element,
         actions: [h('a.button.primary', { href: '#/tasks/new' }, icon('plus'), h('span', 'New task'))],
       }),
       filters(segments({ label: 'Status', options: STATES, value: wanted.status, change })),
-      h('section.card.flush', tasks.element));
+      h('section.card.flush', tasks.element),
+    );
   },
 };
 
 function taskTable() {
   return table({
     columns: [
-      { label: 'Task', kind: 'main wide', cell: ({ id, name, tool }) => [h('a.strong', { href: `#/tasks/${encodeURIComponent(id)}`, data: { focus: 'open' } }, name || tool), h('div.sub.mono', tool)] },
+      {
+        label: 'Task',
+        kind: 'main wide',
+        cell: ({ id, name, tool }) => [
+          h('a.strong', { href: `#/tasks/${encodeURIComponent(id)}`, data: { focus: 'open' } }, name || tool),
+          h('div.sub.mono', tool),
+        ],
+      },
       { label: 'Status', cell: ({ status }) => state(status, taskKind(status)) },
       { label: 'When', kind: 'short', cell: (task) => schedule(task.schedule) },
       { label: 'Next', kind: 'short', cell: ({ next_run: next }) => when(next) },
-      { label: 'Last', kind: 'short', cell: ({ last_run: last }) => (last ? [when(last.finished ?? last.started), h('span.faint', ` ${duration(last.duration_ms)}`)] : '–') },
-      { label: 'Runs', kind: 'num', cell: ({ runs, failures }) => [count(runs), failures ? h('span.bad-text', ` (${count(failures)} failed)`) : null] },
+      {
+        label: 'Last',
+        kind: 'short',
+        cell: ({ last_run: last }) =>
+          last ? [when(last.finished ?? last.started), h('span.faint', ` ${duration(last.duration_ms)}`)] : '–',
+      },
+      {
+        label: 'Runs',
+        kind: 'num',
+        cell: ({ runs, failures }) => [
+          count(runs),
+          failures ? h('span.bad-text', ` (${count(failures)} failed)`) : null,
+        ],
+      },
       { label: '', kind: 'fit end', cell: (task) => taskButtons(task, { small: true }) },
     ],
     key: ({ id }) => id,

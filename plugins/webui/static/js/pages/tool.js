@@ -44,13 +44,29 @@ async function load(name, signal) {
 
 function draw(page, name, tool, why, content, view) {
   const plugin = tool?.plugin ?? why?.plugin?.id;
-  const hints = Object.entries(tool?.annotations ?? {}).filter(([, value]) => value === true).map(([hint]) => hint.replace(/Hint$/, ''));
-  const marks = h('div.tags',
+  const hints = Object.entries(tool?.annotations ?? {})
+    .filter(([, value]) => value === true)
+    .map(([hint]) => hint.replace(/Hint$/, ''));
+  const marks = h(
+    'div.tags',
     tool?.category ? tag(tool.category, tool.category === 'remediation' ? 'warn' : 'info') : null,
     tool?.requires_approval ? tag('needs approval', 'warn') : null,
     tool?.enabled === false ? tag('off', 'bad') : null,
-    hints.map((hint) => tag({ readOnly: 'only reads', idempotent: 'idempotent', destructive: 'destructive', openWorld: 'open world' }[hint] ?? hint)));
-  const top = head({ title: name, mono: true, back: { href: '#/tools', label: 'Tools' }, text: tool?.description ?? tool?.title, marks });
+    hints.map((hint) =>
+      tag(
+        { readOnly: 'only reads', idempotent: 'idempotent', destructive: 'destructive', openWorld: 'open world' }[
+          hint
+        ] ?? hint,
+      ),
+    ),
+  );
+  const top = head({
+    title: name,
+    mono: true,
+    back: { href: '#/tools', label: 'Tools' },
+    text: tool?.description ?? tool?.title,
+    marks,
+  });
   const reasons = card(tool ? 'Why it is listed' : 'Why it is not listed', explain(why, plugin, view));
   if (!tool) {
     replace(content, top, reasons);
@@ -58,13 +74,26 @@ function draw(page, name, tool, why, content, view) {
   }
   const answer = h('div', empty('What the tool answers is shown here.'));
   const aside = h('span');
-  replace(content, top, h('div.columns.try-columns',
-    card('Try it', tryForm(page, name, tool, answer, aside)),
-    h('div.stack-wide',
-      cardWith('Result', aside, h('div', { 'aria-live': 'polite' }, answer)),
-      card('Schema', h('details.more', h('summary', 'Arguments'), json(tool.input_schema, { label: 'Schema of the arguments' })),
-        tool.output_schema ? h('details.more', h('summary', 'Result'), json(tool.output_schema, { label: 'Schema of the result' })) : null),
-      reasons)));
+  replace(
+    content,
+    top,
+    h(
+      'div.columns.try-columns',
+      card('Try it', tryForm(page, name, tool, answer, aside)),
+      h(
+        'div.stack-wide',
+        cardWith('Result', aside, h('div', { 'aria-live': 'polite' }, answer)),
+        card(
+          'Schema',
+          h('details.more', h('summary', 'Arguments'), json(tool.input_schema, { label: 'Schema of the arguments' })),
+          tool.output_schema
+            ? h('details.more', h('summary', 'Result'), json(tool.output_schema, { label: 'Schema of the result' }))
+            : null,
+        ),
+        reasons,
+      ),
+    ),
+  );
 }
 
 function tryForm(page, name, tool, answer, aside) {
@@ -72,12 +101,26 @@ function tryForm(page, name, tool, answer, aside) {
   const isDryRun = h('input', { type: 'checkbox', id: 'dry-run' });
   const send = h('button.primary', { type: 'submit' }, icon('send'), h('span', 'Call'));
   const cancel = h('button', { type: 'button', hidden: true }, 'Cancel');
-  const asCommand = h('button.quiet', { type: 'button', on: { click: () => {
-    const read = inputs.read();
-    if (read) {
-      dialog({ title: 'The same from a shell', wide: true, body: asCurl(name, read.text, Boolean(credentials.token())), actions: [{ label: 'Close', kind: 'primary' }] });
-    }
-  } } }, 'As a command');
+  const asCommand = h(
+    'button.quiet',
+    {
+      type: 'button',
+      on: {
+        click: () => {
+          const read = inputs.read();
+          if (read) {
+            dialog({
+              title: 'The same from a shell',
+              wide: true,
+              body: asCurl(name, read.text, Boolean(credentials.token())),
+              actions: [{ label: 'Close', kind: 'primary' }],
+            });
+          }
+        },
+      },
+    },
+    'As a command',
+  );
   let running = null;
   cancel.addEventListener('click', () => running?.abort());
   page.signal.addEventListener('abort', () => running?.abort());
@@ -92,8 +135,19 @@ function tryForm(page, name, tool, answer, aside) {
     cancel.hidden = false;
     replace(aside, state('running', 'info'));
     try {
-      const { answer: whole, ms } = await callTool(name, read.text, { isDryRun: isDryRun.checked, signal: running.signal });
-      replace(aside, h('span.tags', isDryRun.checked ? tag('dry run', 'info') : null, h('span.faint.tabular', duration(ms)), state(whole?.isError ? 'error' : 'ok')));
+      const { answer: whole, ms } = await callTool(name, read.text, {
+        isDryRun: isDryRun.checked,
+        signal: running.signal,
+      });
+      replace(
+        aside,
+        h(
+          'span.tags',
+          isDryRun.checked ? tag('dry run', 'info') : null,
+          h('span.faint.tabular', duration(ms)),
+          state(whole?.isError ? 'error' : 'ok'),
+        ),
+      );
       replace(answer, result(whole));
     } catch (error) {
       const isCancelled = error.name === 'AbortError';
@@ -105,9 +159,20 @@ function tryForm(page, name, tool, answer, aside) {
       cancel.hidden = true;
     }
   };
-  const form = h('form', { novalidate: true, on: { submit: (event) => { event.preventDefault(); call(); } } },
+  const form = h(
+    'form',
+    {
+      novalidate: true,
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          call();
+        },
+      },
+    },
     inputs.element,
-    h('div.form-foot', send, cancel, h('label.tick', isDryRun, 'Dry run'), asCommand));
+    h('div.form-foot', send, cancel, h('label.tick', isDryRun, 'Dry run'), asCommand),
+  );
   form.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -121,24 +186,38 @@ function tryForm(page, name, tool, answer, aside) {
 function refusal(error) {
   const waits = /approval/.test(error.reason ?? '') || /approv/i.test(error.message);
   document.dispatchEvent(new Event('toolgate:approvals'));
-  return h('div.stack',
+  return h(
+    'div.stack',
     h(`p.alert.${waits ? 'warn' : 'bad'}`, { role: 'alert' }, error.message, error.mend ? ` ${error.mend}` : ''),
-    waits ? h('p', h('a.button', { href: '#/approvals' }, 'Go to the approvals')) : null);
+    waits ? h('p', h('a.button', { href: '#/approvals' }, 'Go to the approvals')) : null,
+  );
 }
 
 function explain(why, plugin, view) {
   if (!why) {
     return h('p.faint', 'Nothing is known about it.');
   }
-  return h('div.stack',
+  return h(
+    'div.stack',
     h('p', why.message),
     why.mend ? h('p.alert.info', why.mend) : null,
-    why.near ? h('p', 'Did you mean ', h('a.mono', { href: `#/tools/${encodeURIComponent(why.near)}` }, why.near), '?') : null,
+    why.near
+      ? h('p', 'Did you mean ', h('a.mono', { href: `#/tools/${encodeURIComponent(why.near)}` }, why.near), '?')
+      : null,
     facts([
       ['Plugin', plugin ? h('a', { href: `#/plugins/${encodeURIComponent(plugin)}` }, plugin) : null],
       ['Its own name', why.entry ? h('code', why.entry.own_name) : null],
       ['Plugin is', why.plugin ? state(why.plugin.state) : null],
       ['Filters', why.entry?.filters?.length ? why.entry.filters.join(', ') : null],
     ]),
-    h('div', h('button.small.quiet', { type: 'button', on: { click: view.restart } }, icon('refresh'), h('span', 'Look again'))));
+    h(
+      'div',
+      h(
+        'button.small.quiet',
+        { type: 'button', on: { click: view.restart } },
+        icon('refresh'),
+        h('span', 'Look again'),
+      ),
+    ),
+  );
 }

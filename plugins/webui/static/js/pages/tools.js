@@ -11,7 +11,12 @@ import { region } from '../parts/region.js';
 import { table } from '../parts/table.js';
 import { empty } from '../parts/states.js';
 
-const KINDS = [['', 'All'], ['diagnostic', 'Diagnostic'], ['remediation', 'Remediation'], ['hidden', 'Not listed']];
+const KINDS = [
+  ['', 'All'],
+  ['diagnostic', 'Diagnostic'],
+  ['remediation', 'Remediation'],
+  ['hidden', 'Not listed'],
+];
 
 export default {
   title: 'Tools',
@@ -20,14 +25,23 @@ export default {
     let all = [];
     const total = h('span.faint', { role: 'status' });
     const list = toolTable(() => all.length === 0);
-    const byPlugin = choose({ label: 'Plugin', options: [['', 'All plugins']], value: wanted.plugin, change: (value) => set('plugin', value) });
+    const byPlugin = choose({
+      label: 'Plugin',
+      options: [['', 'All plugins']],
+      value: wanted.plugin,
+      change: (value) => set('plugin', value),
+    });
     const show = () => {
       page.setQuery(wanted);
-      const fits = all.filter((tool) => matches(wanted.q, tool.name, tool.title, tool.description, tool.plugin)
-        && (!wanted.plugin || tool.plugin === wanted.plugin)
-        && (!wanted.kind || (wanted.kind === 'hidden' ? !isOffered(tool) : tool.category === wanted.kind)));
+      const fits = all.filter(
+        (tool) =>
+          matches(wanted.q, tool.name, tool.title, tool.description, tool.plugin) &&
+          (!wanted.plugin || tool.plugin === wanted.plugin) &&
+          (!wanted.kind || (wanted.kind === 'hidden' ? !isOffered(tool) : tool.category === wanted.kind)),
+      );
       list.show(fits);
-      total.textContent = fits.length === all.length ? plural(all.length, 'tool') : `${fits.length} of ${plural(all.length, 'tool')}`;
+      total.textContent =
+        fits.length === all.length ? plural(all.length, 'tool') : `${fits.length} of ${plural(all.length, 'tool')}`;
     };
     const set = (name, value) => {
       wanted[name] = value;
@@ -39,21 +53,27 @@ export default {
       lines: 8,
       draw(tools, content) {
         all = tools;
-        byPlugin.toolgateFill([['', 'All plugins'], ...[...new Set(all.map(({ plugin }) => plugin))].sort().map((id) => [id, id])]);
+        byPlugin.toolgateFill([
+          ['', 'All plugins'],
+          ...[...new Set(all.map(({ plugin }) => plugin))].sort().map((id) => [id, id]),
+        ]);
         if (!content.children.length) {
           replace(content, h('section.card.flush', list.element));
         }
         show();
       },
     });
-    replace(page.root,
+    replace(
+      page.root,
       head({ title: 'Tools', text: 'What clients can call through this gateway.' }),
       filters(
         search({ label: 'Search tools', value: wanted.q, change: (value) => set('q', value) }),
         byPlugin,
         segments({ label: 'Kind', options: KINDS, value: wanted.kind, change: (value) => set('kind', value) }),
-        total),
-      view.element);
+        total,
+      ),
+      view.element,
+    );
   },
 };
 
@@ -70,8 +90,12 @@ async function load(signal) {
     const { input_schema: _input, output_schema: _output, parameters: _parameters, ...rest } = tool;
     const more = states.get(tool.name);
     return {
-      ...rest, description: tool.description ?? more?.description, category: tool.category ?? more?.category,
-      enabled: more?.enabled ?? tool.enabled ?? true, requires_approval: tool.requires_approval ?? more?.requires_approval, canSwitch: Boolean(more),
+      ...rest,
+      description: tool.description ?? more?.description,
+      category: tool.category ?? more?.category,
+      enabled: more?.enabled ?? tool.enabled ?? true,
+      requires_approval: tool.requires_approval ?? more?.requires_approval,
+      canSwitch: Boolean(more),
     };
   });
 }
@@ -93,20 +117,35 @@ function isOffered(tool) {
 function toolTable(isNone) {
   return table({
     columns: [
-      { label: 'Tool', kind: 'main wide', cell: ({ name, title, description, reason, listed }) => [
-        h('a.mono.strong', { href: `#/tools/${encodeURIComponent(name)}`, data: { focus: 'open' } }, name),
-        h('div.sub.clip-2', listed === false && reason ? reason : description ?? title ?? ''),
-      ] },
+      {
+        label: 'Tool',
+        kind: 'main wide',
+        cell: ({ name, title, description, reason, listed }) => [
+          h('a.mono.strong', { href: `#/tools/${encodeURIComponent(name)}`, data: { focus: 'open' } }, name),
+          h('div.sub.clip-2', listed === false && reason ? reason : (description ?? title ?? '')),
+        ],
+      },
       { label: 'Plugin', cell: ({ plugin }) => h('a', { href: `#/plugins/${encodeURIComponent(plugin)}` }, plugin) },
       { label: 'Kind', cell: tags },
-      { label: 'On', kind: 'fit end', cell: ({ name, enabled, canSwitch }) => (canSwitch
-        ? toggle({ label: name, on: enabled, focus: 'switch', set: (on) => put(`/api/plugins/${encodeURIComponent(name)}/toggle`, { enabled: on }) })
-        : null) },
+      {
+        label: 'On',
+        kind: 'fit end',
+        cell: ({ name, enabled, canSwitch }) =>
+          canSwitch
+            ? toggle({
+                label: name,
+                on: enabled,
+                focus: 'switch',
+                set: (on) => put(`/api/plugins/${encodeURIComponent(name)}/toggle`, { enabled: on }),
+              })
+            : null,
+      },
     ],
     key: ({ name, plugin }) => `${plugin} ${name}`,
-    nothing: () => (isNone()
-      ? empty('No plugin offers a tool.', h('a', { href: '#/plugins' }, 'See the plugins'))
-      : empty('No tool fits what you search for.')),
+    nothing: () =>
+      isNone()
+        ? empty('No plugin offers a tool.', h('a', { href: '#/plugins' }, 'See the plugins'))
+        : empty('No tool fits what you search for.'),
     caption: 'Tools',
   });
 }

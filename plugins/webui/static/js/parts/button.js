@@ -6,7 +6,12 @@ import { told } from './toast.js';
 
 /** `run` does the work; `done` is what is said when it went well, or a function that says it; `after` comes then. */
 export function button({ label, symbol, kind = '', title, run, done, after, focus }) {
-  const element = h('button', { type: 'button', class: kind, title: title ?? null, data: focus ? { focus } : {} }, symbol ? icon(symbol) : null, h('span', label));
+  const element = h(
+    'button',
+    { type: 'button', class: kind, title: title ?? null, data: focus ? { focus } : {} },
+    symbol ? icon(symbol) : null,
+    h('span', label),
+  );
   element.addEventListener('click', async () => {
     if (element.getAttribute('aria-busy') === 'true') {
       return;
@@ -37,17 +42,28 @@ export function copyButton(text, label = 'Copy') {
     } catch {
       words.textContent = 'Not allowed here';
     }
-    setTimeout(() => { words.textContent = label; }, 1500);
+    setTimeout(() => {
+      words.textContent = label;
+    }, 1500);
   });
   return element;
 }
 
 /** A switch: `set(on)` does the work; the switch goes back where that fails. */
 export function toggle({ label, on, set, disabled = false, focus }) {
-  const input = h('input', { type: 'checkbox', role: 'switch', checked: on, disabled, 'aria-label': label, data: focus ? { focus } : {} });
+  const input = h('input', {
+    type: 'checkbox',
+    role: 'switch',
+    checked: on,
+    disabled,
+    'aria-label': label,
+    data: focus ? { focus } : {},
+  });
   input.addEventListener('change', async () => {
     input.disabled = true;
-    const answer = await told(input.checked ? `${label}: on` : `${label}: off`, () => set(input.checked).then(() => true));
+    const answer = await told(input.checked ? `${label}: on` : `${label}: off`, () =>
+      set(input.checked).then(() => true),
+    );
     input.disabled = disabled;
     if (!answer) {
       input.checked = !input.checked;

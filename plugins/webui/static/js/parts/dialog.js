@@ -10,20 +10,41 @@ import { icon } from './icons.js';
 export function dialog({ title, body, actions, wide = false }) {
   return new Promise((resolve) => {
     const said = h('p.alert.bad', { role: 'alert', hidden: true });
-    const buttons = actions.map((action) => h('button', {
-      type: action.kind === 'primary' || action.kind === 'danger' ? 'submit' : 'button', class: action.kind ?? '', value: action.value ?? '',
-      formnovalidate: action.value === 'no',
-    }, action.label));
-    const form = h('form', { method: 'dialog' },
-      h('div.dialog-head', h('h2', title), h('button.icon-button', { type: 'button', 'aria-label': 'Close', on: { click: () => element.close() } }, icon('close'))),
+    const buttons = actions.map((action) =>
+      h(
+        'button',
+        {
+          type: action.kind === 'primary' || action.kind === 'danger' ? 'submit' : 'button',
+          class: action.kind ?? '',
+          value: action.value ?? '',
+          formnovalidate: action.value === 'no',
+        },
+        action.label,
+      ),
+    );
+    const form = h(
+      'form',
+      { method: 'dialog' },
+      h(
+        'div.dialog-head',
+        h('h2', title),
+        h(
+          'button.icon-button',
+          { type: 'button', 'aria-label': 'Close', on: { click: () => element.close() } },
+          icon('close'),
+        ),
+      ),
       h('div.dialog-body', body, said),
-      h('div.dialog-foot', buttons));
+      h('div.dialog-foot', buttons),
+    );
     const element = h('dialog', { class: wide ? 'wide' : '', 'aria-label': title }, form);
     let result = null;
 
     const act = async (action) => {
       if (action.run) {
-        buttons.forEach((button) => { button.disabled = true; });
+        buttons.forEach((button) => {
+          button.disabled = true;
+        });
         said.hidden = true;
         try {
           await action.run();
@@ -32,7 +53,9 @@ export function dialog({ title, body, actions, wide = false }) {
           said.hidden = false;
           return;
         } finally {
-          buttons.forEach((button) => { button.disabled = false; });
+          buttons.forEach((button) => {
+            button.disabled = false;
+          });
         }
       }
       result = action.value ?? null;
@@ -64,7 +87,10 @@ export async function confirm(title, text, label, kind = 'danger') {
   const answer = await dialog({
     title,
     body: h('p', text),
-    actions: [{ label: 'Cancel', value: 'no' }, { label, kind, value: 'yes' }],
+    actions: [
+      { label: 'Cancel', value: 'no' },
+      { label, kind, value: 'yes' },
+    ],
   });
   return answer === 'yes';
 }

@@ -8,7 +8,15 @@ const TYPING_MS = 200;
 /** A search field; `/` goes there, Esc empties it. `change(text)` hears of what is typed, after a moment. */
 export function search({ label, value = '', change }) {
   let timer;
-  const input = h('input', { type: 'search', placeholder: label, 'aria-label': label, value, autocomplete: 'off', spellcheck: 'false', data: { search: '' } });
+  const input = h('input', {
+    type: 'search',
+    placeholder: label,
+    'aria-label': label,
+    value,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    data: { search: '' },
+  });
   input.addEventListener('input', () => {
     clearTimeout(timer);
     timer = setTimeout(() => change(input.value.trim()), TYPING_MS);
@@ -29,7 +37,10 @@ export function choose({ label, options, value = '', change }) {
   const fill = (list, chosen) => {
     const known = list.some(([option]) => option === chosen);
     const all = known || !chosen ? list : [...list, [chosen, chosen]];
-    replace(select, all.map(([option, text]) => h('option', { value: option, selected: option === chosen }, text)));
+    replace(
+      select,
+      all.map(([option, text]) => h('option', { value: option, selected: option === chosen }, text)),
+    );
   };
   fill(options, value);
   select.addEventListener('change', () => change(select.value));
@@ -45,9 +56,24 @@ export function segments({ label, options, value, change }) {
       button.setAttribute('aria-pressed', String(button.value === chosen));
     }
   };
-  element.append(...options.map(([option, text]) => h('button', {
-    type: 'button', value: option, on: { click: () => { draw(option); change(option); } },
-  }, text)));
+  element.append(
+    ...options.map(([option, text]) =>
+      h(
+        'button',
+        {
+          type: 'button',
+          value: option,
+          on: {
+            click: () => {
+              draw(option);
+              change(option);
+            },
+          },
+        },
+        text,
+      ),
+    ),
+  );
   draw(value);
   element.toolgateSet = draw;
   return element;
@@ -61,5 +87,8 @@ export function filters(...children) {
 /** Whether all words of `text` stand somewhere in `values`. */
 export function matches(text, ...values) {
   const whole = values.filter(Boolean).join(' ').toLowerCase();
-  return text.toLowerCase().split(/\s+/).every((word) => whole.includes(word));
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => whole.includes(word));
 }

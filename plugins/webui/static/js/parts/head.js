@@ -5,11 +5,13 @@ import { icon } from './icons.js';
 
 /** `back` is `{ href, label }` of the list that this belongs to. */
 export function head({ title, text, back, actions = [], marks = [], mono = false }) {
-  return h('header.page-head',
+  return h(
+    'header.page-head',
     back ? h('a.back', { href: back.href }, icon('back'), back.label) : null,
     h('div.page-title', h('h1', { class: mono ? 'mono' : '' }, title), marks),
     text ? h('p.page-text', text) : null,
-    actions.length ? h('div.actions', actions) : null);
+    actions.length ? h('div.actions', actions) : null,
+  );
 }
 
 /** A titled part of a section. */
@@ -25,5 +27,8 @@ export function cardWith(title, aside, ...children) {
 /** Names and what they stand for: pairs whose second is null are left out. */
 export function facts(pairs) {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== '');
-  return h('dl.facts', shown.map(([name, value]) => h('div', h('dt', name), h('dd', value))));
+  return h(
+    'dl.facts',
+    shown.map(([name, value]) => h('div', h('dt', name), h('dd', value))),
+  );
 }

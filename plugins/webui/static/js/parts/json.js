@@ -14,7 +14,10 @@ export function json(value, { copy = true, label = 'JSON' } = {}) {
 
 /** A block with text in a fixed width. */
 export function code(text, { copy = true, label = 'Text', coloured = false } = {}) {
-  const shown = text.length > SHOWN_UP_TO ? `${text.slice(0, SHOWN_UP_TO)}\n… ${text.length - SHOWN_UP_TO} more characters; copy to see all` : text;
+  const shown =
+    text.length > SHOWN_UP_TO
+      ? `${text.slice(0, SHOWN_UP_TO)}\n… ${text.length - SHOWN_UP_TO} more characters; copy to see all`
+      : text;
   const parts = coloured && shown.length <= COLOURED_UP_TO ? colour(shown) : shown;
   return h('div.code', copy ? copyButton(() => text) : null, h('pre', { tabindex: '0', 'aria-label': label }, parts));
 }

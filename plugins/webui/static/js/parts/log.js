@@ -26,7 +26,10 @@ export function logView(page, id) {
         return;
       }
       const isAtEnd = !lines.isConnected || lines.scrollTop + lines.clientHeight > lines.scrollHeight - NEAR_PX;
-      replace(lines, all.map(({ time, text: words }) => h('div.log-line', time ? clock(time) : null, h('span', words))));
+      replace(
+        lines,
+        all.map(({ time, text: words }) => h('div.log-line', time ? clock(time) : null, h('span', words))),
+      );
       if (!lines.isConnected) {
         replace(content, lines);
       }

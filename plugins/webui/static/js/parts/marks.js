@@ -4,9 +4,52 @@ import { h } from '../base/dom.js';
 import { words } from '../base/format.js';
 
 const KINDS = {
-  ok: ['active', 'healthy', 'running', 'answered', 'ok', 'done', 'approved', 'ready', 'live', 'enabled', 'granted', 'open_circuit'],
-  warn: ['degraded', 'waiting', 'backoff', 'pending', 'stopping', 'starting', 'initialized', 'source_only', 'remediation', 'scheduled_late', 'tool_error', 'half_open'],
-  bad: ['error', 'unhealthy', 'failed', 'unavailable', 'declined', 'denied', 'timeout', 'busy', 'internal', 'refused', 'refused_by_plugin', 'invalid_arguments', 'upstream', 'not_found', 'invalid', 'high'],
+  ok: [
+    'active',
+    'healthy',
+    'running',
+    'answered',
+    'ok',
+    'done',
+    'approved',
+    'ready',
+    'live',
+    'enabled',
+    'granted',
+    'open_circuit',
+  ],
+  warn: [
+    'degraded',
+    'waiting',
+    'backoff',
+    'pending',
+    'stopping',
+    'starting',
+    'initialized',
+    'source_only',
+    'remediation',
+    'scheduled_late',
+    'tool_error',
+    'half_open',
+  ],
+  bad: [
+    'error',
+    'unhealthy',
+    'failed',
+    'unavailable',
+    'declined',
+    'denied',
+    'timeout',
+    'busy',
+    'internal',
+    'refused',
+    'refused_by_plugin',
+    'invalid_arguments',
+    'upstream',
+    'not_found',
+    'invalid',
+    'high',
+  ],
   info: ['scheduled', 'diagnostic', 'used', 'retrying', 'open'],
 };
 
@@ -28,6 +71,13 @@ export function tag(word, kind = 'plain', title = null) {
 
 /** What became of a call. */
 export function outcome(word) {
-  const kind = word === 'answered' ? 'ok' : word === 'tool_error' ? 'warn' : word === 'cancelled' || word === 'started' ? 'plain' : 'bad';
+  const kind =
+    word === 'answered'
+      ? 'ok'
+      : word === 'tool_error'
+        ? 'warn'
+        : word === 'cancelled' || word === 'started'
+          ? 'plain'
+          : 'bad';
   return state(word ?? 'unknown', kind);
 }

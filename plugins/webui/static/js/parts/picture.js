@@ -16,7 +16,12 @@ export function picture(base64, type) {
 async function paint(base64, type) {
   const bytes = Uint8Array.from(atob(base64 ?? ''), (character) => character.charCodeAt(0));
   const bitmap = await createImageBitmap(new Blob([bytes], { type }));
-  const canvas = h('canvas', { width: bitmap.width, height: bitmap.height, role: 'img', 'aria-label': 'Image in the result' });
+  const canvas = h('canvas', {
+    width: bitmap.width,
+    height: bitmap.height,
+    role: 'img',
+    'aria-label': 'Image in the result',
+  });
   canvas.getContext('2d').drawImage(bitmap, 0, 0);
   bitmap.close();
   return canvas;

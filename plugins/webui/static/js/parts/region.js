@@ -36,7 +36,13 @@ export function region(page, { ask, draw, every, lines = 5, tag = 'div' }) {
         stale.textContent = `What is shown may be old. ${error.message}`;
         stale.hidden = false;
       } else {
-        replace(content, trouble(error, () => { replace(content, skeleton(lines)); refresh(); }));
+        replace(
+          content,
+          trouble(error, () => {
+            replace(content, skeleton(lines));
+            refresh();
+          }),
+        );
       }
     }
   };

@@ -13,12 +13,20 @@ export function result(value) {
   }
   const contents = Array.isArray(value.content) ? value.content : [];
   const structured = value.structuredContent;
-  const hasSameText = structured !== undefined && contents.length === 1 && contents[0].type === 'text' && same(contents[0].text, structured);
-  return h('div.stack',
+  const hasSameText =
+    structured !== undefined &&
+    contents.length === 1 &&
+    contents[0].type === 'text' &&
+    same(contents[0].text, structured);
+  return h(
+    'div.stack',
     hasSameText ? null : contents.map((content) => block(content)),
-    structured !== undefined ? h('div', h('h4.block-name', 'Structured'), json(structured, { label: 'Structured content' })) : null,
+    structured !== undefined
+      ? h('div', h('h4.block-name', 'Structured'), json(structured, { label: 'Structured content' }))
+      : null,
     !contents.length && structured === undefined ? h('p.faint', 'The tool answered with nothing.') : null,
-    h('details.more', h('summary', 'As it was sent'), json(value, { label: 'Whole result' })));
+    h('details.more', h('summary', 'As it was sent'), json(value, { label: 'Whole result' })),
+  );
 }
 
 function block(content) {
@@ -32,7 +40,12 @@ function block(content) {
     case 'resource':
       return embedded(content.resource ?? {});
     case 'resource_link':
-      return h('div.file', icon('note'), h('span.grow', h('strong', content.title ?? content.name ?? 'Resource'), h('span.faint', ` ${content.uri}`)), content.mimeType ? tag(content.mimeType) : null);
+      return h(
+        'div.file',
+        icon('note'),
+        h('span.grow', h('strong', content.title ?? content.name ?? 'Resource'), h('span.faint', ` ${content.uri}`)),
+        content.mimeType ? tag(content.mimeType) : null,
+      );
     default:
       return json(content);
   }
@@ -45,7 +58,11 @@ function text(value) {
 }
 
 function embedded(resource) {
-  const head = h('div.block-name', resource.uri ?? 'Resource', resource.mimeType ? [' ', tag(resource.mimeType)] : null);
+  const head = h(
+    'div.block-name',
+    resource.uri ?? 'Resource',
+    resource.mimeType ? [' ', tag(resource.mimeType)] : null,
+  );
   return h('div', head, 'text' in resource ? text(resource.text) : file(resource.blob, resource.mimeType, 'resource'));
 }
 
@@ -62,7 +79,12 @@ function file(base64, type, name) {
     h('a', { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
-  return h('div.file', icon('download'), h('span.grow', `${type ?? 'bytes'}, ${bytes.length} bytes`), h('button.small', { type: 'button', on: { click: save } }, 'Save'));
+  return h(
+    'div.file',
+    icon('download'),
+    h('span.grow', `${type ?? 'bytes'}, ${bytes.length} bytes`),
+    h('button.small', { type: 'button', on: { click: save } }, 'Save'),
+  );
 }
 
 function parse(words) {

@@ -8,8 +8,11 @@ import { icon } from './icons.js';
 /** Grey lines in the place of what comes. */
 export function skeleton(lines = 5) {
   const widths = ['w90', 'w70', 'w80', 'w60', 'w75'];
-  return h('div.skeleton', { 'aria-busy': 'true', 'aria-label': 'Loading' },
-    Array.from({ length: lines }, (_, at) => h(`div.skeleton-line.${widths[at % widths.length]}`)));
+  return h(
+    'div.skeleton',
+    { 'aria-busy': 'true', 'aria-label': 'Loading' },
+    Array.from({ length: lines }, (_, at) => h(`div.skeleton-line.${widths[at % widths.length]}`)),
+  );
 }
 
 /** There is nothing yet: why, and what can be done. */
@@ -30,11 +33,18 @@ export function trouble(error, again) {
       again?.();
     }
   };
-  return h('div.state.bad', { role: 'alert' },
+  return h(
+    'div.state.bad',
+    { role: 'alert' },
     icon(isRefused ? 'lock' : 'alert'),
     h('p.state-text', error.message),
     error.mend ? h('p.state-mend', error.mend) : null,
-    h('div.state-more',
-      isRefused ? h('button', { type: 'button', on: { click: giveToken } }, icon('key'), h('span', 'Give a token')) : null,
-      again ? h('button', { type: 'button', on: { click: again } }, icon('refresh'), h('span', 'Try again')) : null));
+    h(
+      'div.state-more',
+      isRefused
+        ? h('button', { type: 'button', on: { click: giveToken } }, icon('key'), h('span', 'Give a token'))
+        : null,
+      again ? h('button', { type: 'button', on: { click: again } }, icon('refresh'), h('span', 'Try again')) : null,
+    ),
+  );
 }

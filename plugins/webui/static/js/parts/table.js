@@ -9,18 +9,34 @@ import { empty } from './states.js';
  */
 export function table({ columns, key, nothing, caption }) {
   const body = h('tbody');
-  const element = h('div.table-frame', h('table',
-    caption ? h('caption.visually-hidden', caption) : null,
-    h('thead', h('tr', columns.map((column) => h('th', { scope: 'col', class: column.kind ?? '' }, column.label)))),
-    body));
+  const element = h(
+    'div.table-frame',
+    h(
+      'table',
+      caption ? h('caption.visually-hidden', caption) : null,
+      h(
+        'thead',
+        h(
+          'tr',
+          columns.map((column) => h('th', { scope: 'col', class: column.kind ?? '' }, column.label)),
+        ),
+      ),
+      body,
+    ),
+  );
   const none = h('div', { hidden: true });
   const whole = h('div', element, none);
 
-  const make = (item) => h('tr', { data: { row: '' } }, columns.map((column) => {
-    const cell = h('td', { class: column.kind ?? '', data: { label: column.label } }, column.cell(item));
-    cell.classList.toggle('none', cell.textContent === '–');
-    return cell;
-  }));
+  const make = (item) =>
+    h(
+      'tr',
+      { data: { row: '' } },
+      columns.map((column) => {
+        const cell = h('td', { class: column.kind ?? '', data: { label: column.label } }, column.cell(item));
+        cell.classList.toggle('none', cell.textContent === '–');
+        return cell;
+      }),
+    );
 
   /** Shows these. */
   const show = (items) => {

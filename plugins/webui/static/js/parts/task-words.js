@@ -30,18 +30,25 @@ export function taskButtons(task, { after, gone, small = false }) {
   const path = `/api/tasks/${encodeURIComponent(task.id)}`;
   const kind = small ? 'small' : '';
   const isOver = ENDED.has(task.status);
-  const act = (label, symbol, what, done) => button({ label, symbol, kind, focus: what, run: () => post(`${path}/${what}`), done, after });
+  const act = (label, symbol, what, done) =>
+    button({ label, symbol, kind, focus: what, run: () => post(`${path}/${what}`), done, after });
   return [
     !isOver && task.status !== 'running' && !small ? act('Run now', 'play', 'run', 'It runs') : null,
     isOver ? act('Run again', 'refresh', 'retry', 'It runs again') : act('Cancel', 'stop', 'cancel', 'Cancelled'),
-    isOver && !small ? button({
-      label: 'Delete', symbol: 'trash', kind: 'quiet',
-      run: async () => {
-        if (await confirm('Delete this task?', 'Its history goes with it. The calls stay in the ledger.', 'Delete')) {
-          await remove(path);
-          gone?.();
-        }
-      },
-    }) : null,
+    isOver && !small
+      ? button({
+          label: 'Delete',
+          symbol: 'trash',
+          kind: 'quiet',
+          run: async () => {
+            if (
+              await confirm('Delete this task?', 'Its history goes with it. The calls stay in the ledger.', 'Delete')
+            ) {
+              await remove(path);
+              gone?.();
+            }
+          },
+        })
+      : null,
   ].filter(Boolean);
 }

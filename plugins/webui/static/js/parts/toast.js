@@ -37,8 +37,12 @@ function show(kind, text) {
       region.hidePopover?.();
     }
   };
-  const toast = h(`div.toast.${kind}`, icon(kind === 'ok' ? 'check' : 'alert'), h('span', text),
-    h('button.icon-button', { type: 'button', 'aria-label': 'Dismiss', on: { click: close } }, icon('close')));
+  const toast = h(
+    `div.toast.${kind}`,
+    icon(kind === 'ok' ? 'check' : 'alert'),
+    h('span', text),
+    h('button.icon-button', { type: 'button', 'aria-label': 'Dismiss', on: { click: close } }, icon('close')),
+  );
   region.append(toast);
   while (region.children.length > MOST) {
     region.firstChild.remove();

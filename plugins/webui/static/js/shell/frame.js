@@ -14,11 +14,22 @@ const COUNT_EVERY_MS = 10_000;
 export function frame() {
   const main = h('main', { id: 'main', tabindex: '-1' });
   const links = new Map();
-  const nav = h('nav.nav', { 'aria-label': 'Sections', id: 'nav' }, SECTIONS.map((section) => link(section, links)));
-  const menu = h('button.icon-button.menu-button', {
-    type: 'button', 'aria-label': 'Menu', 'aria-expanded': 'false', 'aria-controls': 'side',
-    on: { click: () => toggle(!side.classList.contains('open')) },
-  }, icon('menu'));
+  const nav = h(
+    'nav.nav',
+    { 'aria-label': 'Sections', id: 'nav' },
+    SECTIONS.map((section) => link(section, links)),
+  );
+  const menu = h(
+    'button.icon-button.menu-button',
+    {
+      type: 'button',
+      'aria-label': 'Menu',
+      'aria-expanded': 'false',
+      'aria-controls': 'side',
+      on: { click: () => toggle(!side.classList.contains('open')) },
+    },
+    icon('menu'),
+  );
   const foot = h('div.side-foot');
   const side = h('aside.side', { id: 'side' }, brand(), nav, foot);
   const veil = h('div.veil', { on: { click: () => toggle(false) } });
@@ -32,7 +43,7 @@ export function frame() {
       nav.querySelector('a').focus();
     }
   };
-  side.addEventListener('keydown', (event) => {
+  document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && side.classList.contains('open')) {
       toggle(false);
       menu.focus();
@@ -66,19 +77,27 @@ export function frame() {
 
 function link(section, links) {
   const badge = h('span.badge.nav-badge', { hidden: true });
-  const anchor = h('a', { href: `#/${section.path}`, title: `${section.label}: press g, then ${section.key}` },
-    icon(section.icon), h('span', section.label), badge);
+  const anchor = h(
+    'a',
+    { href: `#/${section.path}`, title: `${section.label}: press g, then ${section.key}` },
+    icon(section.icon),
+    h('span', section.label),
+    badge,
+  );
   links.set(section.path, anchor);
   return section.group ? [h('div.nav-group', section.group), anchor] : anchor;
 }
 
 function brand() {
   const version = h('span.brand-version');
-  get('/health').then((health) => {
-    if (health?.version) {
-      version.textContent = health.version;
-    }
-  }, () => {});
+  get('/health').then(
+    (health) => {
+      if (health?.version) {
+        version.textContent = health.version;
+      }
+    },
+    () => {},
+  );
   return h('a.brand', { href: '#/' }, mark(), h('span', 'toolgate'), version);
 }
 
@@ -87,11 +106,43 @@ function mark() {
 }
 
 function footer(foot) {
-  const scheme = h('button.side-action', { type: 'button', on: { click: () => { theme.next(); footer(foot); foot.querySelector('button').focus(); } } },
-    icon(theme.icon()), h('span', theme.label()));
-  const help = h('button.side-action', { type: 'button', on: { click: () => keys.show() } }, icon('keyboard'), h('span', 'Keys'), h('kbd', '?'));
+  const scheme = h(
+    'button.side-action',
+    {
+      type: 'button',
+      on: {
+        click: () => {
+          theme.next();
+          footer(foot);
+          foot.querySelector('button').focus();
+        },
+      },
+    },
+    icon(theme.icon()),
+    h('span', theme.label()),
+  );
+  const help = h(
+    'button.side-action',
+    { type: 'button', on: { click: () => keys.show() } },
+    icon('keyboard'),
+    h('span', 'Keys'),
+    h('kbd', '?'),
+  );
   const forget = credentials.token()
-    ? h('button.side-action', { type: 'button', on: { click: () => { credentials.set(null); window.location.reload(); } } }, icon('key'), h('span', 'Forget the token'))
+    ? h(
+        'button.side-action',
+        {
+          type: 'button',
+          on: {
+            click: () => {
+              credentials.set(null);
+              window.location.reload();
+            },
+          },
+        },
+        icon('key'),
+        h('span', 'Forget the token'),
+      )
     : null;
   replace(foot, scheme, help, forget);
 }
@@ -115,4 +166,3 @@ function countApprovals(anchor) {
   setInterval(look, COUNT_EVERY_MS);
   document.addEventListener('toolgate:approvals', look);
 }
-

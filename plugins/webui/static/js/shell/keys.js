@@ -59,20 +59,33 @@ function step(by) {
 }
 
 function isTyping(target) {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 function show() {
-  const row = (names, what) => h('div.key-row', h('span.key-names', names.map((name) => h('kbd', name))), h('span', what));
+  const row = (names, what) =>
+    h(
+      'div.key-row',
+      h(
+        'span.key-names',
+        names.map((name) => h('kbd', name)),
+      ),
+      h('span', what),
+    );
   dialog({
     title: 'Keys',
-    body: h('div.key-list',
+    body: h(
+      'div.key-list',
       row(['/'], 'Search on this page'),
-      row(['j'], 'Next row'), row(['k'], 'Previous row'),
+      row(['j'], 'Next row'),
+      row(['k'], 'Previous row'),
       row(['Ctrl', 'Enter'], 'Send the form'),
       row(['Esc'], 'Close what is open'),
       row(['?'], 'These keys'),
-      SECTIONS.map((section) => row(['g', section.key], section.label))),
+      SECTIONS.map((section) => row(['g', section.key], section.label)),
+    ),
     actions: [{ label: 'Close', kind: 'primary' }],
   });
 }
