@@ -47,6 +47,7 @@ async function sections(gateway) {
     plugins: '#/plugins',
     plugin: '#/plugins/ops',
     calls: '#/calls',
+    'denied-accesses': '#/calls/denied',
     call: `#/calls/${call}`,
     incidents: '#/incidents',
     incident: `#/incidents/${incident}`,

@@ -10,6 +10,7 @@ import { tokenDialog } from './shell/token.js';
 import approvals from './pages/approvals.js';
 import call from './pages/call.js';
 import calls from './pages/calls.js';
+import denials from './pages/denials.js';
 import events from './pages/events.js';
 import incident from './pages/incident.js';
 import incidents from './pages/incidents.js';
@@ -30,6 +31,7 @@ const ROUTES = [
   ['/tools', tools],
   ['/tools/:name', tool],
   ['/calls', calls],
+  ['/calls/denied', denials],
   ['/calls/:id', call],
   ['/incidents', incidents],
   ['/incidents/:id', incident],

@@ -27,12 +27,6 @@ export function replace(parent, ...children) {
   return parent;
 }
 
-/** Adds `children` to what `parent` has. */
-export function append(parent, ...children) {
-  parent.append(...nodes(children));
-  return parent;
-}
-
 /**
  * Brings the children of `parent` in line with `items`, and touches only those that have changed, so that what has the
  * focus, is open or is selected stays so. `make(item)` makes one element.

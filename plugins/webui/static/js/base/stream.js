@@ -10,9 +10,9 @@ const HIDDEN_FOR_MS = 5_000;
 
 /**
  * Follows `path` until `signal` is aborted. `onEvent(data, id)` gets what came, read as JSON; `onState` one of `live`,
- * `waiting`, `resting`, `refused` and, for the last, the error.
+ * `waiting`, `resting`, `refused` and, for the last, the error. `onMissed` hears that some came too fast to be told.
  */
-export async function follow(path, { query, signal, onEvent, onState = () => {} }) {
+export async function follow(path, { query, signal, onEvent, onMissed = () => {}, onState = () => {} }) {
   let lastId;
   let wait = FIRST_WAIT_MS;
   while (!signal.aborted) {
@@ -30,7 +30,12 @@ export async function follow(path, { query, signal, onEvent, onState = () => {} 
         (event) => {
           lastId = event.id ?? lastId;
           wait = FIRST_WAIT_MS;
-          onEvent(JSON.parse(event.data), event.id);
+          const data = JSON.parse(event.data);
+          if (event.event === 'missed') {
+            onMissed(data);
+          } else {
+            onEvent(data, event.id);
+          }
         },
         onState,
       );

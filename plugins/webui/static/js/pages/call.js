@@ -52,7 +52,7 @@ function draw(call, content) {
       marks: h('div.tags', outcome(call.outcome), call.dry_run ? tag('dry run', 'info') : null),
       actions: [
         call.arguments !== undefined && call.arguments !== null ? replay : null,
-        call.tool ? link(`#/tools/${encodeURIComponent(call.tool)}`, 'The tool') : null,
+        call.tool && call.method === 'tools/call' ? link(`#/tools/${encodeURIComponent(call.tool)}`, 'The tool') : null,
       ].filter(Boolean),
     }),
     again,

@@ -50,7 +50,13 @@ export default {
       tail?.abort();
       tail = new AbortController();
       const { since, ...filter } = query();
-      page.follow('/api/calls/stream', { query: filter, signal: tail.signal, onEvent: calls.add, onState: live.show });
+      page.follow('/api/calls/stream', {
+        query: filter,
+        signal: tail.signal,
+        onEvent: calls.add,
+        onMissed: calls.restart,
+        onState: live.show,
+      });
     };
     const pause = h('button.small', { type: 'button', 'aria-pressed': 'false' }, icon('pause'), h('span', 'Pause'));
     pause.addEventListener('click', () => {
@@ -92,7 +98,7 @@ export default {
         title: 'Calls',
         text: 'Every call leaves a record: who, what, how long, and what became of it.',
         marks: live.element,
-        actions: [pause],
+        actions: [h('a.button.quiet', { href: '#/calls/denied' }, 'Denied accesses'), pause],
       }),
       filters(
         search({ label: 'Tool, by its whole name', value: wanted.tool, change: change('tool') }),

@@ -43,7 +43,13 @@ export default {
       tail?.abort();
       tail = new AbortController();
       const query = { topic: wanted.topic };
-      page.follow('/api/events/stream', { query, signal: tail.signal, onEvent: add, onState: live.show });
+      page.follow('/api/events/stream', {
+        query,
+        signal: tail.signal,
+        onEvent: add,
+        onMissed: load,
+        onState: live.show,
+      });
     };
     const load = async () => {
       try {

@@ -13,7 +13,7 @@ import { region } from '../parts/region.js';
 import { empty } from '../parts/states.js';
 import { told } from '../parts/toast.js';
 
-const ICONS = { tool_call: 'wrench', note: 'note', life: 'plug', approval: 'stamp', denied: 'lock' };
+const ICONS = { tool_call: 'wrench', request: 'send', note: 'note', life: 'plug', approval: 'stamp', denied: 'lock' };
 
 export default {
   title: 'Incident',
@@ -119,6 +119,7 @@ function entry(event) {
 function title(event) {
   switch (event.type) {
     case 'tool_call':
+    case 'request':
       return h(
         'span',
         h('a.mono', { href: `#/calls/${encodeURIComponent(event.id)}` }, event.tool),
@@ -142,7 +143,7 @@ function body(event) {
   const small = [event.plugin, event.principal, event.duration_ms !== undefined ? duration(event.duration_ms) : null];
   return [
     text ? h('p', { class: event.type === 'note' ? 'lines' : 'lines bad-text' }, text) : null,
-    event.type === 'tool_call' ? h('div.sub', small.filter(Boolean).join(' · ')) : null,
+    event.type === 'tool_call' || event.type === 'request' ? h('div.sub', small.filter(Boolean).join(' · ')) : null,
   ];
 }
 

@@ -54,7 +54,7 @@ const KINDS = {
 };
 
 /** The colour of a word: `ok`, `warn`, `bad`, `info`, or none. */
-export function kindOf(word) {
+function kindOf(word) {
   const found = Object.entries(KINDS).find(([, list]) => list.includes(word));
   return found ? found[0] : 'plain';
 }
@@ -71,6 +71,9 @@ export function tag(word, kind = 'plain', title = null) {
 
 /** What became of a call. */
 export function outcome(word) {
+  if (word === 'open' || word === 'unknown') {
+    return state(word === 'open' ? 'under way' : 'unknown', word === 'open' ? 'info' : 'warn');
+  }
   const kind =
     word === 'answered'
       ? 'ok'

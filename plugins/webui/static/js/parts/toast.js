@@ -12,7 +12,7 @@ let region = null;
 export const done = (text) => show('ok', text);
 
 /** Says why something was not done. */
-export const failed = (error) => show('bad', error.mend ? `${error.message} ${error.mend}` : error.message);
+const failed = (error) => show('bad', error.mend ? `${error.message} ${error.mend}` : error.message);
 
 /** Does `work` and tells what came of it: `text` when it went well. */
 export async function told(text, work) {
