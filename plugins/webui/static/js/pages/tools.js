@@ -24,7 +24,10 @@ export default {
     const wanted = { q: page.query.q ?? '', plugin: page.query.plugin ?? '', kind: page.query.kind ?? '' };
     let all = [];
     const total = h('span.faint', { role: 'status' });
-    const list = toolTable(() => all.length === 0);
+    const list = toolTable(
+      () => all.length === 0,
+      () => view.refresh(),
+    );
     const byPlugin = choose({
       label: 'Plugin',
       options: [['', 'All plugins']],
@@ -114,7 +117,7 @@ function isOffered(tool) {
   return tool.listed !== false && tool.enabled !== false;
 }
 
-function toolTable(isNone) {
+function toolTable(isNone, refresh) {
   return table({
     columns: [
       {
@@ -136,7 +139,7 @@ function toolTable(isNone) {
                 label: name,
                 on: enabled,
                 focus: 'switch',
-                set: (on) => put(`/api/plugins/${encodeURIComponent(name)}/toggle`, { enabled: on }),
+                set: (on) => put(`/api/plugins/${encodeURIComponent(name)}/toggle`, { enabled: on }).then(refresh),
               })
             : null,
       },
