@@ -3,7 +3,7 @@
 
 import { h, replace, svg } from '../base/dom.js';
 import { span } from '../base/format.js';
-import { area, line, ticks } from './scale.js';
+import { area, line, lone, ticks } from './scale.js';
 
 const HEIGHT = 168;
 const PAD = { top: 10, right: 6, bottom: 22, left: 44 };
@@ -71,6 +71,7 @@ export function lineChart({ label, series, format }) {
       return [
         filled ? svg(`path.area.tone-${tone}`, { d: area(points, y(0)) }) : null,
         svg(`path.line.tone-${tone}`, { d: line(points) }),
+        lone(points).map(([cx, cy]) => svg(`circle.lone.tone-${tone}`, { cx, cy, r: 2.25 })),
       ];
     });
     replace(drawing, grid, times, shapes, marker(x, y));

@@ -28,6 +28,11 @@ export function line(points) {
   return path;
 }
 
+/** The points that have no neighbour, and so are on no line. */
+export function lone(points) {
+  return points.filter((point, at) => point && !points[at - 1] && !points[at + 1]);
+}
+
 /** The `d` of the area between `points` and the line `y = base`. */
 export function area(points, base) {
   const known = points.filter(Boolean);

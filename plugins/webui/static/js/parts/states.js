@@ -30,7 +30,7 @@ export function trouble(error, again) {
   const isRefused = error instanceof ApiError && (error.status === 401 || error.status === 403);
   const giveToken = async () => {
     if (await credentials.demand(Boolean(credentials.token()))) {
-      again?.();
+      document.dispatchEvent(new Event('toolgate:reopen'));
     }
   };
   return h(

@@ -10,10 +10,10 @@ export const router = {
   /** Shows sections of `routes` in `main` from now on. `navigated(section, page)` hears of each. */
   start(routes, main, navigated) {
     const compiled = routes.map(([pattern, section]) => [pattern.split('/').filter(Boolean), section]);
-    const show = () => {
+    const show = (isAnew) => {
       const { parts, query } = here();
       const same = current && current.path === parts.join('/');
-      if (same && current.takesQuery(query)) {
+      if (!isAnew && same && current.takesQuery(query)) {
         return;
       }
       current?.leave();
@@ -30,8 +30,10 @@ export const router = {
       }
       window.scrollTo(0, 0);
     };
-    window.addEventListener('hashchange', show);
-    show();
+    window.addEventListener('hashchange', () => show(false));
+    // With another token everything may look different, and what was refused may be live.
+    document.addEventListener('toolgate:reopen', () => show(true));
+    show(true);
   },
 };
 
