@@ -43,6 +43,16 @@ export const tests = {
     await page.getByText('ba7816bf').first().waitFor();
   },
 
+  async 'a plugin is gone to by its name'({ open }) {
+    const page = await open('#/');
+    await page.keyboard.press('Control+k');
+    await page.getByRole('option', { name: 'ops__status' }).waitFor();
+    await page.keyboard.type('clock plugin');
+    await page.getByRole('option', { name: 'clock Plugin' }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'clock', level: 1 }).waitFor();
+  },
+
   async 'the first key goes past the navigation'({ open }) {
     const page = await open('#/');
     await page.keyboard.press('Tab');

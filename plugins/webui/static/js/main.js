@@ -3,6 +3,7 @@
 import { keepTimes } from './base/time.js';
 import { frame } from './shell/frame.js';
 import { keys } from './shell/keys.js';
+import { palette } from './shell/palette.js';
 import { router } from './shell/router.js';
 import { theme } from './shell/theme.js';
 import { tokenDialog } from './shell/token.js';
@@ -49,4 +50,5 @@ tokenDialog.start();
 const { main, navigated } = frame();
 keepTimes();
 keys.start();
+palette.start();
 router.start(ROUTES, main, navigated);

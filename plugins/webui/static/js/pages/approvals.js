@@ -120,7 +120,12 @@ function question(approval, refresh) {
 function decidedTable() {
   return table({
     columns: [
-      { label: 'Tool', kind: 'main', cell: ({ tool }) => h('span.mono', tool) },
+      {
+        label: 'Tool',
+        kind: 'main',
+        cell: ({ tool, arguments: given }) =>
+          h('details.more', h('summary.mono', tool), json(given ?? {}, { label: 'Arguments' })),
+      },
       { label: 'Decision', cell: ({ status }) => state(status === 'used' ? 'approved, used' : status, KINDS[status]) },
       { label: 'By', cell: ({ decided_by: by }) => by ?? '–' },
       { label: 'Reason', cell: ({ reason }) => reason ?? '–' },

@@ -5,6 +5,7 @@ import { credentials } from '../base/credentials.js';
 import { h, replace } from '../base/dom.js';
 import { icon } from '../parts/icons.js';
 import { keys } from './keys.js';
+import { palette } from './palette.js';
 import { SECTIONS } from './sections.js';
 import { theme } from './theme.js';
 
@@ -106,20 +107,19 @@ function mark() {
 }
 
 function footer(foot) {
-  const scheme = h(
+  const scheme = h('button.side-action', { type: 'button' });
+  const looks = () => replace(scheme, icon(theme.icon()), h('span', theme.label()));
+  scheme.addEventListener('click', () => {
+    theme.next();
+    looks();
+  });
+  looks();
+  const anywhere = h(
     'button.side-action',
-    {
-      type: 'button',
-      on: {
-        click: () => {
-          theme.next();
-          footer(foot);
-          foot.querySelector('button').focus();
-        },
-      },
-    },
-    icon(theme.icon()),
-    h('span', theme.label()),
+    { type: 'button', on: { click: () => palette.open() } },
+    icon('search'),
+    h('span', 'Go to'),
+    h('kbd', 'Ctrl K'),
   );
   const help = h(
     'button.side-action',
@@ -144,7 +144,7 @@ function footer(foot) {
         h('span', 'Forget the token'),
       )
     : null;
-  replace(foot, scheme, help, forget);
+  replace(foot, anywhere, help, scheme, forget);
 }
 
 function countApprovals(anchor) {

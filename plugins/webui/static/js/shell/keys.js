@@ -79,6 +79,7 @@ function show() {
     body: h(
       'div.key-list',
       row(['/'], 'Search on this page'),
+      row(['Ctrl', 'K'], 'Go anywhere by name'),
       row(['j'], 'Next row'),
       row(['k'], 'Previous row'),
       row(['Ctrl', 'Enter'], 'Send the form'),
