@@ -181,7 +181,7 @@ async function incident({ open, gateway }, word) {
   const page = await open('#/incidents');
   await page.getByRole('button', { name: 'Open an incident' }).click();
   await page.getByLabel('What is it about?').fill(`Trouble, ${word}`);
-  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Open', exact: true }).click();
   await page.getByRole('heading', { name: `Trouble, ${word}` }).waitFor();
   const id = decodeURIComponent(new URL(page.url()).hash.split('/').at(-1));
   await gateway.ask('POST', '/api/tools/echo__echo', { text: 'x' }, { 'Toolgate-Incident': id });

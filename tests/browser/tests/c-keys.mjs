@@ -51,6 +51,12 @@ export const tests = {
     await page.getByRole('option', { name: 'clock Plugin' }).waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'clock', level: 1 }).waitFor();
+    await page.keyboard.press('Control+k');
+    await page.getByRole('dialog', { name: 'Go to' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Go to' }).waitFor({ state: 'detached' });
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
   },
 
   async 'the first key goes past the navigation'({ open }) {

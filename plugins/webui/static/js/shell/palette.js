@@ -7,7 +7,7 @@ import { matches } from '../parts/filters.js';
 import { go } from './router.js';
 import { SECTIONS } from './sections.js';
 
-const MOST = 12;
+const MOST = 40;
 
 export const palette = {
   start() {
