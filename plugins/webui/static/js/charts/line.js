@@ -6,7 +6,9 @@ import { span } from '../base/format.js';
 import { area, line, lone, ticks } from './scale.js';
 
 const HEIGHT = 168;
-const PAD = { top: 10, right: 6, bottom: 22, left: 44 };
+const PAD = { top: 10, right: 6, bottom: 22 };
+// About how wide a character of the axis is.
+const CHARACTER = 6.4;
 const TABLE_ROWS = 20;
 
 /**
@@ -41,6 +43,8 @@ export function lineChart({ label, series, format }) {
   let data = { stepMs: 1000, values: series.map(() => []) };
   let cursor = null;
   let width = 0;
+  // Left of the plot: as much as the longest label takes.
+  let left = 44;
 
   const draw = () => {
     if (!width) {
@@ -49,13 +53,14 @@ export function lineChart({ label, series, format }) {
     const length = Math.max(2, data.values[0].length);
     const highest = Math.max(0, ...data.values.flat().filter(Number.isFinite));
     const steps = ticks(highest);
-    const x = (at) => PAD.left + ((width - PAD.left - PAD.right) * at) / (length - 1);
+    left = 12 + CHARACTER * Math.max(4, ...steps.map((value) => format(value).length));
+    const x = (at) => left + ((width - left - PAD.right) * at) / (length - 1);
     const y = (value) => HEIGHT - PAD.bottom - ((HEIGHT - PAD.top - PAD.bottom) * value) / steps.at(-1);
     drawing.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     drawing.setAttribute('width', width);
     const grid = steps.map((value) => [
-      svg('line.grid', { x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }),
-      svg('text.axis', { x: PAD.left - 8, y: y(value) + 4, 'text-anchor': 'end' }, format(value)),
+      svg('line.grid', { x1: left, x2: width - PAD.right, y1: y(value), y2: y(value) }),
+      svg('text.axis', { x: left - 8, y: y(value) + 4, 'text-anchor': 'end' }, format(value)),
     ]);
     const times = [0, 0.5, 1].map((share) => {
       const ago = Math.round((length * (1 - share) * data.stepMs) / 1000);
@@ -105,9 +110,8 @@ export function lineChart({ label, series, format }) {
         h('div', h(`span.key.tone-${tone}`), `${name} `, h('strong', format(data.values[at][cursor] ?? NaN))),
       ),
     );
-    const left = x(cursor);
-    readout.classList.toggle('at-left', left > width / 2);
-    readout.style.setProperty('--at', `${left}px`);
+    readout.classList.toggle('at-left', x(cursor) > width / 2);
+    readout.style.setProperty('--at', `${x(cursor)}px`);
   };
 
   const list = () => {
@@ -136,7 +140,7 @@ export function lineChart({ label, series, format }) {
     draw();
   };
   plot.addEventListener('pointermove', (event) => {
-    const share = (event.clientX - plot.getBoundingClientRect().left - PAD.left) / (width - PAD.left - PAD.right);
+    const share = (event.clientX - plot.getBoundingClientRect().left - left) / (width - left - PAD.right);
     move(Math.round(share * (data.values[0].length - 1)));
   });
   plot.addEventListener('pointerleave', leave);

@@ -15,7 +15,11 @@ export function spark(tone = 'one') {
   });
   const update = (values) => {
     const known = values.filter(Number.isFinite);
-    const highest = Math.max(...known, 0) || 1;
+    const highest = Math.max(...known, 0);
+    if (!highest) {
+      replace(element);
+      return;
+    }
     const points = values.map((value, at) =>
       Number.isFinite(value)
         ? [(WIDTH * at) / Math.max(1, values.length - 1), HEIGHT - 2 - ((HEIGHT - 5) * value) / highest]

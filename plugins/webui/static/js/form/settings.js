@@ -17,14 +17,12 @@ const MASK = '***';
 /** `save(change)` sends an object of keys; null gives a key back. */
 export function settingsForm({ config = {}, layers = {}, schema }, save) {
   const properties = schema?.properties ?? {};
-  const required = new Set(schema?.required ?? []);
   const names = [...new Set([...Object.keys(properties), ...Object.keys(config)])];
   const rows = names.map((name) =>
     row({
       name,
       schema: properties[name] ?? {},
       root: schema ?? {},
-      isRequired: required.has(name),
       value: config[name],
       layer: layers[name],
       save,
@@ -60,11 +58,14 @@ export function settingsForm({ config = {}, layers = {}, schema }, save) {
   );
 }
 
-function row({ name, schema, root, isRequired, value, layer, save }) {
+function row({ name, schema, root, value, layer, save }) {
   const isMasked = value === MASK;
+  // What is not set shows the default as a hint: filled in, it would be sent as if it had been chosen.
+  const { default: standard, ...rest } = schema;
+  const hint = standard === undefined ? rest : { ...rest, examples: [standard] };
   // What is masked is not known here: the field is empty, and empty means that it stays.
   const one = field({
-    schema: isMasked ? { ...schema, default: undefined, writeOnly: true } : { ...schema, default: undefined },
+    schema: isMasked ? { ...hint, writeOnly: true } : hint,
     root,
     name,
     isRequired: false,
@@ -74,7 +75,7 @@ function row({ name, schema, root, isRequired, value, layer, save }) {
     one.write(value);
   }
   const before = JSON.stringify(one.read([]));
-  const [word, kind, title] = LAYERS[layer] ?? [layer ?? 'not set', 'plain', ''];
+  const [word, kind, title] = LAYERS[layer] ?? [layer ?? (standard === undefined ? 'not set' : 'default'), 'plain', ''];
   const giveBack =
     layer === 'store'
       ? h(

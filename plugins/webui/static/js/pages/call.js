@@ -52,7 +52,9 @@ function draw(call, content) {
       marks: h('div.tags', outcome(call.outcome), call.dry_run ? tag('dry run', 'info') : null),
       actions: [
         call.arguments !== undefined && call.arguments !== null ? replay : null,
-        call.tool && call.method === 'tools/call' ? link(`#/tools/${encodeURIComponent(call.tool)}`, 'The tool') : null,
+        call.tool && call.method === 'tools/call'
+          ? h('a.button', { href: `#/tools/${encodeURIComponent(call.tool)}` }, 'The tool')
+          : null,
       ].filter(Boolean),
     }),
     again,
@@ -63,7 +65,10 @@ function draw(call, content) {
         facts([
           ['Time', [moment(call.time), ' (', when(call.time), ')']],
           ['Took', duration(call.duration_ms)],
-          ['Outcome', [outcome(call.outcome), call.reason ? h('div.sub', call.reason) : null]],
+          [
+            'Outcome',
+            [outcome(call.outcome), call.reason && call.reason !== call.outcome ? h('div.sub', call.reason) : null],
+          ],
           ['Caller', call.principal],
           ['Plugin', call.plugin ? link(`#/plugins/${encodeURIComponent(call.plugin)}`, call.plugin) : null],
           ['Runtime', call.runtime],

@@ -15,14 +15,16 @@ const OUTCOMES = [
   'answered',
   'tool_error',
   'refused_by_plugin',
+  'bad_input',
   'denied',
   'not_found',
-  'invalid_arguments',
   'busy',
   'timeout',
   'cancelled',
   'unavailable',
-  'internal',
+  'broken',
+  'open',
+  'unknown',
 ];
 const SPANS = [
   ['', 'Any time'],

@@ -24,7 +24,10 @@ export function callTable({ isShort = false, nothing }) {
     },
     {
       label: 'Outcome',
-      cell: (call) => [outcome(call.outcome), call.reason ? h('span.faint', ` ${call.reason}`) : null],
+      cell: (call) => [
+        outcome(call.outcome),
+        call.reason && call.reason !== call.outcome ? h('span.faint', ` ${call.reason}`) : null,
+      ],
     },
     { label: 'Took', kind: 'num', cell: (call) => duration(call.duration_ms) },
     { label: 'Caller', cell: (call) => call.principal ?? '–' },

@@ -13,7 +13,7 @@ export function toolTable() {
     columns: [
       {
         label: 'Tool',
-        kind: 'main',
+        kind: 'main inline',
         cell: ({ name }) => h('a.mono', { href: `#/tools/${encodeURIComponent(name)}`, data: { focus: 'open' } }, name),
       },
       {
