@@ -49,10 +49,22 @@ export function keyed(parent, items, keyOf, make) {
     return element;
   });
   const focus = focusWithin(parent);
-  if (wanted.length !== parent.children.length || wanted.some((element, at) => parent.children[at] !== element)) {
-    parent.replaceChildren(...wanted);
-    restoreFocus(parent, focus);
+  const kept = new Set(wanted);
+  for (const child of [...parent.children]) {
+    if (!kept.has(child)) {
+      child.remove();
+    }
   }
+  // What stands in its place is not touched: moving an element takes the focus and the pointer off it.
+  let next = parent.firstChild;
+  for (const element of wanted) {
+    if (element === next) {
+      next = next.nextSibling;
+    } else {
+      parent.insertBefore(element, next);
+    }
+  }
+  restoreFocus(parent, focus);
 }
 
 function focusWithin(parent) {
@@ -69,7 +81,9 @@ function restoreFocus(parent, focus) {
     return;
   }
   if (parent.contains(focus.element)) {
-    focus.element.focus({ preventScroll: true });
+    if (document.activeElement !== focus.element) {
+      focus.element.focus({ preventScroll: true });
+    }
     return;
   }
   const row = [...parent.children].find((child) => child.toolgateKey === focus.key);

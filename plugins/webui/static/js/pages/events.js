@@ -3,6 +3,7 @@
 import { get, post } from '../base/api.js';
 import { h, keyed, replace } from '../base/dom.js';
 import { count } from '../base/format.js';
+import { soon } from '../base/soon.js';
 import { clock } from '../base/time.js';
 import { filters } from '../parts/filters.js';
 import { card, cardWith, facts, head } from '../parts/head.js';
@@ -33,10 +34,11 @@ export default {
       none.hidden = events.length > 0;
       keyed(list, events, ({ id }) => id, entry);
     };
+    const showSoon = soon(show);
     const add = (event) => {
       if (!events.some(({ id }) => id === event.id)) {
         events = [event, ...events].slice(0, MOST);
-        show();
+        showSoon();
       }
     };
     const follow = () => {
@@ -64,7 +66,7 @@ export default {
     const topic = h('input', {
       type: 'search',
       value: wanted.topic,
-      placeholder: 'Topic, such as call.*',
+      placeholder: 'Topic, such as toolgate.*',
       'aria-label': 'Topic',
       spellcheck: 'false',
       autocomplete: 'off',

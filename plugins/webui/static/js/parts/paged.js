@@ -2,6 +2,7 @@
 
 import { get } from '../base/api.js';
 import { h, replace } from '../base/dom.js';
+import { soon } from '../base/soon.js';
 import { skeleton, trouble } from './states.js';
 
 const MOST_SHOWN = 1000;
@@ -19,6 +20,7 @@ export function paged(page, { path, noun, list, query, limit = 100 }) {
   let turn = 0;
 
   const show = () => list.show(items);
+  const showSoon = soon(show);
   const load = async () => {
     const mine = turn;
     more.disabled = true;
@@ -60,7 +62,7 @@ export function paged(page, { path, noun, list, query, limit = 100 }) {
       items.length = Math.min(items.length, MOST_SHOWN);
     }
     list.element.hidden = false;
-    show();
+    showSoon();
   };
   restart();
   return { element, add, restart, items: () => items };
