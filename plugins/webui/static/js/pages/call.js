@@ -18,7 +18,15 @@ export default {
     const { id } = page.params;
     const view = region(page, {
       ask: (signal) => get(`/api/calls/${encodeURIComponent(id)}`, {}, signal),
-      draw: (call, content) => draw(call, content),
+      // One that is under way comes to its end, and what is kept of it is written a moment later.
+      every: 3000,
+      draw(call, content) {
+        const text = JSON.stringify(call);
+        if (content.dataset.shown !== text) {
+          content.dataset.shown = text;
+          draw(call, content);
+        }
+      },
     });
     replace(page.root, view.element);
   },
