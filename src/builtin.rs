@@ -8,6 +8,10 @@ mod echo;
 
 mod hash;
 
+mod mcp_http;
+
+mod ping;
+
 mod text;
 
 use std::sync::Arc;
@@ -38,6 +42,14 @@ pub fn all() -> Vec<Builtin> {
         }),
         row("hash", include_str!("../plugins/hash/plugin.toml"), || {
             hash::Hash
+        }),
+        row(
+            "mcp_http",
+            include_str!("../plugins/mcp_http/plugin.toml"),
+            mcp_http::McpHttp::default,
+        ),
+        row("ping", include_str!("../plugins/ping/plugin.toml"), || {
+            ping::Ping
         }),
         row("text", include_str!("../plugins/text/plugin.toml"), || {
             text::Text

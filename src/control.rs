@@ -25,7 +25,7 @@ use crate::control::error::ControlError;
 use crate::control::info::{Listing, PluginInfo, Report};
 use crate::control::instances::InstanceInfo;
 use crate::control::reload::Reloads;
-use crate::control::source::{Build, Candidate, Found, Source};
+use crate::control::source::{Build, Candidate, Discovery, Found, Source};
 use crate::manifest::Kind;
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
@@ -117,6 +117,11 @@ impl Control {
         let source = Arc::clone(&self.source);
         let places = tokio::task::spawn_blocking(move || source.places()).await;
         places.unwrap_or_default()
+    }
+
+    /// Where plugins come from, and what of them could not be used when everything was read last.
+    pub fn discovery(&self) -> Discovery {
+        self.source.discovery()
     }
 
     /// Reads the configuration and the plugin directories.

@@ -28,6 +28,8 @@ mod handles;
 
 mod kept;
 
+mod listed;
+
 mod notices;
 
 mod performing;
@@ -35,6 +37,8 @@ mod performing;
 mod reach;
 
 mod rounds;
+
+pub mod serving;
 
 mod task_list;
 

@@ -8,6 +8,8 @@ pub mod config;
 
 pub mod desk;
 
+mod ext;
+
 mod health;
 
 pub mod http;

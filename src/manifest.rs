@@ -16,6 +16,7 @@ pub mod kinds;
 pub mod limits;
 pub mod problem;
 pub mod read_node;
+pub mod route_table;
 pub mod runtime;
 pub mod secret;
 pub mod toml_print;
@@ -317,6 +318,26 @@ impl Manifest {
     /// The runtimes it can use, the preferred one first; never empty.
     pub fn runtimes(&self) -> &[RuntimeKind] {
         &self.runtime.0
+    }
+}
+
+impl Grant {
+    /// As manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Routes => "ROUTES",
+            Self::Tools => "TOOLS",
+            Self::EventsPub => "EVENTS_PUB",
+            Self::EventsSub => "EVENTS_SUB",
+            Self::BackgroundTasks => "BACKGROUND_TASKS",
+            Self::Static => "STATIC",
+        }
+    }
+}
+
+impl std::fmt::Display for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

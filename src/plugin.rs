@@ -166,7 +166,11 @@ mod resources;
 
 mod result;
 
+pub mod routes;
+
 mod schema;
+
+mod templates;
 
 mod tools;
 
@@ -177,6 +181,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::fault::Fault;
+use crate::plugin::routes::Routes;
 
 pub(crate) use cause::Cause;
 pub use clock::Clock;
@@ -188,7 +193,7 @@ pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
 pub use failure::{HookResult, RequestError, ToolError};
 pub(crate) use failure::{bad_argument, no_resource};
-pub use handle::{PluginHandle, PluginKind, PluginRegistry};
+pub use handle::{ListedTool, PluginHandle, PluginKind, PluginRegistry};
 pub(crate) use handle::{Reach, Supply, first_text};
 pub(crate) use http_client::Fetch;
 pub use http_client::HttpClient;
@@ -202,6 +207,7 @@ pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
 pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
+pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
 pub use wording::{ContentAnnotations, Icon, Role};
@@ -212,7 +218,7 @@ pub type Factory = Arc<dyn Fn() -> Arc<dyn Plugin> + Send + Sync>;
 /// A plugin that is part of this program.
 ///
 /// One value serves everyone who calls; what belongs to one session lies in [`ToolContext::drawer`]. The hooks run one
-/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `on_start`, and at the end `on_stop`. A panic
+/// after the other: `on_load`, `on_init`, `tools`, `prompts`, `resources`, `routes`, `on_start`, and at the end `on_stop`. A panic
 /// in any of them is a failure of the plugin, not of the gateway.
 #[async_trait]
 pub trait Plugin: Send + Sync + 'static {
@@ -230,6 +236,17 @@ pub trait Plugin: Send + Sync + 'static {
     /// Adds its resources and resource templates. Called when `tools` is, and after `prompts`.
     fn resources(&self, resources: &mut Resources) {
         let _ = resources;
+    }
+
+    /// Its HTTP routes under `/ext/{id}`, where it has the grant `ROUTES`. Called when `tools` is, and after `resources`.
+    fn routes(&self) -> Option<Routes> {
+        None
+    }
+
+    /// The files it serves under `/ext/{id}` where it has the grant `STATIC` and its manifest has `[static]`: for plugins
+    /// that are compiled in and have no folder. `[static] dir` names the directory in it.
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        None
     }
 
     /// What a model should know about the use of these tools.

@@ -10,6 +10,8 @@ pub mod error;
 
 pub mod gate;
 
+mod grants;
+
 pub mod handle_tools;
 
 pub mod health;
@@ -243,9 +245,16 @@ impl Registry {
         let ready = async {
             self.settled_within_reason().await;
             let plugins = self.plugins();
+            let sleeping = plugins
+                .iter()
+                .filter(|plugin| viewer.caller.sees(plugin.id()) && plugin.is_asleep_and_unknown());
+            let woken = sleeping.map(|plugin| plugin.warm());
+            futures::future::join_all(woken).await;
             let asked = plugins.iter().filter(|plugin| {
                 let seen = viewer.caller.sees(plugin.id()) && plugin.closed().is_none();
-                seen && plugin.is_known() && !plugin.pool.is_known_to(&viewer.who)
+                seen && plugin.withheld().is_none()
+                    && plugin.is_known()
+                    && !plugin.pool.is_known_to(&viewer.who)
             });
             // A failure is logged where it happens; the list is then the one for clients in general.
             let starts = asked.map(|plugin| plugin.pool.warm_for(&viewer.who));
@@ -381,7 +390,10 @@ impl Registry {
                 let prefix = plugin.manifest.effective_prefix();
                 let is_open = plugin.closed().is_none();
                 // Of one without a prefix that is closed nobody can say whether the name is its.
-                !plugin.is_known() && name.starts_with(&prefix) && (is_open || !prefix.is_empty())
+                plugin.withheld().is_none()
+                    && !plugin.is_known()
+                    && name.starts_with(&prefix)
+                    && (is_open || !prefix.is_empty())
             });
             let longest = prefixed.max_by_key(|plugin| plugin.manifest.effective_prefix().len());
             longest.cloned()

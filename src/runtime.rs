@@ -41,6 +41,7 @@ pub(crate) mod server;
 
 pub(crate) mod surface;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::plugin::Supply;
+use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
 use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
@@ -110,6 +112,8 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// The plugin's own folder, if it has one.
+    pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
     /// The version of the gateway, for handshakes.
@@ -144,6 +148,27 @@ pub trait Instance: Send + Sync {
         request: Request,
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
+
+    /// Has its own routes answer an HTTP request, whose path begins behind `/ext/{id}`; `None` where none of them does.
+    /// Dropping the future abandons the request. A stream that was answered ends with the instance.
+    fn serve<'a>(
+        &'a self,
+        request: RouteRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Option<RouteResponse>, Fault>> {
+        let _ = (request, context);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// What it says of its HTTP routes, where they are not all in its manifest; `None` where it has none.
+    fn routes(&self) -> Option<Routes> {
+        None
+    }
+
+    /// The files that are compiled in with it.
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        None
+    }
 
     /// Waits until lists that the plugin says are others now have been read; `false` where there are none.
     fn catch_up(&self) -> BoxFuture<'_, bool> {
@@ -303,6 +328,7 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            folder: None,
             supply: None,
             version,
             reached: Arc::new(|_| {}),

@@ -36,7 +36,7 @@ pub fn discover(path: &Path, origin: Origin, strict: bool) -> Result<Discovered,
     let resolution = resolve(&loaded, &[]).map_err(RegistryError::ManifestInvalid)?;
     let mut problems: Vec<_> = resolution.left_out.iter().cloned().map(named).collect();
     let supervisor = Supervisor::new();
-    let files = Files::new(origin, loaded.config.clone(), supervisor.clone());
+    let files = Files::new(origin, &loaded, supervisor.clone());
     for plugin in &resolution.plugins {
         if let Err(reason) = files.runtime_of(plugin) {
             let id = plugin.manifest.id.clone();

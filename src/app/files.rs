@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::BoxFuture;
 
@@ -10,11 +10,13 @@ use crate::app::runtimes::Runtimes;
 use crate::background::Supervisor;
 use crate::config::Config;
 use crate::config::env::Env;
-use crate::config::load::load;
+use crate::config::load::{Loaded, load};
 use crate::config::resolve::{LeftOut, Resolution, ResolvedPlugin, resolve};
-use crate::control::source::{Broken, Build, Candidate, Found, Source};
-use crate::manifest::Grant;
+use crate::control::source::{
+    Broken, Build, Candidate, Discovery, DiscoverySource, Found, Source, SourceKind,
+};
 use crate::manifest::problem::{Problem, Problems};
+use crate::manifest::{Grant, Kind};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::registry::discover::walked;
@@ -42,16 +44,30 @@ pub(super) struct Files {
     supervisor: Supervisor,
     /// What was odd when everything was read last: it is logged once.
     noted: Mutex<Vec<String>>,
+    /// Where plugins are looked for, and which cannot be used.
+    discovery: Mutex<Discovery>,
 }
 
 impl Files {
-    pub(super) fn new(origin: Origin, config: Config, supervisor: Supervisor) -> Self {
+    /// As `loaded` says, which is how everything was at the start.
+    pub(super) fn new(origin: Origin, loaded: &Loaded, supervisor: Supervisor) -> Self {
+        let discovery = Discovery {
+            sources: sources(loaded),
+            broken: Vec::new(),
+        };
         Self {
             origin,
-            config,
+            config: loaded.config.clone(),
             supervisor,
             noted: Mutex::default(),
+            discovery: Mutex::new(discovery),
         }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Discovery> {
+        self.discovery
+            .lock()
+            .expect("no holder of this lock panics")
     }
 
     /// Whether any runtime is there that the plugin could use; why not, for each of its runtimes.
@@ -65,9 +81,11 @@ impl Files {
     /// The plugins of a resolution that the operator wants.
     pub(super) fn register(&self, resolution: Resolution) -> Vec<Arc<Plugin>> {
         let wanted = resolution.left_out.iter().filter(|one| one.enabled);
-        for left_out in wanted {
+        let wanted: Vec<LeftOut> = wanted.cloned().collect();
+        for left_out in &wanted {
             tracing::error!("A plugin is left out:\n{}", left_out.problems);
         }
+        self.known().broken = wanted.into_iter().map(broken).collect();
         self.note(&resolution);
         let candidates = resolution
             .plugins
@@ -113,6 +131,7 @@ impl Files {
             manifest: Arc::new(plugin.manifest),
             source: plugin.source,
             grants: plugin.grants,
+            grants_chosen: plugin.grants_chosen,
             state,
             lacks,
         }
@@ -147,13 +166,18 @@ impl Source for Files {
         self.note(&resolution);
         let left_out = resolution.left_out.into_iter();
         let wanted = left_out.filter(|left_out| left_out.enabled);
+        let broken: Vec<Broken> = wanted.map(broken).collect();
+        *self.known() = Discovery {
+            sources: sources(&loaded),
+            broken: broken.clone(),
+        };
         Ok(Found {
             candidates: resolution
                 .plugins
                 .into_iter()
                 .map(|plugin| self.candidate(plugin))
                 .collect(),
-            broken: wanted.map(broken).collect(),
+            broken,
             needs_restart: self.needs_restart(&loaded.config),
             notes: resolution.nowhere.0.iter().map(said).collect(),
         })
@@ -205,6 +229,10 @@ impl Source for Files {
         })
     }
 
+    fn discovery(&self) -> Discovery {
+        self.known().clone()
+    }
+
     fn make(&self, candidate: &Candidate) -> Arc<Plugin> {
         let (manifest, runtimes) = (&candidate.manifest, &self.origin.runtimes);
         let folder = candidate.source.folder();
@@ -215,17 +243,55 @@ impl Source for Files {
                 ((first, runtimes.get(first)), Some(why))
             }
         };
-        if !candidate.grants.contains(&Grant::Tools) {
-            unfit.get_or_insert_with(|| "it is not granted TOOLS".to_owned());
+        if let Some(why) = useless(candidate) {
+            unfit.get_or_insert(why);
         }
         Plugin::new(Setup {
             manifest: Arc::clone(manifest),
             source: candidate.source.clone(),
             grants: candidate.grants.clone(),
+            grants_chosen: candidate.grants_chosen,
             runtime,
             supervisor: self.supervisor.clone(),
             unfit,
         })
+    }
+}
+
+/// The places that plugins come from, in the order in which they are searched.
+fn sources(loaded: &Loaded) -> Vec<DiscoverySource> {
+    let source = |kind, place: &Path| DiscoverySource {
+        kind,
+        place: place.to_path_buf(),
+    };
+    let named = &loaded.from_env.plugin_dirs;
+    let dirs = loaded.config.plugin_dirs.iter().map(|dir| {
+        let kind = match named.contains(dir) {
+            true => SourceKind::Environment,
+            false => SourceKind::Directory,
+        };
+        source(kind, dir)
+    });
+    let file = loaded.file.as_deref();
+    let file = file.map(|file| source(SourceKind::Config, file));
+    let builtin = source(SourceKind::Builtin, Path::new(""));
+    std::iter::once(builtin).chain(dirs).chain(file).collect()
+}
+
+/// Why a plugin with these grants has nothing to do, if so.
+fn useless(candidate: &Candidate) -> Option<String> {
+    let grants = &candidate.grants;
+    // What these are for they do by their tools alone.
+    let needs_tools = match candidate.manifest.kind {
+        Kind::Filter | Kind::Notifier | Kind::Provider => true,
+        Kind::Tool | Kind::Handler => false,
+    };
+    if grants.is_empty() {
+        Some("it is not granted TOOLS, nor anything else".to_owned())
+    } else if needs_tools && !grants.contains(&Grant::Tools) {
+        Some("it is not granted TOOLS".to_owned())
+    } else {
+        None
     }
 }
 

@@ -41,6 +41,8 @@ pub struct ResolvedPlugin {
     pub enabled: bool,
     /// What it may do: what it requests and the operator grants.
     pub grants: BTreeSet<Grant>,
+    /// Whether the operator has said which grants it gets, as opposed to what it gets by default.
+    pub grants_chosen: bool,
 }
 
 /// A plugin that was found and cannot be used.
@@ -331,6 +333,7 @@ impl Resolving<'_> {
         let given = from_env.grants.get(&manifest.id);
         let given = given.or_else(|| entry.and_then(|entry| entry.grants.as_ref()));
         let grants = granted(&manifest, given, &source);
+        let grants_chosen = given.is_some();
         if let Some(imported) = imported.filter(|_| enabled) {
             self.result.notes.0.extend(imported.notes);
         }
@@ -341,6 +344,7 @@ impl Resolving<'_> {
             source,
             enabled,
             grants,
+            grants_chosen,
         });
     }
 

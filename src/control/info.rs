@@ -1,6 +1,6 @@
 //! What is said about plugins: for lists, for reports, in the words of each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +54,9 @@ pub struct PluginInfo {
     pub registered: bool,
     /// What it may do.
     pub grants: BTreeSet<Grant>,
+    /// What it asks for and may not do, each with why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub denied: BTreeMap<Grant, String>,
     /// How many tools it offers, as far as is known.
     pub tools: usize,
     /// What is wrong with it, or was.
@@ -132,6 +135,7 @@ impl PluginInfo {
             auto_start: manifest.load == Load::Eager,
             registered: true,
             grants: plugin.grants.clone(),
+            denied: plugin.denied(),
             tools: plugin.surface().list(ListKind::Tools).definitions.len(),
             error: life.error,
             code: None,
@@ -158,6 +162,7 @@ impl PluginInfo {
             runtime: manifest.runtimes().first().map(|kind| kind.as_str()),
             auto_start: manifest.load == Load::Eager,
             grants: candidate.grants.clone(),
+            denied: BTreeMap::new(),
             error: candidate.lacks.clone(),
             ..Self::not_there(manifest.id.to_string(), candidate.state, &candidate.source)
         }
@@ -189,6 +194,7 @@ impl PluginInfo {
             auto_start: false,
             registered: false,
             grants: BTreeSet::new(),
+            denied: BTreeMap::new(),
             tools: 0,
             error: None,
             code: None,

@@ -30,8 +30,77 @@ pub trait Source: Send + Sync {
         rebuild: bool,
     ) -> BoxFuture<'a, Result<Build, Fault>>;
 
+    /// Where plugins are looked for, and what of them cannot be used, as everything was read last. Does not look.
+    fn discovery(&self) -> Discovery {
+        Discovery::default()
+    }
+
     /// Makes a plugin; nothing of it runs.
     fn make(&self, candidate: &Candidate) -> Arc<Plugin>;
+}
+
+/// What is known of where plugins come from.
+#[derive(Debug, Clone, Default)]
+pub struct Discovery {
+    /// The places, in the order in which they are searched.
+    pub sources: Vec<DiscoverySource>,
+    /// The plugins found there that cannot be used.
+    pub broken: Vec<Broken>,
+}
+
+/// One place that plugins come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiscoverySource {
+    /// What kind of place it is.
+    pub kind: SourceKind,
+    /// Where it is; empty for what is compiled in.
+    pub place: PathBuf,
+}
+
+/// What kind of place plugins come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// Compiled into the gateway.
+    Builtin,
+    /// A directory that the configuration names.
+    Directory,
+    /// A directory that a variable names: `TOOLGATE_PLUGIN_PATHS` or `ORDINAUT_EXT_PATHS`.
+    Environment,
+    /// The configuration file, which may define plugins itself.
+    Config,
+}
+
+impl DiscoverySource {
+    /// Whether a plugin of that source comes from here.
+    pub fn has(&self, source: &plugin::Source) -> bool {
+        match (self.kind, source) {
+            (SourceKind::Builtin, plugin::Source::Builtin) => true,
+            (SourceKind::Config, plugin::Source::Config(file)) => *file == self.place,
+            (SourceKind::Directory | SourceKind::Environment, plugin::Source::Folder(folder)) => {
+                folder.starts_with(&self.place)
+            }
+            (
+                SourceKind::Builtin
+                | SourceKind::Directory
+                | SourceKind::Environment
+                | SourceKind::Config,
+                _,
+            ) => false,
+        }
+    }
+
+    /// The same; where it is is for operators.
+    #[must_use]
+    pub fn shown_to(self, is_operator: bool) -> Self {
+        match is_operator {
+            true => self,
+            false => Self {
+                place: PathBuf::new(),
+                ..self
+            },
+        }
+    }
 }
 
 /// What came of a build that did not fail.
@@ -67,6 +136,8 @@ pub struct Candidate {
     pub source: plugin::Source,
     /// What it may do.
     pub grants: BTreeSet<Grant>,
+    /// Whether the operator has said which.
+    pub grants_chosen: bool,
     /// Whether it can be registered: `available`, `source_only`, `incomplete` or `disabled`.
     pub state: State,
     /// What is missing, where something is.

@@ -30,7 +30,7 @@ pub struct Audited<'a> {
     pub session: Option<&'a str>,
     /// The era the caller speaks.
     pub era: Era,
-    /// `answered`, `refused_by_plugin`, or the kind of the fault.
+    /// `answered`, `refused_by_plugin`, `tool_error` where a route of a plugin answered that it failed, or the kind of the fault.
     pub outcome: &'static str,
     /// The reason of the fault.
     pub reason: Option<&'static str>,
@@ -121,6 +121,20 @@ impl<'a> Record<'a> {
             Ok(Outcome::Result(_)) => self.write("answered", None),
             Ok(Outcome::Error(_)) => self.write("refused_by_plugin", None),
             Err(fault) => self.write(fault.kind.as_str(), Some(fault)),
+        }
+    }
+
+    /// Closes the record of a request that a route of a plugin has answered.
+    pub(super) fn served(mut self, failed: bool) {
+        let outcome = if failed { "tool_error" } else { "answered" };
+        self.write(outcome, None);
+    }
+
+    /// Writes nothing: the request was not for the plugin.
+    pub(super) fn forget(mut self) {
+        self.written = true;
+        if let Some(plugin) = self.plugin.take() {
+            plugin.counts.calls.fetch_sub(1, Ordering::Relaxed);
         }
     }
 

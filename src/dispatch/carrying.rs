@@ -21,11 +21,18 @@ use crate::runtime::{CallContext, Request};
 
 /// What a call holds until it is known to be over.
 #[derive(Default)]
-struct Held {
+pub(super) struct Held {
     lease: Option<Lease>,
     pass: Option<Pass>,
     /// The plugin that it went to where that is not the one it was for.
     moved: Option<Arc<Plugin>>,
+}
+
+impl Held {
+    /// The instance, for as long as this is kept.
+    pub(super) fn into_lease(self) -> Option<Lease> {
+        self.lease
+    }
 }
 
 impl Dispatcher {
@@ -136,7 +143,12 @@ impl Dispatcher {
             let mut entries = catalog.entries(&context.caller);
             let same =
                 entries.find(|entry| Arc::ptr_eq(&entry.plugin, &next) && entry.tool == was.tool);
-            same.cloned()
+            let own = || {
+                catalog
+                    .own_tool(next.id(), &was.tool)
+                    .filter(|_| was.withheld)
+            };
+            same.or_else(own).cloned()
         };
         let mut entry = find();
         if entry.is_none() {
@@ -155,7 +167,7 @@ impl Dispatcher {
 
 /// Passes the gate and the breaker and takes an instance. Lease and pass are left to the caller: they are held until the
 /// call is known to be over.
-async fn enter<'a>(
+pub(super) async fn enter<'a>(
     plugin: &'a Plugin,
     context: &CallContext,
     held: &'a mut Held,

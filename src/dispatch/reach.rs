@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -19,7 +20,7 @@ use crate::manifest::Kind;
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Cause, PluginHandle, PluginKind, Reach, Supply};
+use crate::plugin::{Cause, ListedTool, PluginHandle, PluginKind, Reach, Supply};
 use crate::registry::catalog::{Entry, Hidden};
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
@@ -29,9 +30,9 @@ use crate::wire::message::Outcome;
 use crate::wire::method::Method;
 
 /// Hands out the handles of one gateway.
-struct Handles {
-    dispatcher: Weak<Dispatcher>,
-    home: Option<Handle>,
+pub(super) struct Handles {
+    pub(super) dispatcher: Weak<Dispatcher>,
+    pub(super) home: Option<Handle>,
     given: Mutex<HashMap<Key, Arc<PluginHandle>>>,
 }
 
@@ -106,7 +107,7 @@ impl Dispatcher {
 
     /// Whether filters are not asked about what `owner` calls, and whether notifiers are not told of it: what they do
     /// themselves would go on for ever else.
-    fn exempt(&self, owner: &PluginId, cause: Cause) -> (bool, bool) {
+    pub(super) fn exempt(&self, owner: &PluginId, cause: Cause) -> (bool, bool) {
         let plugins = self.registry.plugins();
         let kinds = || {
             let named = plugins.iter().filter(|plugin| plugin.id() == owner);
@@ -232,6 +233,31 @@ impl Supply for Handles {
         });
         Ok(Arc::clone(handle))
     }
+
+    fn tools(&self, caller: Arc<Caller>) -> BoxFuture<'_, Result<Vec<ListedTool>, Fault>> {
+        Box::pin(self.tools_of(caller))
+    }
+
+    fn call_listed(
+        &self,
+        owner: &PluginId,
+        tool: &str,
+        arguments: Json,
+        caller: Arc<Caller>,
+    ) -> BoxFuture<'_, Result<Json, Fault>> {
+        Box::pin(self.call_of(owner.clone(), tool.to_owned(), arguments, caller))
+    }
+
+    fn changes(&self, caller: Arc<Caller>) -> BoxStream<'static, Vec<&'static str>> {
+        self.changes_for(caller)
+    }
+
+    fn sessions(&self) -> usize {
+        let dispatcher = self.dispatcher.upgrade();
+        dispatcher.map_or(0, |dispatcher| {
+            dispatcher.registry.surroundings().sessions()
+        })
+    }
 }
 
 impl Reached {
@@ -240,14 +266,7 @@ impl Reached {
     where
         W: Future<Output = Result<Json, Fault>> + Send + 'static,
     {
-        let dispatcher = self.dispatcher.upgrade().ok_or_else(gone)?;
-        let supervisor = dispatcher.supervisor.clone();
-        let work = work(dispatcher);
-        let Some(home) = &self.home else {
-            return work.await;
-        };
-        let task = AbortOnDropHandle::new(supervisor.spawn_request_on(home, work));
-        task.await.unwrap_or_else(|_| Err(gone()))
+        at_home(&self.dispatcher, self.home.as_ref(), work).await
     }
 }
 
@@ -310,6 +329,26 @@ impl Reach for Reached {
     }
 }
 
+/// Does the gateway's work where that runs. Dropping the future ends the work.
+pub(super) async fn at_home<T, W>(
+    dispatcher: &Weak<Dispatcher>,
+    home: Option<&Handle>,
+    work: impl FnOnce(Arc<Dispatcher>) -> W,
+) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    W: Future<Output = Result<T, Fault>> + Send + 'static,
+{
+    let dispatcher = dispatcher.upgrade().ok_or_else(gone)?;
+    let supervisor = dispatcher.supervisor.clone();
+    let work = work(dispatcher);
+    let Some(home) = home else {
+        return work.await;
+    };
+    let task = AbortOnDropHandle::new(supervisor.spawn_request_on(home, work));
+    task.await.unwrap_or_else(|_| Err(gone()))
+}
+
 fn kind_of(kind: PluginKind) -> Kind {
     match kind {
         PluginKind::Tool => Kind::Tool,
@@ -328,6 +367,6 @@ fn gone() -> Fault {
     Fault::new(FaultKind::Unavailable, "the gateway has stopped").because("shutting_down")
 }
 
-fn not_for(why: &str) -> Fault {
+pub(super) fn not_for(why: &str) -> Fault {
     Fault::new(FaultKind::BadInput, why)
 }

@@ -177,6 +177,7 @@ mod tests {
             manifest: Arc::new(parse_toml(text).expect("a manifest")),
             source: Source::Builtin,
             grants: [Grant::Tools].into(),
+            grants_chosen: false,
             supervisor: Supervisor::new(),
             unfit: None,
         })

@@ -23,8 +23,8 @@ pub(super) mod routes;
 mod stream;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http::header::{
@@ -39,8 +39,10 @@ use tokio_util::sync::CancellationToken;
 use crate::front::auth::Callers;
 use crate::front::config::ServerConfig;
 use crate::front::desk::Desk;
+use crate::front::ext::may_be_public;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::guard::{Guard, Origin, only};
+use crate::front::scope::narrowed;
 use crate::model::caller::Caller;
 use crate::session::table::Sessions;
 use crate::wire::header::MCP_PARAM_PREFIX;
@@ -54,7 +56,7 @@ const MCP_PATHS: [&str; 2] = ["/mcp", "/ext/mcp_http/mcp"];
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
 
 /// The headers a browser may send and see, once its origin is allowed.
-const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id";
+const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id, x-scopes";
 const CORS_RESPONSE_HEADERS: &str = "mcp-session-id, www-authenticate, retry-after";
 
 /// How often a drain looks whether the last call is over.
@@ -74,7 +76,7 @@ pub struct HttpFront {
     /// Calls that run.
     active: AtomicUsize,
     /// Cancelled when no new calls are taken: the gateway is about to stop.
-    draining: CancellationToken,
+    pub(super) draining: CancellationToken,
     /// Cancelled when connections are to end.
     closing: CancellationToken,
 }
@@ -91,7 +93,8 @@ impl HttpFront {
         address: SocketAddr,
     ) -> Arc<Self> {
         let bounds = config.sessions.bounds(callers.are_named());
-        Arc::new_cyclic(|front| Self {
+        let registry = Arc::clone(desk.registry());
+        let front = Arc::new_cyclic(|front: &Weak<Self>| Self {
             routes: routes::table(front.clone()),
             guard: Guard::new(address, &config.allowed_hosts, &config.allowed_origins),
             sessions: Sessions::new(bounds),
@@ -101,7 +104,11 @@ impl HttpFront {
             active: AtomicUsize::new(0),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
-        })
+        });
+        let counted = Arc::downgrade(&front);
+        let sessions = move || counted.upgrade().map_or(0, |front| front.sessions.len());
+        registry.surroundings().sessions_counted_by(sessions);
+        front
     }
 
     /// The sessions of its clients.
@@ -183,13 +190,14 @@ impl HttpFront {
 
     async fn route(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        let is_open = OPEN_PATHS.contains(&path);
         let is_mcp = MCP_PATHS.contains(&path);
+        let is_open =
+            OPEN_PATHS.contains(&path) || (!is_mcp && may_be_public(request.method(), path));
         // Of two credentials it is not clear whose request it is.
         let authorization = only(request.headers(), AUTHORIZATION.as_str());
         let authorization = authorization.map(|value| value.and_then(|value| value.to_str().ok()));
         let caller: Arc<Caller> = match authorization.map(|value| self.callers.find(value)) {
-            Ok(Ok(caller)) => Arc::clone(caller),
+            Ok(Ok(caller)) => narrowed(caller, request.headers(), self.is_local()),
             Ok(Err(_)) | Err(()) if is_open => return self.other(request).await,
             Ok(Err(_)) | Err(()) => return unauthorized(),
         };
@@ -205,6 +213,11 @@ impl HttpFront {
 
         let Ok(response) = self.routes.clone().oneshot(request).await;
         response.map(Body::Routed)
+    }
+
+    /// Whether only this machine can ask, and nobody needs a credential: what a request says of its own scopes is believed.
+    fn is_local(&self) -> bool {
+        !self.callers.are_named() && self.guard.is_loopback()
     }
 
     /// Counts a call in, unless the gateway is about to stop.
@@ -257,7 +270,7 @@ fn preflight(allowed: bool, asked: &HeaderMap) -> Response<Body> {
     response
 }
 
-fn unauthorized() -> Response<Body> {
+pub(super) fn unauthorized() -> Response<Body> {
     let message = "this gateway needs a token: send `Authorization: Bearer …`; `toolgate token new` makes one";
     let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", message);
     response.headers_mut().insert(

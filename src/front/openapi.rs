@@ -2,6 +2,8 @@
 
 mod control;
 
+mod ext;
+
 mod fixed;
 
 mod operation;

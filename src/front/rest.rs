@@ -135,7 +135,7 @@ fn unknown(front: &HttpFront, name: String, caller: &Caller) -> Fault {
 
 /// What surrounds the call: there is no session, and nobody who could be told or asked anything while it runs. Legacy
 /// words have nothing that the gateway would add to a result.
-fn context(id: u64, caller: Arc<Caller>) -> CallContext {
+pub(in crate::front) fn context(id: u64, caller: Arc<Caller>) -> CallContext {
     let profile = ClientProfile {
         revision: Revision::NEWEST_LEGACY,
         ..ClientProfile::bare()

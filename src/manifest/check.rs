@@ -268,23 +268,7 @@ fn is_object_schema(report: &mut Report<'_>, at: &[String], schema: Option<&Map<
 }
 
 fn check_host(manifest: &Manifest, report: &mut Report<'_>) {
-    for (index, route) in manifest.routes.iter().enumerate() {
-        if !route.path.starts_with('/') {
-            report.add(
-                &["routes".into(), index.to_string(), "path".into()],
-                "a path begins with `/`",
-            );
-        }
-    }
-    no_doubles(
-        report,
-        "routes",
-        "path",
-        manifest
-            .routes
-            .iter()
-            .map(|route| (route.method, &route.path)),
-    );
+    crate::manifest::route_table::check(&manifest.routes, report);
     if let Some(files) = &manifest.static_files {
         if !stays_inside(&files.dir) {
             report.add(

@@ -16,11 +16,20 @@ pub struct Route {
     /// The path below `/ext/{id}`, beginning with `/`.
     #[schemars(regex(pattern = "^/"))]
     pub path: String,
-    /// The plugin's own name of the tool.
+    /// The plugin's own name of the tool. Its arguments are the query, over that the members of a JSON body, over that
+    /// what stands in the path where the pattern has `{name}` or `{*name}`.
     pub tool: String,
     /// The scope a caller needs, instead of `ext:{id}:routes`.
     #[serde(default)]
     pub scope: Option<String>,
+    /// What the text of the result is sent as, such as `text/html`. When left out the answer is JSON: the structured
+    /// content, else the text as a string.
+    #[serde(default)]
+    pub content_type: Option<String>,
+    /// The status of an answer that is no error.
+    #[serde(default = "ok")]
+    #[schemars(range(min = 200, max = 299))]
+    pub status: u16,
 }
 
 /// The HTTP methods a route may have.
@@ -44,6 +53,10 @@ pub struct StaticFiles {
     /// The file that answers for the directory itself.
     #[serde(default = "index_html")]
     pub index: String,
+    /// Whether browsers get them without a credential, which they cannot send with the address of a page. For files that
+    /// tell nothing.
+    #[serde(default)]
+    pub public: bool,
 }
 
 /// A tool the gateway calls again and again.
@@ -79,6 +92,23 @@ pub struct Subscription {
     pub topic: String,
     /// The plugin's own name of the tool.
     pub tool: String,
+}
+
+impl Method {
+    /// As requests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+fn ok() -> u16 {
+    200
 }
 
 fn index_html() -> String {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -37,6 +38,35 @@ pub(crate) trait Supply: Send + Sync {
         kind: PluginKind,
         name: Option<&str>,
     ) -> Result<Arc<PluginHandle>, Fault>;
+
+    /// The tools that `caller` is offered, after plugins that are being started had a moment.
+    fn tools(&self, caller: Arc<Caller>) -> BoxFuture<'_, Result<Vec<ListedTool>, Fault>>;
+
+    /// Calls a tool by the name that it is listed under, on behalf of `caller`, for `owner`.
+    fn call_listed(
+        &self,
+        owner: &PluginId,
+        tool: &str,
+        arguments: Json,
+        caller: Arc<Caller>,
+    ) -> BoxFuture<'_, Result<Json, Fault>>;
+
+    /// Says which lists have changed for `caller`, each time some have: at most once a second.
+    fn changes(&self, caller: Arc<Caller>) -> BoxStream<'static, Vec<&'static str>>;
+
+    /// How many sessions clients have.
+    fn sessions(&self) -> usize;
+}
+
+/// A tool as it is listed.
+#[derive(Debug, Clone)]
+pub struct ListedTool {
+    /// The name it is listed under.
+    pub name: Arc<str>,
+    /// Whose it is.
+    pub plugin: PluginId,
+    /// Its definition as clients see it: the object of `tools/list`.
+    pub definition: Json,
 }
 
 /// What is behind a handle.
@@ -150,6 +180,37 @@ impl PluginRegistry {
     /// same kind and name give the same handle. Fails where there is none, or none is named and there are several.
     pub fn get(&self, kind: PluginKind, name: Option<&str>) -> Result<Arc<PluginHandle>, Fault> {
         self.supply.handle(&self.owner, kind, name)
+    }
+
+    /// The tools that `caller` is offered, in the order of `tools/list`.
+    pub async fn tools(&self, caller: &Arc<Caller>) -> Result<Vec<ListedTool>, Fault> {
+        self.supply.tools(Arc::clone(caller)).await
+    }
+
+    /// Calls a tool by the name that it is listed under, on behalf of `caller`: it is refused what that caller is refused,
+    /// and the record names it. `arguments` must be an object. Gives the whole `CallToolResult`, which may say that the
+    /// tool failed. Not for filters and notifiers, whose calls could go on for ever.
+    pub async fn call_tool(
+        &self,
+        caller: &Arc<Caller>,
+        tool: &str,
+        arguments: Json,
+    ) -> Result<Json, Fault> {
+        let caller = Arc::clone(caller);
+        self.supply
+            .call_listed(&self.owner, tool, arguments, caller)
+            .await
+    }
+
+    /// Says which of `tools`, `prompts` and `resources` have changed for `caller`, each time some have: at most once a
+    /// second. The stream does not end by itself.
+    pub fn list_changes(&self, caller: &Arc<Caller>) -> BoxStream<'static, Vec<&'static str>> {
+        self.supply.changes(Arc::clone(caller))
+    }
+
+    /// How many sessions clients of the gateway have.
+    pub fn sessions(&self) -> usize {
+        self.supply.sessions()
     }
 }
 

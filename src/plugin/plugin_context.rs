@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Clock, HttpClient, PluginHandle, PluginRegistry};
+use crate::plugin::{Clock, HttpClient, PluginHandle, PluginRegistry, Templates};
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
 ///
@@ -27,6 +27,7 @@ pub(crate) struct Given {
     pub(crate) http: Option<HttpClient>,
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) registry: Option<PluginRegistry>,
+    pub(crate) templates: Option<Templates>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
     pub(crate) span: tracing::Span,
 }
@@ -42,6 +43,7 @@ impl Given {
             http: None,
             temp_dir: None,
             registry: None,
+            templates: None,
             providers: BTreeMap::new(),
             span,
         }
@@ -99,6 +101,15 @@ impl PluginContext {
     pub fn registry(&self) -> Result<&PluginRegistry, Fault> {
         let registry = self.0.registry.as_ref();
         registry.ok_or_else(|| self.lacks("registry"))
+    }
+
+    /// The templates in the directory `templates` of its folder. A plugin that has no folder makes its own:
+    /// [`Templates::of`].
+    pub fn templates(&self) -> Result<&Templates, Fault> {
+        self.0.templates.as_ref().ok_or_else(|| {
+            let message = format!("plugin `{}` has no directory `templates`", self.0.id);
+            Fault::new(FaultKind::Unavailable, message).because("missing_resource")
+        })
     }
 
     /// The provider of that id. The same handle each time.

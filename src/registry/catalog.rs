@@ -23,7 +23,7 @@ use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
 use crate::registry::plugin::Plugin;
 use crate::registry::rules::Rules;
-use crate::runtime::Surface;
+use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
@@ -55,6 +55,8 @@ pub struct Entry {
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
     pub filters: Vec<Arc<Plugin>>,
+    /// Whether it is not listed, and only its own plugin's routes and the like call it.
+    pub withheld: bool,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
 }
@@ -88,6 +90,8 @@ pub enum Cause {
     Definition,
     /// Its plugin is not there.
     Closed,
+    /// Its plugin may not offer it.
+    Grant,
 }
 
 /// All that is listed at one moment.
@@ -97,6 +101,8 @@ pub struct Catalog {
     offers: Offers,
     by_name: HashMap<Arc<str>, Arc<Entry>>,
     in_order: Vec<Arc<Entry>>,
+    /// Tools that are not listed and that their plugins' own routes may call all the same.
+    withheld: Vec<Arc<Entry>>,
     prompts: Shelf,
     resources: Shelf,
     templates: Shelf,
@@ -138,7 +144,12 @@ impl Offer {
     /// What is listed of it: what is known, or else what its manifest declares; nothing where it is closed.
     pub fn listed(&self) -> Option<&Arc<Surface>> {
         let surface = self.known.as_ref().unwrap_or(self.plugin.declared());
-        self.closed.is_none().then_some(surface)
+        self.is_open().then_some(surface)
+    }
+
+    /// Whether clients are offered anything of it.
+    pub fn is_open(&self) -> bool {
+        self.closed.is_none() && self.plugin.withheld().is_none()
     }
 
     /// Whether both are the same, not only equal.
@@ -170,7 +181,11 @@ impl Catalog {
                     catalog.shelve(plugin, surface);
                     catalog.take_tools(plugin, surface, (alphabet, rules), &mut taken);
                 }
-                (why, _) => catalog.hide_tools(offer, why.as_deref().unwrap_or_default(), alphabet),
+                (None, None) => {
+                    let surface = offer.known.as_ref().unwrap_or(plugin.declared());
+                    catalog.take_tools(plugin, surface, (alphabet, rules), &mut taken);
+                }
+                (Some(why), _) => catalog.hide_tools(offer, why, alphabet),
             }
         }
         catalog.offers = offers;
@@ -248,6 +263,9 @@ impl Catalog {
                 },
             };
             let entry = entry.and_then(|entry| {
+                if let Some(why) = plugin.withheld() {
+                    return Err((entry.name.to_string(), Cause::Grant, why.to_owned()));
+                }
                 let by_kind = kinds::hides(&plugin.manifest, &tool.name);
                 let by_rule = || rules.refuse(&entry.name, entry.category);
                 let hidden = by_kind.map(|why| (Cause::Kind, why));
@@ -258,9 +276,7 @@ impl Catalog {
             });
             match entry {
                 Ok(mut entry) => {
-                    let applies =
-                        |filter: &&Arc<Plugin>| filter.manifest.filter.applies_to(id, &tool.name);
-                    entry.filters = self.filters.iter().filter(applies).cloned().collect();
+                    entry.filters = self.filters_of(id, &tool.name);
                     taken.insert(entry.name.to_lowercase(), id.clone());
                     let entry = Arc::new(entry);
                     self.by_name
@@ -269,6 +285,7 @@ impl Catalog {
                 }
                 Err((name, cause, reason)) => {
                     tracing::info!(plugin.id = %id, tool.name = ?name, "Does not list a tool: {reason}");
+                    self.withhold((plugin, tool), &name, cause, rules);
                     let plugin = id.clone();
                     self.hidden.push(Hidden {
                         name,
@@ -278,6 +295,34 @@ impl Catalog {
                     });
                 }
             }
+        }
+    }
+
+    fn filters_of(&self, plugin: &PluginId, tool: &str) -> Vec<Arc<Plugin>> {
+        let applies = |filter: &&Arc<Plugin>| filter.manifest.filter.applies_to(plugin, tool);
+        self.filters.iter().filter(applies).cloned().collect()
+    }
+
+    /// Keeps a tool that is not listed for its plugin's own routes and the like, unless the operator's policy or its
+    /// definition is what speaks against it.
+    fn withhold(
+        &mut self,
+        (plugin, tool): (&Arc<Plugin>, &Definition),
+        name: &str,
+        cause: Cause,
+        rules: &Rules,
+    ) {
+        match cause {
+            Cause::Policy | Cause::Definition | Cause::Closed => return,
+            Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
+        }
+        let Ok(mut entry) = definition::entry(plugin, tool, name, &self.resources) else {
+            return;
+        };
+        if rules.refuse(&entry.name, entry.category).is_none() {
+            entry.filters = self.filters_of(plugin.id(), &tool.name);
+            entry.withheld = true;
+            self.withheld.push(Arc::new(entry));
         }
     }
 
@@ -303,6 +348,15 @@ impl Catalog {
     pub fn tool_of(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
         let mut entries = self.in_order.iter();
         entries.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
+    }
+
+    /// The same, whether it is listed or not: for what the plugin itself has called. `None` where there is no such tool,
+    /// or the operator's policy is against it.
+    pub fn own_tool(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
+        let mut withheld = self.withheld.iter();
+        self.tool_of(plugin, tool).or_else(|| {
+            withheld.find(|entry| *entry.tool == *tool && entry.plugin.manifest.id == *plugin)
+        })
     }
 
     /// Whether filters or notifiers may wait for this plugin to start, so that they must not be asked about what it calls
@@ -360,7 +414,7 @@ impl Catalog {
         &'a self,
         caller: &'a Caller,
     ) -> impl Iterator<Item = (&'a Arc<Plugin>, Option<&'a Arc<Surface>>)> {
-        let open = self.offers.iter().filter(|offer| offer.closed.is_none());
+        let open = self.offers.iter().filter(|offer| offer.is_open());
         open.filter(|offer| caller.sees(offer.plugin.id()))
             .map(|offer| (&offer.plugin, offer.known.as_ref()))
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
+use crate::manifest::route_table::RouteTable;
 use crate::manifest::runtime::RuntimeKind;
 use crate::manifest::{Grant, Kind, Load, Manifest};
 use crate::model::fault::{Fault, FaultKind};
@@ -32,6 +33,10 @@ pub struct Plugin {
     pub source: Source,
     /// What it may do.
     pub grants: BTreeSet<Grant>,
+    /// Whether the operator has said which.
+    pub grants_chosen: bool,
+    /// The routes of its manifest.
+    pub routes: RouteTable,
     /// The runtime it uses.
     pub runtime: RuntimeKind,
     /// How many calls it takes.
@@ -82,6 +87,8 @@ pub struct Setup {
     pub source: Source,
     /// What it may do.
     pub grants: BTreeSet<Grant>,
+    /// Whether the operator has said which.
+    pub grants_chosen: bool,
     /// What runs it.
     pub runtime: (RuntimeKind, Arc<dyn Runtime>),
     /// Owns its tasks.
@@ -108,6 +115,7 @@ impl Plugin {
             manifest,
             source,
             grants,
+            grants_chosen,
             runtime: (kind, runtime),
             supervisor,
             unfit,
@@ -133,9 +141,11 @@ impl Plugin {
         );
         Arc::new(Self {
             vitals: Vitals::new(&manifest.health),
+            routes: RouteTable::new(&manifest.routes),
             manifest,
             source,
             grants,
+            grants_chosen,
             runtime: kind,
             gate,
             breaker,
@@ -196,6 +206,17 @@ impl Plugin {
             State::Unavailable => self.blocked(),
             _ => None,
         }
+    }
+
+    /// Whether nobody can say what it offers before it is first used: it starts at its first use, and its manifest
+    /// declares no tool. A list is a use of such a plugin.
+    pub(super) fn is_asleep_and_unknown(&self) -> bool {
+        let declared = self.declared.list(ListKind::Tools);
+        self.manifest.load == Load::Lazy
+            && self.life.state() == State::Loaded
+            && declared.definitions.is_empty()
+            && !self.is_known()
+            && self.withheld().is_none()
     }
 
     fn waits_for_operator(&self) -> bool {

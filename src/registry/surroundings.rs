@@ -11,12 +11,26 @@ pub struct Surroundings {
     /// Told what happens to them.
     pub life: LifeEvents,
     supply: OnceLock<Arc<dyn Supply>>,
+    sessions: OnceLock<Count>,
 }
+
+/// Counts something that a floor above keeps.
+type Count = Box<dyn Fn() -> usize + Send + Sync>;
 
 impl Surroundings {
     /// Says who hands plugins what they require. Only the first one counts. It must not keep the registry alive.
     pub(crate) fn supplied_by(&self, supply: Arc<dyn Supply>) {
         self.supply.get_or_init(|| supply);
+    }
+
+    /// Says who counts the sessions of clients. Only the first one counts. It must not keep the registry alive.
+    pub fn sessions_counted_by(&self, count: impl Fn() -> usize + Send + Sync + 'static) {
+        self.sessions.get_or_init(|| Box::new(count));
+    }
+
+    /// How many sessions clients have over HTTP.
+    pub fn sessions(&self) -> usize {
+        self.sessions.get().map_or(0, |count| count())
     }
 
     /// Who hands plugins what they require, if anyone does.

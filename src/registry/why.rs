@@ -233,6 +233,10 @@ fn not_listed(name: &str, hidden: &Hidden, plugin: Option<&Plugin>) -> Why {
                 ..Why::new(name, Reason::Kind, hidden.sentence())
             };
         }
+        Cause::Grant => {
+            let mend = plugin.map(grant_tools).unwrap_or_default();
+            (Reason::NotGranted, mend)
+        }
         Cause::Closed => plugin.map_or_else(|| (Reason::Stopped, start(id)), closed),
     };
     Why {
@@ -247,19 +251,21 @@ fn closed(plugin: &Plugin) -> (Reason, String) {
     let id = plugin.id();
     match plugin.life.state() {
         State::Loaded | State::Stopped | State::Stopping => (Reason::Stopped, start(id)),
-        _ if !plugin.grants.contains(&Grant::Tools) => {
-            let mend = match plugin.manifest.requests.contains(&Grant::Tools) {
-                true => {
-                    format!("grant it: `plugins.{id}.grants = [\"TOOLS\"]` in the configuration")
-                }
-                false => "add `TOOLS` to `requests` of its manifest".to_owned(),
-            };
-            (Reason::NotGranted, mend)
-        }
+        _ if !plugin.may(Grant::Tools) => (Reason::NotGranted, grant_tools(plugin)),
         _ => {
             let mend = "start what it needs; `toolgate doctor` names what is missing";
             (Reason::Blocked, mend.to_owned())
         }
+    }
+}
+
+fn grant_tools(plugin: &Plugin) -> String {
+    match plugin.manifest.requests.contains(&Grant::Tools) {
+        true => format!(
+            "grant it: add `TOOLS` to `plugins.{}.grants` in the configuration",
+            plugin.id()
+        ),
+        false => "add `TOOLS` to `requests` of its manifest".to_owned(),
     }
 }
 
@@ -274,6 +280,9 @@ fn of_plugin(name: &str, plugin: &Plugin, near: Option<String>) -> Why {
     let why = if let Some(why) = plugin.closed() {
         let (reason, mend) = closed(plugin);
         Why::new(name, reason, format!("plugin `{id}` is not there: {why}")).mend(mend)
+    } else if let Some(why) = plugin.withheld() {
+        let message = format!("plugin `{id}` may offer no tools: {why}");
+        Why::new(name, Reason::NotGranted, message).mend(grant_tools(plugin))
     } else {
         match plugin.pool.standing() {
             Standing::Failed(why) => Why::new(name, Reason::Failed, why).mend(try_again(id)),

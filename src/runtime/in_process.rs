@@ -15,6 +15,8 @@ mod news;
 
 mod offer;
 
+mod route;
+
 mod seat;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ use crate::background::Supervisor;
 use crate::manifest::{Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
+use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
 use crate::plugin::{Announce, Factory, Notifier, PluginContext, no_resource};
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
@@ -39,6 +42,7 @@ use crate::runtime::in_process::given::gather;
 use crate::runtime::in_process::hooks::Life;
 use crate::runtime::in_process::news::News;
 use crate::runtime::in_process::offer::Offer;
+use crate::runtime::in_process::route::Routed;
 use crate::runtime::in_process::seat::Seat;
 use crate::runtime::rmcp_host::Hosted;
 use crate::runtime::temp_dir::TempDir;
@@ -295,6 +299,26 @@ impl Instance for Resident {
             },
         };
         Box::pin(std::future::ready(done))
+    }
+
+    fn serve<'a>(
+        &'a self,
+        request: RouteRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Option<RouteResponse>, Fault>> {
+        let Some(routes) = Instance::routes(self) else {
+            return Box::pin(std::future::ready(Ok(None)));
+        };
+        let routed = Routed::new(&self.life, routes, request, context, self.seat.stopping());
+        Box::pin(self.seat.run(&self.life, routed.run()))
+    }
+
+    fn routes(&self) -> Option<Routes> {
+        self.offer.load().routes.clone()
+    }
+
+    fn files(&self) -> Option<&'static include_dir::Dir<'static>> {
+        self.life.plugin.files()
     }
 
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<(), Fault>> {

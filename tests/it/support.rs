@@ -16,6 +16,8 @@ mod program;
 
 mod records;
 
+mod site;
+
 mod stdio;
 
 pub(crate) use deadline::{until, within};
@@ -24,4 +26,5 @@ pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
 pub(crate) use program::{Piped, Program};
+pub(crate) use site::Site;
 pub(crate) use stdio::StdioClient;

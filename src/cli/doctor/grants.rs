@@ -58,6 +58,7 @@ mod tests {
                 source: Source::Builtin,
                 enabled: true,
                 grants: grants.iter().copied().collect(),
+                grants_chosen: false,
             };
             super::check(&plugin).map(|found| (found.mark, found.message))
         };

@@ -20,6 +20,7 @@ fn plugin() -> Arc<Plugin> {
         manifest,
         source: Source::Builtin,
         grants: [Grant::Tools].into(),
+        grants_chosen: false,
         runtime,
         supervisor: Supervisor::new(),
         unfit: None,

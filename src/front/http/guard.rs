@@ -53,6 +53,11 @@ impl Guard {
         }
     }
 
+    /// Whether only this machine can reach the gateway.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.address.is_loopback()
+    }
+
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<Origin, Refused> {
         let headers = request.headers();
         let host = only(headers, HOST.as_str())

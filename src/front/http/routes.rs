@@ -5,13 +5,13 @@ use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, health, openapi, rest};
+use crate::front::{admin, ext, health, openapi, rest};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -36,6 +36,11 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/ext/status", get(ext::status)),
+        ("/ext/{id}/health", get(ext::health)),
+        ("/ext/{id}", any(ext::any)),
+        ("/ext/{id}/", any(ext::any)),
+        ("/ext/{id}/{*path}", any(ext::any)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::front::openapi::control;
 use crate::front::openapi::operation::refusals;
+use crate::front::openapi::{control, ext};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -14,6 +14,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/api/tools/{name}", one_tool()),
     ];
     paths.extend(control::paths());
+    paths.extend(ext::paths());
     paths.extend([
         (
             "/openapi.json",

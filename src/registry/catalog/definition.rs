@@ -59,6 +59,7 @@ pub(super) fn entry(
         param_headers: headers_of(&input_schema)?,
         input_schema,
         filters: Vec::new(),
+        withheld: false,
         compiled: OnceLock::new(),
     })
 }

@@ -93,6 +93,7 @@ fn plugin(diary: &Diary, id: &str, keys: &str) -> Arc<Plugin> {
         manifest,
         source: Source::Builtin,
         grants: BTreeSet::from([Grant::Tools]),
+        grants_chosen: false,
         runtime: (RuntimeKind::InProcess, Arc::new(runtime)),
         supervisor: Supervisor::new(),
         unfit: None,

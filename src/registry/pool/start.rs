@@ -33,6 +33,7 @@ impl Pool {
                 plugin: pool.manifest.id.clone(),
                 supervisor: pool.supervisor.child(),
                 profile: Arc::clone(&slot.profile),
+                folder: None,
                 session: slot.owner.borrow().clone(),
                 prefer,
                 updates: Arc::clone(&slot.updates),

@@ -94,6 +94,8 @@ fn not_built(plugin: &Manifest) -> Fault {
 impl Runtime for BuildFirst {
     async fn start(&self, plugin: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
         self.prepare(&plugin, &host.supervisor).await?;
+        let folder = Some(self.folder.clone());
+        let host = Host { folder, ..host };
         self.runtime.start(plugin, host).await
     }
 

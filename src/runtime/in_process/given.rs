@@ -8,7 +8,9 @@ use crate::manifest::Manifest;
 use crate::manifest::kinds::is_own;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Clock, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry};
+use crate::plugin::{
+    Clock, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Templates,
+};
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
 use crate::runtime::temp_dir::TempDir;
@@ -44,6 +46,12 @@ pub(super) fn gather(
     };
     given.temp_dir = temp_dir.as_ref().map(|made| made.path().to_owned());
     given.providers = providers(manifest, host)?;
+    if let Some(folder) = &host.folder {
+        given.templates = Templates::in_folder(folder).map_err(|err| {
+            let message = format!("plugin `{id}`: {err}");
+            Fault::new(FaultKind::Unavailable, message).because("bad_template")
+        })?;
+    }
     let there = [
         ("temp_dir", given.temp_dir.is_some()),
         ("registry", given.registry.is_some()),

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
+use crate::plugin::routes::Routes;
 use crate::plugin::{
     BuiltPrompt, BuiltResource, BuiltTool, Cause, HookResult, Notifier, Plugin, PluginContext,
     Prompts, Resources, Tools,
@@ -41,6 +42,7 @@ pub(super) struct Offers {
     pub(super) tools: Vec<BuiltTool>,
     pub(super) prompts: Vec<BuiltPrompt>,
     pub(super) resources: Vec<BuiltResource>,
+    pub(super) routes: Option<Routes>,
     pub(super) instructions: Option<String>,
     /// Whether it has taken the handle to tell of changes.
     pub(super) tells: Tells,
@@ -127,7 +129,14 @@ impl Life {
             Box::pin(std::future::ready(Ok(())))
         })
         .await?;
+        let mut routes = None;
+        self.hook("routes", || {
+            routes = plugin.routes();
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await?;
         Ok(Offers {
+            routes,
             tells: Tells {
                 tools: tools.tells(),
                 prompts: prompts.tells(),

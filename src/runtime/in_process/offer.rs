@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::manifest::limits::Limits;
+use crate::plugin::routes::Routes;
 use crate::plugin::{
     Arguments, BuiltPrompt, BuiltResource, BuiltTool, Completers, Place, PromptHandler,
     ResourceRequest,
@@ -26,6 +27,7 @@ pub(super) struct Offer {
     resources: HashMap<Arc<str>, BuiltResource>,
     templates: Vec<BuiltResource>,
     pub(super) surface: Arc<Surface>,
+    pub(super) routes: Option<Routes>,
     /// Whether the plugin can tell that a resource has changed.
     pub(super) tells: bool,
 }
@@ -55,6 +57,7 @@ impl Offer {
         let said = capabilities(&offers);
         let mut offer = Self {
             tells: offers.tells.any(),
+            routes: offers.routes.clone(),
             ..Self::default()
         };
         for tool in offers.tools {

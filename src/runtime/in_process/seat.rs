@@ -112,6 +112,14 @@ impl Seat {
         }
     }
 
+    /// Cancelled when the plugin is stopped.
+    pub(super) fn stopping(&self) -> &CancellationToken {
+        match self {
+            Self::Here { stop, .. } => stop,
+            Self::There(thread) => &thread.stop,
+        }
+    }
+
     /// Stops the plugin and waits for that, within a bound.
     pub(super) async fn stop(&self, life: &Life) {
         match self {

@@ -93,6 +93,13 @@ impl Request {
         self
     }
 
+    /// The same request to another path.
+    #[must_use]
+    pub(crate) fn at(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
     #[must_use]
     pub(crate) fn token(self, token: &str) -> Self {
         self.set("authorization", &format!("Bearer {token}"))
