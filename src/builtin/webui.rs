@@ -85,11 +85,17 @@ mod tests {
                 path.display()
             );
         }
-        let page = PAGE.get_file("index.html").and_then(include_dir::File::contents_utf8);
+        let page = PAGE
+            .get_file("index.html")
+            .and_then(include_dir::File::contents_utf8);
         let page = page.expect("there is a page");
         assert!(!page.contains("<style") && !page.contains(" style="));
         let scripts = page.matches("<script").count();
-        assert_eq!(scripts, page.matches("<script src=").count() + page.matches("<script type=\"module\" src=").count());
+        assert_eq!(
+            scripts,
+            page.matches("<script src=").count()
+                + page.matches("<script type=\"module\" src=").count()
+        );
     }
 
     #[test]
@@ -115,7 +121,11 @@ mod tests {
                         part => whole.push(part),
                     }
                 }
-                assert!(PAGE.get_file(&whole).is_some(), "{} names {name}", path.display());
+                assert!(
+                    PAGE.get_file(&whole).is_some(),
+                    "{} names {name}",
+                    path.display()
+                );
             }
         }
     }
