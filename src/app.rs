@@ -33,9 +33,10 @@ use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
 use crate::ledger::documents::InMemory;
+use crate::model::caller::Caller;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
-use crate::registry::rules::Rules;
+use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
 
@@ -97,17 +98,16 @@ impl App {
         let plugins = files.register(resolution);
         let settings = settings(&config);
         let registry = Registry::new(plugins, settings, supervisor.clone());
-        let dispatcher = Arc::new(Dispatcher::new(
+        let dispatcher = Dispatcher::new(
             registry,
             config.policy.clone(),
             audit,
             supervisor.clone(),
-            config
-                .server
-                .sessions
-                .bounds(!config.auth.tokens.is_empty()),
-        ));
+            config.server.sessions.bounds(config.auth.names_callers()),
+        );
+        let dispatcher = Arc::new(dispatcher.with_events(&config.events));
         dispatcher.hand_out();
+        dispatcher.carry_events();
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -122,6 +122,7 @@ impl App {
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
             documents: Arc::new(InMemory::default()),
+            switching: tokio::sync::Mutex::default(),
             version: env!("CARGO_PKG_VERSION"),
         };
         Self {
@@ -136,12 +137,26 @@ impl App {
 
     fn begin_notices(&self) {
         let dispatcher = &self.desk.dispatcher;
-        self.notices.call_once(|| dispatcher.begin_notices());
+        self.notices.call_once(|| {
+            dispatcher.begin_events();
+            dispatcher.begin_notices();
+        });
     }
 
-    /// Where the operator wants all plugins or nothing, sets them up before anything is served. `Err` names the first that
+    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved.
+    pub async fn recall(&self) {
+        if let Err(why) = self.desk.recall().await {
+            tracing::error!(
+                "Tools that were switched off are on, because that could not be read: {why}"
+            );
+        }
+    }
+
+    /// Takes in what was decided before. Where the operator wants all plugins or nothing, sets them up before anything is
+    /// served. `Err` names the first that
     /// could not be; nothing runs then.
     pub async fn set_up(&self) -> Result<(), RegistryError> {
+        self.recall().await;
         match self.config.startup {
             Startup::Degrade => Ok(()),
             Startup::Strict => {
@@ -198,6 +213,7 @@ impl App {
             self.config.server.clone(),
             address,
         );
+        self.callers.keep_keys(&self.supervisor);
         listen(&front, listener, &self.supervisor);
         Ok((front, address))
     }
@@ -208,7 +224,8 @@ impl App {
         R: tokio::io::AsyncRead + Unpin,
         W: tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let caller = Arc::clone(self.callers.anonymous());
+        // Who starts the program is its operator.
+        let caller = Arc::new(Caller::anonymous());
         let max = self.config.server.max_body_bytes;
         crate::front::stdio::serve(Arc::clone(&self.desk), caller, max, streams, stop).await;
     }
@@ -234,13 +251,17 @@ fn settings(config: &Config) -> Settings {
         rules: Rules {
             deny: config.policy.deny.clone(),
             read_only: config.policy.read_only,
+            fill_defaults: config.policy.fill_defaults,
+            approval: ApprovalRules {
+                tools: config.policy.approval.tools.clone(),
+                plugins: config.policy.approval.plugins.clone(),
+                risk: config.policy.approval.risk,
+                all_remediation: config.policy.approval.all_remediation,
+            },
+            ..Rules::default()
         },
         settle: Duration::from_millis(config.server.settle_ms),
         page: config.server.max_list_page,
-        same_for_all: config
-            .auth
-            .tokens
-            .iter()
-            .all(|token| token.plugins.is_none()),
+        same_for_all: config.auth.is_same_for_all(),
     }
 }

@@ -6,6 +6,8 @@ mod clock;
 
 mod echo;
 
+mod events_demo;
+
 mod hash;
 
 mod mcp_http;
@@ -42,6 +44,11 @@ pub fn all() -> Vec<Builtin> {
         row("echo", include_str!("../plugins/echo/plugin.toml"), || {
             echo::Echo
         }),
+        row(
+            "events_demo",
+            include_str!("../plugins/events_demo/plugin.toml"),
+            events_demo::EventsDemo::default,
+        ),
         row("hash", include_str!("../plugins/hash/plugin.toml"), || {
             hash::Hash
         }),

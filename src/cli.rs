@@ -1,5 +1,7 @@
 //! The command line: reads it, does what it says, prints what came of it.
 
+mod approvals;
+
 mod check;
 
 mod doctor;
@@ -73,7 +75,7 @@ enum Command {
     /// Serves over HTTP: MCP at /mcp, plain HTTP at /api/tools.
     Serve(serve::Arguments),
     /// Serves one MCP client on standard input and output.
-    Stdio,
+    Stdio(stdio::Arguments),
     /// Finds every problem of the configuration and the plugins, each with its place and mend.
     Check,
     /// The plugins.
@@ -90,6 +92,9 @@ enum Command {
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Calls that wait for a person who agrees to them.
+    #[command(subcommand)]
+    Approvals(approvals::Command),
     /// Manifests: checked, and made from those of other plugin systems.
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -135,7 +140,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     };
     match arguments.command {
         Command::Serve(serve) => serve::run(&context, &serve),
-        Command::Stdio => stdio::run(&context),
+        Command::Stdio(stdio) => stdio::run(&context, &stdio),
         Command::Check => check::run(&context),
         Command::Plugins(command) => plugins::run(&context, &command),
         Command::Ps(arguments) => ps::run(&context, &arguments),
@@ -143,6 +148,7 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Approvals(command) => approvals::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
         Command::Token(command) => token::run(&command),

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::plugin_entry::PluginEntry;
 use crate::dispatch::config::PolicyConfig;
+use crate::events::config::EventsConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
 use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
@@ -42,7 +43,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub auth: AuthConfig,
     pub policy: PolicyConfig,
-    pub events: file::EventsConfig,
+    pub events: EventsConfig,
     pub ledger: file::LedgerConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
@@ -85,7 +86,7 @@ impl Default for Config {
             server: ServerConfig::default(),
             auth: AuthConfig::default(),
             policy: PolicyConfig::default(),
-            events: file::EventsConfig::default(),
+            events: EventsConfig::default(),
             ledger: file::LedgerConfig::default(),
             plugin_dirs: Vec::new(),
             plugin_ignore: file::plugin_ignore(),

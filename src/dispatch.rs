@@ -1,14 +1,16 @@
 //! The one way through: every call, from whatever front, takes these steps in this order.
 //!
-//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → arguments against the
-//! schema → permit → deadline → the instance answers → the bridge between eras → record closes. Where there are filters,
-//! they are asked before the schema and after the answer.
+//! record opens → the catalog finds the tool, prompt or resource, if the caller may have it → defaults → arguments against
+//! the schema → approval → permit → deadline → the instance answers → rules of results → the bridge between eras → record
+//! closes. Where there are filters, they are asked before the defaults and after the answer.
 
 pub mod config;
 
 pub mod subject;
 
 mod address;
+
+pub mod approval;
 
 mod arguments;
 
@@ -20,7 +22,13 @@ mod carrying;
 
 mod deadline;
 
+mod defaults;
+
+pub mod dry_run;
+
 mod errand;
+
+pub mod events;
 
 mod filters;
 
@@ -35,6 +43,10 @@ mod notices;
 mod performing;
 
 mod reach;
+
+mod results;
+
+mod retry;
 
 mod rounds;
 
@@ -56,14 +68,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::dispatch::address::Address;
+use crate::dispatch::approval::Approvals;
 use crate::dispatch::audit::{Record, Sink};
 use crate::dispatch::config::PolicyConfig;
+use crate::dispatch::events::Events;
 use crate::dispatch::handles::Handles;
 use crate::dispatch::kept::Kept;
 use crate::dispatch::notices::Notices;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
+use crate::events::config::EventsConfig;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
@@ -90,6 +105,8 @@ pub struct Dispatcher {
     handles: Handles,
     kept: Kept,
     notices: Notices,
+    events: Arc<Events>,
+    approvals: Approvals,
     /// Cancelled when calls that still run must end.
     closing: CancellationToken,
 }
@@ -103,7 +120,9 @@ impl Dispatcher {
         supervisor: Supervisor,
         handles: Bounds,
     ) -> Self {
+        let events = Arc::new(Events::new(&EventsConfig::default()));
         Self {
+            approvals: Approvals::new(policy.approval.clone()),
             registry,
             policy,
             audit,
@@ -113,9 +132,18 @@ impl Dispatcher {
             watching: Watching::default(),
             handles: Handles::new(handles),
             kept: Kept::default(),
-            notices: Notices::default(),
+            notices: Notices::new(&events),
+            events,
             closing: CancellationToken::new(),
         }
+    }
+
+    /// The same with a bus of these settings.
+    #[must_use]
+    pub fn with_events(mut self, config: &EventsConfig) -> Self {
+        self.events = Arc::new(Events::new(config));
+        self.notices = Notices::new(&self.events);
+        self
     }
 
     /// The plugins it carries calls to.

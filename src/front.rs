@@ -2,11 +2,15 @@
 
 mod admin;
 
+mod approvals;
+
 pub mod auth;
 
 pub mod config;
 
 pub mod desk;
+
+mod events;
 
 mod ext;
 
@@ -29,5 +33,7 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod toggles;
 
 mod session_client;

@@ -11,7 +11,7 @@
 //! | 5 | [`dispatch`] | the one way through |
 //! | 4 | [`registry`], [`builtin`] | which plugins there are, what they offer, which instances run |
 //! | 3 | [`runtime`] | how plugins come to life and are spoken to |
-//! | 2 | [`manifest`], [`plugin`], [`session`], [`background`], [`schema`] | what the floors above are made of |
+//! | 2 | [`manifest`], [`plugin`], [`session`], [`background`], [`schema`], [`events`] | what the floors above are made of |
 //! | 1 | [`model`] | words: who calls, what is answered, what went wrong |
 //! | 0 | [`wire`] | bytes: the protocol over raw JSON; no I/O, no async, no clock |
 //!
@@ -39,6 +39,7 @@ pub mod wire;
 pub mod model;
 
 pub mod background;
+pub mod events;
 pub mod ledger;
 pub mod manifest;
 pub mod plugin;

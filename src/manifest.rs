@@ -7,6 +7,7 @@ pub mod check;
 pub mod core_version;
 pub mod decode;
 pub mod document;
+pub mod dry_run;
 pub mod expose;
 pub mod glob;
 pub mod host;
@@ -40,7 +41,7 @@ use crate::manifest::kinds::{Filter, Notifier, Resources};
 use crate::manifest::limits::{Limits, Restart};
 use crate::manifest::problem::Problems;
 use crate::manifest::runtime::{InProcess, McpHttp, McpStdio, RuntimeKind, Runtimes};
-use crate::manifest::upkeep::{Breaker, Build, HealthCheck};
+use crate::manifest::upkeep::{Breaker, Build, HealthCheck, Results, Retry};
 use crate::model::plugin_id::PluginId;
 
 /// The names a manifest has in a plugin's folder, the first that exists counts.
@@ -141,6 +142,12 @@ pub struct Manifest {
     /// When a remote server that cannot be reached is no longer asked. For the `mcp_http` runtime.
     #[serde(default)]
     pub breaker: Breaker,
+    /// How often its calls are made anew.
+    #[serde(default)]
+    pub retry: Retry,
+    /// How its results are read.
+    #[serde(default)]
+    pub results: Results,
     /// How it is built from source.
     #[serde(default)]
     pub build: Option<Build>,

@@ -13,3 +13,10 @@ pub mod fault;
 pub mod drawer;
 
 pub mod offer;
+
+pub mod event;
+
+pub mod topic;
+
+pub mod risk;
+pub(crate) mod utc;

@@ -148,6 +148,8 @@ mod contents;
 
 mod context;
 
+mod events;
+
 mod failure;
 
 mod handle;
@@ -180,6 +182,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use crate::model::event::{Event, EventId};
 use crate::model::fault::Fault;
 use crate::plugin::routes::Routes;
 
@@ -191,6 +194,8 @@ pub use completion::{Completing, Completion, IntoCompletion, MAX_VALUES};
 pub use contents::{Contents, IntoResourceResult};
 pub(crate) use context::Call;
 pub use context::{Drawers, ToolContext};
+pub use events::Events;
+pub(crate) use events::{Hub, Way, Wish, Workplace};
 pub use failure::{HookResult, RequestError, ToolError};
 pub(crate) use failure::{bad_argument, no_resource};
 pub use handle::{ListedTool, PluginHandle, PluginKind, PluginRegistry};
@@ -209,7 +214,7 @@ pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
 pub use result::{IntoToolResult, Structured};
 pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
-pub use tools::{Annotations, BuiltTool, Category, NoArguments, ToolOptions, Tools};
+pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.

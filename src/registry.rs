@@ -44,6 +44,7 @@ pub mod viewer;
 
 pub mod why;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -202,6 +203,30 @@ impl Registry {
         let plugins = self.plugins.load();
         let offer = |plugin: &Arc<Plugin>| Offer::of(plugin, plugin.pool.surface_for(who));
         plugins.iter().map(offer).collect()
+    }
+
+    /// Switches a tool on or off that `plugin` lists as `name`; whether it was otherwise before. Clients are told.
+    pub fn switch(&self, plugin: &Plugin, name: &str, on: bool) -> bool {
+        let is_other = self.settings.rules.switches.set(name, on);
+        if is_other {
+            plugin.switched.fetch_add(1, Ordering::AcqRel);
+            self.changed();
+        }
+        is_other
+    }
+
+    /// Whether an operator has switched off the tool that is listed as `name`.
+    pub fn is_switched_off(&self, name: &str) -> bool {
+        self.settings.rules.switches.is_off(name)
+    }
+
+    /// Switches the tools of these listed names off, and all others on.
+    pub fn switch_off(&self, names: BTreeSet<String>) {
+        self.settings.rules.switches.replace(names);
+        for plugin in self.plugins().iter() {
+            plugin.switched.fetch_add(1, Ordering::AcqRel);
+        }
+        self.changed();
     }
 
     /// The current catalog, as it is for clients in general. A reader keeps the snapshot it took.

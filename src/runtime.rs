@@ -58,8 +58,8 @@ use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
-use crate::plugin::Supply;
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
+use crate::plugin::{Supply, Way};
 use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
@@ -116,6 +116,8 @@ pub struct Host {
     pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
+    /// The way to the bus, if there is one.
+    pub(crate) events: Option<Way>,
     /// The version of the gateway, for handshakes.
     pub version: &'static str,
     /// Hears how far the start has come.
@@ -330,6 +332,7 @@ impl Host {
             session: None,
             folder: None,
             supply: None,
+            events: None,
             version,
             reached: Arc::new(|_| {}),
         }

@@ -1,9 +1,12 @@
 //! JSON Schemas of tools: compiled once, never resolved over the network, within bounds.
 
+pub mod defaults;
+
 mod flat;
 
 use std::fmt;
 
+use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use crate::schema::flat::Flat;
@@ -39,6 +42,8 @@ pub struct Violation {
     pub pointer: String,
     /// What is wrong there.
     pub message: String,
+    /// The member that is missing there, where that is what is wrong.
+    pub missing: Option<String>,
 }
 
 impl Schema {
@@ -64,6 +69,7 @@ impl Schema {
         let whole = |message: String| Violation {
             pointer: "/".into(),
             message,
+            missing: None,
         };
         let validator = match &self.0 {
             Kind::AnyObject if text.is_object() => return Ok(()),
@@ -84,9 +90,14 @@ impl Schema {
             } else {
                 pointer
             };
+            let missing = match err.kind() {
+                ValidationErrorKind::Required { property } => property.as_str().map(str::to_owned),
+                _ => None,
+            };
             Violation {
                 pointer,
                 message: err.to_string(),
+                missing,
             }
         })
     }

@@ -1,5 +1,7 @@
 //! The log: lines on standard error, written by a thread of its own so that a reader who does not read stops nobody.
 
+mod one_line;
+
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::audit::{Audited, Sink};
+use crate::telemetry::one_line::OneLine;
 
 /// The most lines that wait to be written; what comes then is dropped.
 const MAX_WAITING: usize = 16_384;
@@ -42,7 +45,7 @@ pub fn start(filter: &str, format: Format) -> Result<Log, String> {
     let (writer, guard) = builder.finish(stderr);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(writer.clone())
+        .with_writer(OneLine::new(writer.clone(), colours))
         .with_ansi(colours)
         .with_target(false);
     let set = match format {
@@ -106,6 +109,7 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
         (" plugin.id=", record.plugin),
         (" session=", record.session),
         (" reason=", record.reason),
+        (" approval=", record.approval),
     ] {
         if let Some(value) = value {
             line.extend_from_slice(name.as_bytes());
@@ -118,6 +122,13 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
     line.extend_from_slice(record.era.as_str().as_bytes());
     line.extend_from_slice(b" outcome=");
     line.extend_from_slice(record.outcome.as_bytes());
+    if record.dry_run {
+        line.extend_from_slice(b" dry_run=true");
+    }
+    if record.attempts > 1 {
+        line.extend_from_slice(b" attempts=");
+        number(line, record.attempts.into());
+    }
     line.extend_from_slice(b" duration_us=");
     number(line, record.taken_us);
 }
@@ -140,6 +151,7 @@ fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
         ("era", Some(record.era.as_str())),
         ("outcome", Some(record.outcome)),
         ("reason", record.reason),
+        ("approval", record.approval),
     ];
     for (name, value) in texts {
         if let Some(value) = value {
@@ -148,6 +160,13 @@ fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
             line.extend_from_slice(b"\":");
             quoted(line, value);
         }
+    }
+    if record.dry_run {
+        line.extend_from_slice(b",\"dry_run\":true");
+    }
+    if record.attempts > 1 {
+        line.extend_from_slice(b",\"attempts\":");
+        number(line, record.attempts.into());
     }
     line.extend_from_slice(b",\"duration_us\":");
     number(line, record.taken_us);
@@ -238,6 +257,9 @@ mod tests {
             outcome: "not_found",
             reason: Some("not_found"),
             taken_us: 12,
+            dry_run: true,
+            attempts: 3,
+            approval: None,
         };
         let (mut plain, mut object) = (Vec::new(), Vec::new());
         text(&mut plain, &record);
@@ -251,5 +273,9 @@ mod tests {
         let object: serde_json::Value = serde_json::from_slice(&object).expect("JSON");
         assert_eq!(object["tool.name"], record.subject);
         assert_eq!(object["duration_us"], 12);
+        assert_eq!(
+            (&object["dry_run"], &object["attempts"]),
+            (&true.into(), &3.into())
+        );
     }
 }

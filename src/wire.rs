@@ -27,6 +27,8 @@ pub mod line;
 
 pub mod header;
 
+pub(crate) mod digest;
+
 pub mod sse;
 
 pub mod uri_template;

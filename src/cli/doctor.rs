@@ -14,6 +14,8 @@ mod grants;
 
 mod interpreters;
 
+mod issuer;
+
 mod limits;
 
 mod listening;
@@ -123,8 +125,9 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
 /// Looks at everything. What has to be waited for is waited for at the same time.
 async fn look(ground: &Ground<'_>) -> Vec<Finding> {
     let supervisor = Supervisor::new();
-    let (remotes, listening, running, programs) = tokio::join!(
+    let (remotes, issuer, listening, running, programs) = tokio::join!(
         remotes::look(ground),
+        issuer::look(ground),
         listening::look(ground),
         running::look(ground),
         programs::look(ground, &supervisor),
@@ -139,6 +142,7 @@ async fn look(ground: &Ground<'_>) -> Vec<Finding> {
         dependencies::look(ground),
         grants::look(ground),
         remotes,
+        issuer,
         tokens::look(ground),
         listening,
         running,

@@ -1,22 +1,52 @@
 //! The only place that prints.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Prints a line for whoever called the command. A closed output is not worth an error.
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").is_ok() {
+    if writeln!(out, "{}", plain(text)).is_ok() {
         out.flush().ok();
     }
 }
 
 /// Prints a line about what went wrong, or about what goes on while standard output is for something else.
 pub(super) fn complain(text: &str) {
-    writeln!(std::io::stderr().lock(), "{text}").ok();
+    writeln!(std::io::stderr().lock(), "{}", plain(text)).ok();
+}
+
+/// The text without anything that a terminal would obey: what it quotes may be anyone's. JSON stays the JSON it is.
+fn plain(text: &str) -> Cow<'_, str> {
+    let is_suspect = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(is_suspect) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_suspect(c) {
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// A cell is one line.
+fn cell(text: &str) -> String {
+    text.replace('\n', "\\n").replace('\t', " ")
 }
 
 /// Prints rows under headings, each column as wide as it needs to be.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            row.iter()
+                .map(|text| plain(&cell(text)).into_owned())
+                .collect()
+        })
+        .collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells
@@ -32,7 +62,7 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     say(&line(&mut headings.iter().copied()));
-    for row in rows {
+    for row in &rows {
         say(&line(&mut row.iter().map(String::as_str)));
     }
 }

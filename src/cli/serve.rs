@@ -18,17 +18,22 @@ pub(super) struct Arguments {
     /// Where to listen; port 0 takes a free one. [default: `server.listen`, else 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+
+    /// Hide and refuse tools that are not known to change nothing, as `policy.read_only` does.
+    #[arg(long)]
+    read_only: bool,
 }
 
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
     let Begun {
         log,
-        loaded,
+        mut loaded,
         runtime,
     } = match context.begin("info") {
         Ok(begun) => begun,
         Err(code) => return code,
     };
+    loaded.config.policy.read_only |= arguments.read_only;
     let address = arguments.listen.unwrap_or(loaded.config.server.listen);
     let as_started = ServerConfig {
         listen: address,

@@ -8,15 +8,23 @@ use crate::cli::signals::{Signalled, Signals};
 use crate::cli::{Begun, Context, failure, set_up};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
-pub(super) fn run(context: &Context<'_>) -> ExitCode {
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Hide and refuse tools that are not known to change nothing, as `policy.read_only` does.
+    #[arg(long)]
+    read_only: bool,
+}
+
+pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
     let Begun {
         log,
-        loaded,
+        mut loaded,
         runtime,
     } = match context.begin("info") {
         Ok(begun) => begun,
         Err(code) => return code,
     };
+    loaded.config.policy.read_only |= arguments.read_only;
     raise_file_limit();
     become_subreaper();
     let code = runtime.block_on(async {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::cli::output;
+use crate::model::plugin_id::PluginId;
 
 /// How many random bytes a token holds.
 const TOKEN_BYTES: usize = 32;
@@ -18,12 +19,21 @@ pub(super) enum Command {
         /// The name of whoever will use it; sessions belong to it.
         #[arg(long, default_value = "me")]
         name: String,
-        /// A plugin it may see; give it several times for several. Without it, all.
-        #[arg(long = "plugin", value_name = "ID")]
-        plugins: Vec<String>,
-        /// What it may do besides calling, such as `admin`; give it several times for several.
-        #[arg(long = "scope", value_name = "SCOPE")]
+        /// A plugin it may see; give it several times for several, or several with commas between. Without it, all.
+        #[arg(
+            long = "plugin",
+            alias = "plugins",
+            value_name = "ID",
+            value_delimiter = ','
+        )]
+        plugins: Vec<PluginId>,
+        /// What it may do besides calling: `admin`, `read`, `ext:ID:routes`; with `ext:ID:tools` it may call the tools of
+        /// the plugins that are named, and no others. Give it several times for several.
+        #[arg(long = "scope", alias = "scopes", value_name = "SCOPE", value_delimiter = ',', value_parser = scope)]
         scopes: Vec<String>,
+        /// It may only call tools that are known to change nothing.
+        #[arg(long)]
+        read_only: bool,
     },
 }
 
@@ -32,6 +42,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
         name,
         plugins,
         scopes,
+        read_only,
     } = command;
     let mut bits = [0; TOKEN_BYTES];
     getrandom::fill(&mut bits).expect("the system has a random generator");
@@ -47,10 +58,23 @@ pub(super) fn run(command: &Command) -> ExitCode {
     output::say(&format!("name = {name:?}"));
     output::say(&format!("sha256 = \"{digest}\""));
     if !plugins.is_empty() {
+        let plugins: Vec<&str> = plugins.iter().map(PluginId::as_str).collect();
         output::say(&format!("plugins = {plugins:?}"));
     }
     if !scopes.is_empty() {
         output::say(&format!("scopes = {scopes:?}"));
     }
+    if *read_only {
+        output::say("read_only = true");
+    }
     ExitCode::SUCCESS
+}
+
+/// A scope as it may stand in the configuration.
+fn scope(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => Ok(text.to_owned()),
+        false => Err("a scope is a word without spaces, quotes or backslashes".to_owned()),
+    }
 }

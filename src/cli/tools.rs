@@ -4,15 +4,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::{Begun, Context, failure, output};
 use crate::dispatch::CallError;
+use crate::dispatch::approval::question::APPROVAL_META;
+use crate::dispatch::dry_run::DRY_RUN_META;
 use crate::dispatch::subject::Subject;
 use crate::model::caller::ClientProfile;
-use crate::model::client::Deaf;
+use crate::model::client::{Client, Deaf};
 use crate::runtime::CallContext;
+use crate::wire::error::RpcError;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::Params;
@@ -40,6 +46,12 @@ pub(super) enum Command {
         /// The arguments, a JSON object.
         #[arg(default_value = "{}")]
         arguments: String,
+        /// Changes nothing: prints what would be done, or what the tool says that it would do.
+        #[arg(long)]
+        dry_run: bool,
+        /// Agrees to the call, where it needs somebody who does.
+        #[arg(long)]
+        approve: bool,
     },
 }
 
@@ -57,9 +69,15 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
+        app.recall().await;
         let code = match command {
             Command::List { json, all } => list(&app, *json, *all).await,
-            Command::Call { name, arguments } => call(&app, name, arguments).await,
+            Command::Call {
+                name,
+                arguments,
+                dry_run,
+                approve,
+            } => call(&app, (name, arguments), *dry_run, *approve).await,
         };
         app.stop().await;
         code
@@ -98,20 +116,25 @@ async fn list(app: &App, json: bool, all: bool) -> ExitCode {
     output::table(&["TOOL", "PLUGIN", "DESCRIPTION"], &rows);
     if all {
         output::say("");
-        let row = |hidden: &crate::registry::catalog::Hidden| {
+        let hidden = catalog.hidden(caller).map(|hidden| {
             vec![
                 hidden.name.clone(),
                 hidden.plugin.to_string(),
                 hidden.sentence(),
             ]
-        };
-        let hidden: Vec<_> = catalog.hidden(caller).map(row).collect();
+        });
+        let hidden: Vec<_> = hidden.collect();
         output::table(&["NOT LISTED", "PLUGIN", "REASON"], &hidden);
     }
     ExitCode::SUCCESS
 }
 
-async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
+async fn call(
+    app: &App,
+    (name, arguments): (&str, &str),
+    dry_run: bool,
+    approve: bool,
+) -> ExitCode {
     let arguments = match Json::scan(Bytes::copy_from_slice(arguments.as_bytes())) {
         Ok(arguments) if arguments.is_object() => arguments,
         Ok(_) => return unable("the arguments must be a JSON object"),
@@ -126,11 +149,20 @@ async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
     let mut params = Params::default();
     params.members.set("name", Json::of(name));
     params.members.set("arguments", arguments);
+    if dry_run {
+        params.meta.set(DRY_RUN_META, Json::literal("true"));
+    }
+    // Nobody else could agree to a call of this process.
+    let (capabilities, client): (_, Arc<dyn Client>) = match approve {
+        true => (r#"{"elicitation":{}}"#, Arc::new(Agreeing)),
+        false => ("{}", Arc::new(Deaf)),
+    };
     let context = CallContext {
         id: app.desk.dispatcher.next_call(),
         caller: Arc::clone(app.callers.anonymous()),
         profile: Arc::new(ClientProfile {
             revision: Revision::NEWEST_LEGACY,
+            capabilities: Json::literal(capabilities),
             ..ClientProfile::bare()
         }),
         session: None,
@@ -138,7 +170,7 @@ async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
         timeout: None,
         cancel: CancellationToken::new(),
         farewell: None,
-        client: Arc::new(Deaf),
+        client,
     };
     let subject = Subject::Tool(name.to_owned());
     let dispatcher = &app.desk.dispatcher;
@@ -157,6 +189,21 @@ async fn call(app: &App, name: &str, arguments: &str) -> ExitCode {
         }
         Err(CallError::Plugin(error)) => unable(&format!("{} ({})", error.message, error.code)),
         Err(CallError::Fault(fault)) => unable(&fault.to_string()),
+    }
+}
+
+/// A client that agrees to the call it made, and answers no other question.
+struct Agreeing;
+
+impl Client for Agreeing {
+    fn notify(&self, _: &Method, _: &Params) {}
+
+    fn ask(&self, method: Method, params: Params) -> BoxFuture<'_, Result<Json, RpcError>> {
+        if method == Method::Elicit && params.meta.get(APPROVAL_META).is_some() {
+            let yes = json!({ "action": "accept", "content": { "approve": true } });
+            return Box::pin(std::future::ready(Ok(Json::of(&yes))));
+        }
+        Deaf.ask(method, params).boxed()
     }
 }
 

@@ -1,37 +1,20 @@
 //! Settings that must not be started with, although each value for itself is fine.
 
-use std::collections::HashSet;
-
-use sha2::{Digest, Sha256};
+mod auth;
 
 use crate::config::file::ConfigFile;
+use crate::events::config::EventsConfig;
+use crate::front::auth::is_safe;
 use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig, TasksConfig};
 use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
 use crate::manifest::problem::Problem;
 
-/// Tokens nobody may use: they can be guessed, or stand in examples.
-const KNOWN_TOKENS: [&str; 14] = [
-    "",
-    "0123456789abcdef0123456789abcdef",
-    "admin",
-    "changeme",
-    "default",
-    "example",
-    "my-secret-token",
-    "password",
-    "secret",
-    "secret-api-key",
-    "test",
-    "token",
-    "toolgate",
-    "your-token-here",
-];
-
 /// Notes everything that is wrong with the operator's file beyond the types of its values.
 pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     check_server(&config.server, report);
-    check_auth(&config.auth, report);
+    auth::check(&config.auth, &config.server, report);
+    check_events(&config.events, report);
     if let Some(problem) = exposed(&config.server, &config.auth) {
         let mend = problem.mend.unwrap_or_default();
         report.add_with_mend(&path(["server", "listen"]), problem.message, &mend);
@@ -45,9 +28,26 @@ pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     );
 }
 
+fn check_events(events: &EventsConfig, report: &mut Report<'_>) {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+    if !(1..=64).contains(&events.prefix.len()) || !events.prefix.bytes().all(fits) {
+        let message = "a prefix has 1 to 64 characters `A-Z a-z 0-9 _ . : -`";
+        report.add(&path(["events", "prefix"]), message);
+    }
+    for (key, value, max) in [
+        ("outbox", events.outbox as u64, 1_000_000),
+        ("max_deliveries", events.max_deliveries.into(), 1000),
+        ("keep", events.keep as u64, 10_000_000),
+    ] {
+        in_range(report, &path(["events", key]), value, 1, max);
+    }
+    let at = path(["events", "redeliver_ms"]);
+    in_range(report, &at, events.redeliver_ms, 10, 86_400_000);
+}
+
 /// The refusal to listen on a network without a credential. Ask again when `--listen` changes the address.
 pub fn exposed(server: &ServerConfig, auth: &AuthConfig) -> Option<Problem> {
-    if server.listen.ip().to_canonical().is_loopback() || !auth.tokens.is_empty() {
+    if server.listen.ip().to_canonical().is_loopback() || auth.names_callers() {
         return None;
     }
     let message = format!(
@@ -160,6 +160,13 @@ fn check_tasks(tasks: &TasksConfig, report: &mut Report<'_>) {
 }
 
 fn check_names(server: &ServerConfig, report: &mut Report<'_>) {
+    if let Some(url) = &server.public_url
+        && !is_base(url)
+    {
+        let mend = "write the address that clients use, such as `https://gate.example`";
+        let message = "expected an `https://` URL without query; `http://` only for this machine";
+        report.add_with_mend(&path(["server", "public_url"]), message, mend);
+    }
     for (index, host) in server.allowed_hosts.iter().enumerate() {
         if !is_authority(host) {
             report.add(
@@ -183,46 +190,11 @@ fn check_names(server: &ServerConfig, report: &mut Report<'_>) {
     }
 }
 
-fn is_authority(text: &str) -> bool {
-    !text.contains(['*', '@', '/']) && text.parse::<http::uri::Authority>().is_ok()
+/// Whether other addresses can be made of it by what stands behind it.
+fn is_base(url: &str) -> bool {
+    is_safe(url) && !url.contains(['?', '#', '@', '"', '\\'])
 }
 
-fn check_auth(auth: &AuthConfig, report: &mut Report<'_>) {
-    let (mut names, mut digests) = (HashSet::new(), HashSet::new());
-    let known: Vec<[u8; 32]> = KNOWN_TOKENS
-        .iter()
-        .map(|token| Sha256::digest(token).into())
-        .collect();
-    for (index, token) in auth.tokens.iter().enumerate() {
-        let at = |key: &str| in_list(&["auth", "tokens"], index, &[key]);
-        if token.name.trim().is_empty() {
-            report.add(&at("name"), "the name is empty");
-        } else if !names.insert(&token.name) {
-            report.add(
-                &at("name"),
-                format!("another token is called `{}`", token.name),
-            );
-        }
-        if known.contains(token.sha256.bytes()) {
-            let mend = "make one with `toolgate token new`";
-            report.add_with_mend(
-                &at("sha256"),
-                "this token is empty, or one everybody knows",
-                mend,
-            );
-        } else if !digests.insert(token.sha256) {
-            report.add(&at("sha256"), "another token is the same");
-        }
-        for (scope, text) in token.scopes.iter().enumerate() {
-            if text.is_empty()
-                || text.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\\'))
-            {
-                let at = in_list(&["auth", "tokens"], index, &["scopes", &scope.to_string()]);
-                report.add(
-                    &at,
-                    "a scope is a word without spaces, quotes or backslashes",
-                );
-            }
-        }
-    }
+fn is_authority(text: &str) -> bool {
+    !text.contains(['*', '@', '/']) && text.parse::<http::uri::Authority>().is_ok()
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::schema;
 use crate::config::{Startup, ToolNames};
 use crate::dispatch::config::PolicyConfig;
+use crate::events::config::EventsConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
 use crate::manifest::glob::Pattern;
 
@@ -54,11 +55,6 @@ pub struct ConfigFile {
     /// What becomes of the start of the gateway when a plugin cannot be set up.
     pub startup: Startup,
 }
-
-/// The event bus. Its backends have no settings yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EventsConfig {}
 
 /// Where calls are recorded. Its backends have no settings yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `TOOLGATE_PLUGIN_PATHS`, `ORDINAUT_EXT_PATHS` | plugin directories, searched after those of the config |
 //! | `TOOLGATE_GRANTS`, `ORDINAUT_EXT_ENTRY_GRANTS` | JSON: `{"id": ["TOOLS", "ROUTES"]}` |
+//! | `TOOLGATE_REQUIRE_SCOPES`, `ORDINAUT_REQUIRE_SCOPES` | `true` or `false`: whether tools need scopes |
 //! | `TOOLGATE_LOAD`, `ORDINAUT_EXT_ENTRY_EAGER` | JSON: `{"id": "eager"}`, or `true` for eager and `false` for lazy |
 //!
 //! They beat what the config says about a plugin. Where both variables of a row speak of one plugin the first one
@@ -24,6 +25,7 @@ use crate::model::plugin_id::PluginId;
 
 const PATHS: [&str; 2] = ["TOOLGATE_PLUGIN_PATHS", "ORDINAUT_EXT_PATHS"];
 const GRANTS: [&str; 2] = ["TOOLGATE_GRANTS", "ORDINAUT_EXT_ENTRY_GRANTS"];
+const REQUIRE_SCOPES: [&str; 2] = ["TOOLGATE_REQUIRE_SCOPES", "ORDINAUT_REQUIRE_SCOPES"];
 const LOAD: [&str; 2] = ["TOOLGATE_LOAD", "ORDINAUT_EXT_ENTRY_EAGER"];
 
 /// What the variables say.
@@ -34,6 +36,8 @@ pub struct FromEnv {
     pub grants: IndexMap<PluginId, BTreeSet<Grant>>,
     /// The word for `load` in a manifest.
     pub load: IndexMap<PluginId, Node>,
+    /// The word for `auth.require_scopes`.
+    pub require_scopes: Option<bool>,
     /// Where each plugin is spoken of.
     places: IndexMap<PluginId, Place>,
 }
@@ -68,6 +72,19 @@ impl FromEnv {
                 let decoded = decode::<Load>(&node);
                 problems.extend(decoded.problems.into_iter().map(|one| under(&path, one)));
                 read.load.entry(id).or_insert(node);
+            }
+        }
+        for name in REQUIRE_SCOPES {
+            let Some(text) = env.get(name).filter(|text| !text.trim().is_empty()) else {
+                continue;
+            };
+            match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => drop(read.require_scopes.get_or_insert(true)),
+                "false" | "0" | "no" | "off" => drop(read.require_scopes.get_or_insert(false)),
+                _ => problems.push(Problem {
+                    file: Some(name.into()),
+                    ..Problem::new("expected `true` or `false`")
+                }),
             }
         }
         (read, problems)
@@ -164,6 +181,20 @@ mod tests {
         );
         assert_eq!(read.ids().count(), 3);
         assert_eq!(check(&[("TOOLGATE_LOAD", " ")]).1, "");
+        for (ours, theirs, expect) in [
+            ("", "", None),
+            ("", "true", Some(true)),
+            ("0", "true", Some(false)),
+            ("On", "", Some(true)),
+        ] {
+            let (read, problems) = check(&[
+                ("TOOLGATE_REQUIRE_SCOPES", ours),
+                ("ORDINAUT_REQUIRE_SCOPES", theirs),
+            ]);
+            assert_eq!((read.require_scopes, problems.as_str()), (expect, ""));
+        }
+        let (_, problems) = check(&[("ORDINAUT_REQUIRE_SCOPES", "maybe")]);
+        assert!(problems.contains("ORDINAUT_REQUIRE_SCOPES"), "{problems}");
     }
 
     #[test]

@@ -134,6 +134,9 @@ fn load_leniently(explicit: Option<&Path>, env: &Env) -> (Loaded, Vec<Problem>) 
     let (mut loaded, more) = load_file(loaded, find(explicit, env));
     let dirs = loaded.from_env.plugin_dirs.iter().cloned();
     loaded.config.plugin_dirs.extend(dirs);
+    if let Some(require) = loaded.from_env.require_scopes {
+        loaded.config.auth.require_scopes = require;
+    }
     problems.extend(more);
     (loaded, problems)
 }
@@ -279,13 +282,15 @@ impl Reading<'_> {
             blamed,
         } = decode::<ConfigFile>(root);
         self.problems.extend(problems);
-        let Some(file) = value else {
+        let Some(mut file) = value else {
             return ConfigFile {
                 max_plugins: max_plugins(),
                 plugin_ignore: plugin_ignore(),
                 ..ConfigFile::default()
             };
         };
+        let base = self.file.parent().unwrap_or(Path::new(""));
+        file.auth.lie_in(base);
         let mut report = Report::new(root, blamed);
         check(&file, &mut report);
         self.problems.extend(report.into_problems());

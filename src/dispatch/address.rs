@@ -9,9 +9,10 @@ use crate::dispatch::{Dispatcher, tasks};
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::catalog::shelf::{Item, SCHEME};
-use crate::registry::catalog::{Catalog, Entry};
+use crate::registry::catalog::{Catalog, Cause, Entry};
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Who;
+use crate::registry::rules::Withheld;
 use crate::runtime::{CallContext, Surface};
 use crate::wire::json::Json;
 use crate::wire::method::Method;
@@ -161,6 +162,9 @@ impl Dispatcher {
                 .map(|plugin| smallvec![plugin]);
         }
         let found = |catalog: &Catalog| in_catalog(catalog, subject, &context.caller);
+        if let Some(refused) = self.withheld(subject, &context.caller) {
+            return Err(refused);
+        }
         let known = self.listed(subject, context);
         if !known.is_empty() {
             return Ok(known);
@@ -207,7 +211,7 @@ impl Dispatcher {
     }
 
     fn of_task(&self, id: &str, caller: &Caller) -> Result<Address, Fault> {
-        let known = self.tasks.find(id, &caller.principal);
+        let known = self.tasks.find(id, caller);
         let plugin = known.and_then(|known| {
             let plugins = self.registry.plugins();
             let mut plugins = plugins.iter();
@@ -218,9 +222,30 @@ impl Dispatcher {
         plugin.ok_or_else(|| tasks::unknown(id))
     }
 
+    /// The refusal of a tool that is there, but not for `caller`. Waits for nothing.
+    fn withheld(&self, subject: &Subject, caller: &Caller) -> Option<Fault> {
+        let Subject::Tool(name) = subject else {
+            return None;
+        };
+        self.registry.with_catalog(|catalog| {
+            if let Some((entry, why)) = catalog.withheld(name, caller) {
+                return Some(withheld(entry, &why));
+            }
+            let mut hidden = catalog.hidden(caller);
+            let hidden = hidden.find(|hidden| hidden.name == *name)?;
+            (hidden.cause == Cause::ReadOnly).then(|| {
+                let message = format!("`{name}` is refused: {}", hidden.reason);
+                Fault::new(FaultKind::Denied, message).because("read_only")
+            })
+        })
+    }
+
     /// The fault of a request about something that `caller` cannot see, with the reason if it may know it.
     pub fn unknown(&self, subject: &Subject, caller: &Caller) -> Fault {
         let name = subject.name();
+        if let Some(refused) = self.withheld(subject, caller) {
+            return refused;
+        }
         let message = match subject {
             Subject::Tool(_) => {
                 let why = self.registry.why(name, caller);
@@ -240,5 +265,14 @@ impl Dispatcher {
             Subject::Extension(_) => format!("Method not found: {name}"),
         };
         Fault::new(FaultKind::NotFound, message)
+    }
+}
+
+/// The refusal of a tool that is there, but not for this caller.
+pub(super) fn withheld(entry: &Entry, why: &Withheld) -> Fault {
+    let message = format!("`{}` is refused: {}", entry.name, why.reason());
+    match why {
+        Withheld::Scope(scope) => Fault::lacking(scope, message),
+        Withheld::ReadOnly => Fault::new(FaultKind::Denied, message).because("read_only"),
     }
 }

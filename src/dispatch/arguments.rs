@@ -17,9 +17,11 @@ pub(super) fn check(entry: &Entry, params: &Params) -> Result<(), Fault> {
         None => schema.check(&Json::literal("{}")),
     };
     checked.map_err(|violation| {
-        Fault::new(
-            FaultKind::BadInput,
-            format!("the arguments of `{name}` do not fit its schema {violation}"),
-        )
+        let what = format!("the arguments of `{name}` do not fit its schema {violation}");
+        let message = match &violation.missing {
+            Some(missing) => format!("Missing required parameter: {missing}; {what}"),
+            None => what,
+        };
+        Fault::new(FaultKind::BadInput, message)
     })
 }

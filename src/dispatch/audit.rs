@@ -36,6 +36,12 @@ pub struct Audited<'a> {
     pub reason: Option<&'static str>,
     /// How long it took, in microseconds.
     pub taken_us: u64,
+    /// Whether nothing was to be changed.
+    pub dry_run: bool,
+    /// How often it was sent to its plugin, where that was more than once; else 1.
+    pub attempts: u32,
+    /// The approval that it was made with, or refused by.
+    pub approval: Option<&'a str>,
 }
 
 /// Where records go. Called on the path of every call: must neither wait nor fail.
@@ -62,6 +68,9 @@ pub(super) struct Record<'a> {
     plugin: Option<Arc<Plugin>>,
     /// Who is told of the call, if anyone may be.
     notices: Option<&'a Notices>,
+    dry_run: bool,
+    attempts: u32,
+    approval: Option<String>,
     written: bool,
 }
 
@@ -80,6 +89,9 @@ impl<'a> Record<'a> {
             begun: Instant::now(),
             plugin: None,
             notices: None,
+            dry_run: false,
+            attempts: 1,
+            approval: None,
             written: false,
         }
     }
@@ -91,6 +103,21 @@ impl<'a> Record<'a> {
         if let Some(notices) = self.listeners() {
             notices.tell(self.notice("call.started"));
         }
+    }
+
+    /// The call is to change nothing.
+    pub(super) fn dry_run(&mut self) {
+        self.dry_run = true;
+    }
+
+    /// It is made anew.
+    pub(super) fn attempt(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// A person has decided about it.
+    pub(super) fn approved_by(&mut self, approval: String) {
+        self.approval = Some(approval);
     }
 
     /// Lets notifiers hear of the call.
@@ -162,6 +189,9 @@ impl<'a> Record<'a> {
             outcome,
             reason: fault.map(|fault| fault.reason),
             taken_us,
+            dry_run: self.dry_run,
+            attempts: self.attempts,
+            approval: self.approval.as_deref(),
         });
         if let Some(notices) = self.listeners() {
             notices.tell(Notice {

@@ -73,7 +73,7 @@ impl Dispatcher {
             && let Some(task) = tasks::begun(answer, wants_task)
         {
             let plugin = moved.as_ref().unwrap_or(plugin);
-            self.tasks.note(&task, plugin, &context.caller.principal);
+            self.tasks.note(&task, plugin, &context.caller);
         }
         ended
     }
@@ -112,8 +112,17 @@ impl Dispatcher {
         context: &CallContext,
         held: &mut Held,
     ) -> Result<Answer, Fault> {
-        let address = self.readdress(next, address, subject, context).await?;
-        if let Some(entry) = &address.tool {
+        let was = address;
+        let address = self.readdress(next, was, subject, context).await?;
+        if let (Some(entry), Some(was)) = (&address.tool, &was.tool) {
+            // Nobody was asked about the call as it would be now.
+            if self.needs_approval(entry, context) && !self.needs_approval(was, context) {
+                let message = format!(
+                    "`{}` needs an approval since a moment ago; send the call again",
+                    entry.name
+                );
+                return Err(Fault::new(FaultKind::Denied, message).because("approval_needed"));
+            }
             subject.rename(&mut request.params, entry.tool_json.clone());
         }
         self.check_arguments(&address, &request)?;

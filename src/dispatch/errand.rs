@@ -11,6 +11,7 @@ use crate::dispatch::address::Address;
 use crate::dispatch::audit::Record;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, bridge};
+use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Deaf;
 use crate::model::fault::{Fault, FaultKind};
@@ -91,20 +92,31 @@ impl Dispatcher {
         };
         let carried = self.carry(&address, &subject, request, context);
         let called = Cause::Errand.during(carried).await;
-        let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
-        record.close(outcome.as_ref());
-        let broken = |why: &str| Fault::new(FaultKind::Broken, format!("`{name}` failed: {why}"));
-        match outcome? {
-            Outcome::Error(error) => Err(broken(&error.message).because("refused_by_plugin")),
-            Outcome::Result(reply) => {
-                let result = Members::of(&reply.result).unwrap_or_default();
-                if result.get("isError").is_some_and(Json::is_true) {
-                    let words = first_text(&result);
-                    return Err(broken(words.as_deref().unwrap_or("it does not say why"))
-                        .because("tool_failed"));
-                }
-                Ok(result)
+        tool_result(record, called, &subject, context, &name)
+    }
+}
+
+/// Closes the record of a call of the gateway's own. Gives the members of a result; a tool that failed is a fault.
+pub(super) fn tool_result(
+    record: Record<'_>,
+    called: Result<Answer, Fault>,
+    subject: &Subject,
+    context: &CallContext,
+    name: &str,
+) -> Result<Members, Fault> {
+    let outcome = called.and_then(|answer| bridge::to_client(answer, subject, context.era()));
+    record.close(outcome.as_ref());
+    let broken = |why: &str| Fault::new(FaultKind::Broken, format!("`{name}` failed: {why}"));
+    match outcome? {
+        Outcome::Error(error) => Err(broken(&error.message).because("refused_by_plugin")),
+        Outcome::Result(reply) => {
+            let result = Members::of(&reply.result).unwrap_or_default();
+            if result.get("isError").is_some_and(Json::is_true) {
+                let words = first_text(&result);
+                let words = words.as_deref().unwrap_or("it does not say why");
+                return Err(broken(words).because("tool_failed"));
             }
+            Ok(result)
         }
     }
 }

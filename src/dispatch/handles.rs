@@ -62,9 +62,8 @@ impl Dispatcher {
     }
 
     fn open_handle(&self, context: &CallContext) -> Result<Answer, Fault> {
-        let principal = &context.caller.principal;
         let profile = Arc::new(context.profile.detached());
-        let Some(session) = self.handles.sessions.open(principal, profile) else {
+        let Some(session) = self.handles.sessions.open(&context.caller, profile) else {
             let message = "too many sessions are open (`server.sessions`); close one";
             return Err(Fault::new(FaultKind::Busy, message)
                 .because("overloaded")
@@ -147,7 +146,7 @@ impl Dispatcher {
     }
 
     fn handle(&self, id: &str, context: &CallContext) -> Result<Arc<Session>, Fault> {
-        let session = self.handles.sessions.get(id, &context.caller.principal);
+        let session = self.handles.sessions.get(id, &context.caller);
         let session = session.inspect(|session| session.touch());
         session.ok_or_else(|| {
             let message =

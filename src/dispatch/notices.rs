@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::errand::gateway_for;
+use crate::dispatch::events::{CALLS, Events, OWN};
 use crate::manifest::Kind;
 use crate::model::plugin_id::PluginId;
 use crate::plugin::Clock;
@@ -46,16 +47,20 @@ pub(super) struct Notice {
     pub(super) state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
+    /// Whether it is about the life of a plugin, as opposed to calls and what plugins tell themselves.
+    #[serde(skip)]
+    pub(super) is_of_life: bool,
 }
 
 /// Who is told of events.
-#[derive(Default)]
 pub(super) struct Notices {
     /// Whether there is any: all that a call costs where there is none.
     listening: AtomicBool,
     queues: ArcSwap<Vec<Arc<Queue>>>,
     /// Held while the queues are replaced.
     changing: Mutex<()>,
+    /// The bus, which is told as well.
+    events: Arc<Events>,
 }
 
 struct Queue {
@@ -79,6 +84,7 @@ impl Notice {
         Self {
             plugin: Some(event.plugin.clone()),
             state: event.state,
+            is_of_life: true,
             error: event.error.as_ref().map(|why| Cow::Owned(why.to_string())),
             ..Self::now(event.kind.as_str())
         }
@@ -86,13 +92,28 @@ impl Notice {
 }
 
 impl Notices {
-    /// Whether anyone is told anything.
+    pub(super) fn new(events: &Arc<Events>) -> Self {
+        Self {
+            listening: AtomicBool::new(false),
+            queues: ArcSwap::default(),
+            changing: Mutex::new(()),
+            events: Arc::clone(events),
+        }
+    }
+
+    /// Whether anyone is told of calls.
     pub(super) fn is_listening(&self) -> bool {
-        self.listening.load(Ordering::Relaxed)
+        self.listening.load(Ordering::Relaxed) || self.events.wants_calls()
     }
 
     /// Tells all who want to hear of it. Never waits.
     pub(super) fn tell(&self, notice: Notice) {
+        let is_call = CALLS
+            .iter()
+            .any(|topic| topic.strip_prefix(OWN) == Some(&notice.event));
+        if notice.is_of_life || (is_call && self.events.wants_calls()) {
+            self.events.publish_own(&notice);
+        }
         let notice = Arc::new(notice);
         for queue in self.queues.load().iter() {
             queue.put(&notice);

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dispatch::address::Address;
+use crate::dispatch::address::{Address, withheld};
 use crate::dispatch::audit::Record;
 use crate::dispatch::errand::{named, params};
 use crate::dispatch::filters::{About, Way};
@@ -21,7 +21,7 @@ use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{Cause, ListedTool, PluginHandle, PluginKind, Reach, Supply};
-use crate::registry::catalog::{Entry, Hidden};
+use crate::registry::catalog::Entry;
 use crate::registry::kinds;
 use crate::registry::plugin::Plugin;
 use crate::runtime::Request;
@@ -90,9 +90,10 @@ impl Dispatcher {
             let called = self.go(&address, &subject, request, &context, &mut record);
             Box::pin(called).await
         };
-        let onward = match unfiltered {
-            true => Cause::Errand,
-            false => Cause::Other,
+        let onward = match (unfiltered, cause) {
+            (true, _) => Cause::Errand,
+            (false, Cause::Event) => Cause::Event,
+            (false, _) => Cause::Other,
         };
         let called = onward.during(called).await;
         let outcome = called.and_then(|answer| bridge::to_client(answer, &subject, context.era()));
@@ -120,9 +121,12 @@ impl Dispatcher {
                 .registry
                 .with_catalog(|catalog| catalog.is_behind_filters(owner)),
             // Only the gateway asks a filter: no client has it call anything.
-            Cause::Other => kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter),
+            Cause::Other | Cause::Event => {
+                kinds().next().is_some() && kinds().all(|kind| kind == Kind::Filter)
+            }
         };
-        let untold = unfiltered || kinds().any(|kind| kind == Kind::Notifier);
+        let untold =
+            unfiltered || cause == Cause::Event || kinds().any(|kind| kind == Kind::Notifier);
         (unfiltered, untold)
     }
 
@@ -147,13 +151,18 @@ impl Dispatcher {
         }
         self.registry.catch_up();
         let catalog = self.registry.catalog();
-        let entry = catalog.tool_of(id, tool).cloned();
-        entry.ok_or_else(|| {
+        let entry = catalog.tool_of(id, tool);
+        if let Some((entry, why)) =
+            entry.and_then(|entry| Some((entry, entry.withheld_from(caller)?)))
+        {
+            return Err(withheld(entry, &why));
+        }
+        entry.cloned().ok_or_else(|| {
             let hidden = catalog
                 .hidden(caller)
                 .find(|hidden| hidden.plugin == *id && hidden.name.ends_with(tool));
             let offers_none = || format!("plugin `{id}` offers no such tool");
-            let why = hidden.map_or_else(offers_none, Hidden::sentence);
+            let why = hidden.map_or_else(offers_none, |hidden| hidden.sentence());
             let message = format!("the tool `{tool}` of plugin `{id}` cannot be called: {why}");
             Fault::new(FaultKind::NotFound, message)
         })

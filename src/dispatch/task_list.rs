@@ -36,10 +36,10 @@ impl Dispatcher {
             let error = RpcError::new(INVALID_PARAMS, message);
             return Ok(Answer::error(error, Era::Legacy));
         }
-        let principal = &context.caller.principal;
+        let caller = &context.caller;
         let having = addresses
             .iter()
-            .filter(|address| self.tasks.are_in(&address.plugin.manifest.id, principal));
+            .filter(|address| self.tasks.are_in(&address.plugin.manifest.id, caller));
         let lists = join_all(having.map(|address| async {
             let bound = Duration::from_millis(address.timeout_ms(&request.method));
             let mut listed = Vec::new();
@@ -71,7 +71,7 @@ impl Dispatcher {
         let is_own = |task: &Json| {
             let members = Members::of(task).unwrap_or_default();
             let id = members.string("taskId").unwrap_or_default();
-            self.tasks.find(&id, &context.caller.principal).as_ref() == Some(&manifest.id)
+            self.tasks.find(&id, &context.caller).as_ref() == Some(&manifest.id)
         };
         let mut request = request.clone();
         for _ in 0..manifest.limits.max_list_pages {

@@ -1,4 +1,4 @@
-//! Whose tasks are whose: a task is known to the principal that began it, and goes on in the plugin that has it. Those of
+//! Whose tasks are whose: a task is known to the caller that began it, and goes on in the plugin that has it. Those of
 //! a plugin that was exchanged are gone, for the one in its place may give the same id to a task of somebody else; except
 //! that a remote server goes on with its tasks whoever speaks to it.
 
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
+use crate::model::caller::{Caller, Rights};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::registry::plugin::Plugin;
@@ -37,15 +38,18 @@ struct Known {
 #[derive(Debug)]
 struct Owner {
     id: PluginId,
+    /// What its caller might do when it began.
+    rights: Rights,
     /// The plugin that began it, where the task ends with that.
     plugin: Option<Weak<Plugin>>,
 }
 
 impl Owner {
-    fn of(plugin: &Arc<Plugin>) -> Self {
+    fn of(plugin: &Arc<Plugin>, caller: &Caller) -> Self {
         let outlives = plugin.runtime == RuntimeKind::McpHttp;
         Self {
             id: plugin.id().clone(),
+            rights: caller.rights(),
             plugin: (!outlives).then(|| Arc::downgrade(plugin)),
         }
     }
@@ -64,13 +68,13 @@ impl Tasks {
         self.0.lock().expect("no holder of this lock panics")
     }
 
-    /// Notes a task that `plugin` has begun for `principal`.
-    pub(super) fn note(&self, task: &str, plugin: &Arc<Plugin>, principal: &Arc<str>) {
-        let key = (Arc::clone(principal), Box::from(task));
+    /// Notes a task that `plugin` has begun for `caller`.
+    pub(super) fn note(&self, task: &str, plugin: &Arc<Plugin>, caller: &Caller) {
+        let key = (Arc::clone(&caller.principal), Box::from(task));
         let mut known = self.known();
         if known
             .plugins
-            .insert(key.clone(), Owner::of(plugin))
+            .insert(key.clone(), Owner::of(plugin, caller))
             .is_some()
         {
             return;
@@ -83,20 +87,22 @@ impl Tasks {
         }
     }
 
-    /// Whether `plugin` has begun a task for `principal` that is remembered.
-    pub(super) fn are_in(&self, plugin: &PluginId, principal: &Arc<str>) -> bool {
+    /// Whether `plugin` has begun a task for `caller` that is remembered.
+    pub(super) fn are_in(&self, plugin: &PluginId, caller: &Caller) -> bool {
         let known = self.known();
         let mut tasks = known.plugins.iter();
         tasks.any(|((whose, _), owner)| {
-            whose == principal && owner.id == *plugin && owner.is_there()
+            let is_theirs = *whose == caller.principal && caller.has(&owner.rights);
+            is_theirs && owner.id == *plugin && owner.is_there()
         })
     }
 
-    /// The plugin that has the task, if it is one of `principal`'s.
-    pub(super) fn find(&self, task: &str, principal: &Arc<str>) -> Option<PluginId> {
-        let key = (Arc::clone(principal), task.into());
+    /// The plugin that has the task, if it is one of `caller`'s, begun with the same rights.
+    pub(super) fn find(&self, task: &str, caller: &Caller) -> Option<PluginId> {
+        let key = (Arc::clone(&caller.principal), task.into());
         let known = self.known();
         let owner = known.plugins.get(&key).filter(|owner| owner.is_there());
+        let owner = owner.filter(|owner| caller.has(&owner.rights));
         owner.map(|owner| owner.id.clone())
     }
 }
@@ -191,11 +197,21 @@ mod tests {
         let far = plugin(far, RuntimeKind::McpHttp);
         let tasks = Tasks::default();
         let (p, q) = (near.id().clone(), far.id().clone());
-        let (ann, bob): (Arc<str>, Arc<str>) = ("ann".into(), "bob".into());
+        let caller = |name: &str| Caller {
+            principal: name.into(),
+            ..Caller::anonymous()
+        };
+        let (ann, bob) = (caller("ann"), caller("bob"));
+        let less = Caller {
+            read_only: true,
+            ..caller("ann")
+        };
         tasks.note("1", &near, &ann);
         assert_eq!(tasks.find("1", &ann), Some(p.clone()));
         assert_eq!(tasks.find("1", &bob), None);
         assert_eq!(tasks.find("3", &ann), None);
+        assert_eq!(tasks.find("1", &less), None, "with other rights");
+        assert!(!tasks.are_in(&p, &less));
         assert!(tasks.are_in(&p, &ann));
         assert!(!tasks.are_in(&q, &ann) && !tasks.are_in(&p, &bob));
         tasks.note("2", &far, &ann);

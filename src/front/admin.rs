@@ -6,7 +6,7 @@
 
 pub(in crate::front) mod answer;
 
-mod order;
+pub(in crate::front) mod order;
 
 mod query;
 
@@ -148,11 +148,16 @@ fn sees(caller: &Caller, id: &str) -> bool {
 pub(super) async fn execute(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
+    how: Result<rest::How, Response<Body>>,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Response<Body> {
     let Some(_active) = front.enter() else {
         return busy("the gateway is stopping");
+    };
+    let how = match how {
+        Ok(how) => how,
+        Err(refused) => return refused,
     };
     let Wanted {
         id,
@@ -164,10 +169,11 @@ pub(super) async fn execute(
     };
     let viewer = rest::viewer(&caller);
     let catalog = front.desk.registry().settled_view(&viewer).await;
-    let mut entries = catalog.entries(&caller);
-    let entry = entries.find(|entry| entry.plugin.id().as_str() == id && *entry.tool == *method);
+    // One that is there and not for this caller is refused where all calls are.
+    let plugin = id.parse::<PluginId>().ok();
+    let plugin = plugin.filter(|plugin| caller.sees(plugin));
+    let entry = plugin.and_then(|plugin| catalog.tool_of(&plugin, &method));
     let name = entry.map(|entry| entry.name.to_string());
-    drop(entries);
     let Some(name) = name else {
         let message = match sees(&caller, &id) && !front.desk.registry().named(&id).is_empty() {
             true => format!("plugin `{id}` lists no tool `{method}`"),
@@ -175,7 +181,7 @@ pub(super) async fn execute(
         };
         return refused(&Fault::new(FaultKind::NotFound, message));
     };
-    let called = rest::ask(&front, name, arguments, caller).await;
+    let called = rest::ask(&front, (name, how), arguments, caller).await;
     result(called)
 }
 

@@ -1,14 +1,17 @@
 //! The settings of the fronts: `[server]` and `[auth]`.
 
-use std::borrow::Cow;
-use std::fmt;
+mod auth;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use http::Uri;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::plugin_id::PluginId;
+pub use crate::front::config::auth::{
+    Algorithm, AuthConfig, JwtConfig, Secret, TokenConfig, TokenDigest,
+};
 use crate::session::streams::Replay;
 use crate::session::table::Bounds;
 
@@ -20,6 +23,10 @@ pub struct ServerConfig {
     #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
+    /// What clients reach it under, such as `https://gate.example`, where that is not the address it listens on: a proxy
+    /// stands before it. Its host is one that clients may use. Tokens of an authorization server must be issued for this
+    /// address with `/mcp` behind it.
+    pub public_url: Option<String>,
     /// Host names clients may use, besides the loopback names and the listen address; `name` or `name:port`.
     pub allowed_hosts: Vec<String>,
     /// Origins browsers may come from, such as `https://example.com`.
@@ -68,10 +75,26 @@ pub struct ServerConfig {
     pub tasks: TasksConfig,
 }
 
+impl ServerConfig {
+    /// The host in `public_url`: with its port, and without.
+    pub fn public_host(&self) -> Vec<String> {
+        let url = self.public_url.as_deref().map(str::parse::<Uri>);
+        let Some(Ok(url)) = url else {
+            return Vec::new();
+        };
+        let authority = url
+            .authority()
+            .map(|authority| authority.as_str().to_owned());
+        let host = url.host().map(str::to_owned);
+        authority.into_iter().chain(host).collect()
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             max_body_bytes: 4_194_304,
@@ -217,100 +240,6 @@ impl Default for TasksConfig {
     }
 }
 
-/// Who may call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuthConfig {
-    /// Bearer tokens; with none, everyone who can reach the listen address may call.
-    pub tokens: Vec<TokenConfig>,
-}
-
-/// A bearer token. `toolgate token new` makes one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenConfig {
-    /// Who holds it; the principal in sessions and audit records. Unique.
-    pub name: String,
-    /// SHA-256 of the token, 64 hexadecimal digits. The token itself is never stored.
-    pub sha256: TokenDigest,
-    /// The plugins its holder can see; all when left out.
-    #[serde(default)]
-    pub plugins: Option<Vec<PluginId>>,
-    /// The scopes its holder has.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-}
-
-/// The SHA-256 digest of a token.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
-pub struct TokenDigest([u8; 32]);
-
-/// A text that is not a digest. Does not quote it: it may be the token itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected 64 hexadecimal digits, the SHA-256 of the token; `toolgate token new` prints it")]
-pub struct BadDigest;
-
-impl TokenDigest {
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Compare in constant time.
-    pub fn bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for TokenDigest {
-    type Error = BadDigest;
-
-    fn try_from(text: String) -> Result<Self, BadDigest> {
-        let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-        let digits = digits
-            .filter(|digits| digits.len() == 64)
-            .ok_or(BadDigest)?;
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::try_from(pair[0] << 4 | pair[1]).map_err(|_| BadDigest)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl fmt::Display for TokenDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// The first digits only: enough to tell two apart.
-impl fmt::Debug for TokenDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x}{:02x}…", self.0[0], self.0[1])
-    }
-}
-
-impl Serialize for TokenDigest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl JsonSchema for TokenDigest {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "TokenDigest".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^([0-9a-fA-F]{64}|.*\$\{.*)$" })
-    }
-}
-
 /// An address with a port; `localhost` stands for `127.0.0.1`.
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -330,22 +259,6 @@ pub fn parse_address(text: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_digest_is_64_hexadecimal_digits() {
-        let digest = TokenDigest::try_from("0aFF".repeat(16)).expect("valid");
-        assert_eq!(digest.bytes()[..2], [0x0a, 0xff]);
-        assert_eq!(digest.to_string(), "0aff".repeat(16));
-        for bad in [
-            "",
-            "0a",
-            &"0g".repeat(32),
-            &"é".repeat(32),
-            &"0a".repeat(33),
-        ] {
-            assert!(TokenDigest::try_from(bad.to_owned()).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn addresses_need_a_port() {

@@ -2,6 +2,8 @@
 
 mod fault;
 
+mod switching;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -52,6 +54,8 @@ pub struct Desk {
     pub tasks: Arc<Tasks>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
+    /// Held while a tool is switched: one after the other.
+    pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.
     pub version: &'static str,
 }
@@ -63,6 +67,8 @@ pub(crate) enum Reply {
     Result(Bytes),
     /// A result by which a modern plugin asks a modern client to answer and to call again.
     Asks(Json),
+    /// A result that says that the caller lacks this scope.
+    Denied(Bytes, Box<str>),
     /// An error.
     Error(RpcError),
     /// Nothing: the client no longer wants an answer.

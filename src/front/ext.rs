@@ -26,10 +26,10 @@ use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{Method, Response};
 
+use crate::front::auth::Unknown;
 use crate::front::ext::path::Place;
 use crate::front::http::body::Body;
 use crate::front::http::routes::Door;
-use crate::front::http::unauthorized;
 use crate::model::caller::Caller;
 
 /// Who asks, if that is known: files may be for everyone.
@@ -55,7 +55,7 @@ pub(in crate::front) fn may_be_public(method: &Method, path: &str) -> bool {
 /// `GET /ext/status`: every plugin that the caller sees, with what it asked for and may not do.
 pub(super) async fn status(Door(front): Door, caller: Asker) -> Response<Body> {
     let Some(Extension(caller)) = caller else {
-        return unauthorized();
+        return front.callers.unauthorized(Unknown::Missing);
     };
     dressed(status::answer(&front, &caller))
 }
@@ -63,7 +63,7 @@ pub(super) async fn status(Door(front): Door, caller: Asker) -> Response<Body> {
 /// `GET /ext/{id}/health`: 200 or 503, with how the plugin is.
 pub(super) async fn health(Door(front): Door, caller: Asker, request: Request) -> Response<Body> {
     let Some(Extension(caller)) = caller else {
-        return unauthorized();
+        return front.callers.unauthorized(Unknown::Missing);
     };
     let place = Place::of(request.uri().path());
     dressed(health::answer(&front, &caller, place.id))

@@ -39,6 +39,17 @@ struct Readiness {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugins: Option<Vec<Place>>,
+    /// How the keys of the authorization server stand, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<KeysStand>,
+}
+
+/// Whether tokens of the authorization server can be verified.
+#[derive(Serialize)]
+struct KeysStand {
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 /// Where one plugin stands.
@@ -96,6 +107,11 @@ pub(super) async fn alive() -> Response<Body> {
 pub(super) async fn ready(Door(front): Door, asker: Asker) -> Response<Body> {
     let status = Status::of(&front);
     let plugins = front.desk.registry().plugins();
+    let is_known = asker.is_some();
+    let keys = front.callers.standing().map(|standing| KeysStand {
+        ready: standing.has_keys,
+        reason: standing.trouble.filter(|_| is_known),
+    });
     let plugins = asker.map(|Extension(caller)| {
         let seen = plugins
             .iter()
@@ -106,7 +122,12 @@ pub(super) async fn ready(Door(front): Door, asker: Asker) -> Response<Body> {
         Status::Ready => StatusCode::OK,
         Status::Starting | Status::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     };
-    answer(code, &Readiness { status, plugins })
+    let readiness = Readiness {
+        status,
+        plugins,
+        keys,
+    };
+    answer(code, &readiness)
 }
 
 /// `GET /health`: the same in numbers; always 200.

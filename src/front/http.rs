@@ -20,7 +20,7 @@ mod round;
 
 pub(super) mod routes;
 
-mod stream;
+pub(super) mod stream;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,17 +30,17 @@ use std::time::Duration;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONNECTION,
-    HeaderValue, TRANSFER_ENCODING, VARY, WWW_AUTHENTICATE,
+    HeaderValue, TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
-use crate::front::auth::Callers;
+use crate::front::auth::{Callers, METADATA_PATHS, Unknown};
 use crate::front::config::ServerConfig;
 use crate::front::desk::Desk;
 use crate::front::ext::may_be_public;
-use crate::front::http::body::{Body, problem};
+use crate::front::http::body::Body;
 use crate::front::http::guard::{Guard, Origin, only};
 use crate::front::scope::narrowed;
 use crate::model::caller::Caller;
@@ -49,8 +49,11 @@ use crate::wire::header::MCP_PARAM_PREFIX;
 
 pub use accept::listen;
 
-/// The paths of the MCP endpoint.
-const MCP_PATHS: [&str; 2] = ["/mcp", "/ext/mcp_http/mcp"];
+/// The path of the MCP endpoint.
+pub(super) const MCP_PATH: &str = "/mcp";
+
+/// The other one.
+pub(super) const MCP_ALIAS: &str = "/ext/mcp_http/mcp";
 
 /// The paths that need no credential: without one they tell nothing but whether the gateway is there.
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
@@ -93,10 +96,13 @@ impl HttpFront {
         address: SocketAddr,
     ) -> Arc<Self> {
         let bounds = config.sessions.bounds(callers.are_named());
+        callers.serve_at(&config, address);
+        let mut hosts = config.allowed_hosts.clone();
+        hosts.extend(config.public_host());
         let registry = Arc::clone(desk.registry());
         let front = Arc::new_cyclic(|front: &Weak<Self>| Self {
             routes: routes::table(front.clone()),
-            guard: Guard::new(address, &config.allowed_hosts, &config.allowed_origins),
+            guard: Guard::new(address, &hosts, &config.allowed_origins),
             sessions: Sessions::new(bounds),
             desk,
             callers,
@@ -119,6 +125,11 @@ impl HttpFront {
     /// How many calls run.
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Acquire)
+    }
+
+    /// Cancelled when the gateway is about to stop.
+    pub(super) fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Whether the gateway is about to stop.
@@ -172,10 +183,12 @@ impl HttpFront {
             Origin::Allowed(origin) => Some(origin),
             Origin::Local | Origin::Absent => None,
         };
+        let at_alias = request.uri().path() == MCP_ALIAS;
         let mut response = match (&allowed, request.method()) {
             (_, &Method::OPTIONS) => preflight(allowed.is_some(), request.headers()),
             _ => self.route(request).await,
         };
+        self.callers.point_to_metadata(&mut response, at_alias);
         if let Some(origin) = allowed {
             let headers = response.headers_mut();
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -190,22 +203,34 @@ impl HttpFront {
 
     async fn route(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
-        let is_mcp = MCP_PATHS.contains(&path);
-        let is_open =
-            OPEN_PATHS.contains(&path) || (!is_mcp && may_be_public(request.method(), path));
-        // Of two credentials it is not clear whose request it is.
-        let authorization = only(request.headers(), AUTHORIZATION.as_str());
-        let authorization = authorization.map(|value| value.and_then(|value| value.to_str().ok()));
-        let caller: Arc<Caller> = match authorization.map(|value| self.callers.find(value)) {
-            Ok(Ok(caller)) => narrowed(caller, request.headers(), self.is_local()),
-            Ok(Err(_)) | Err(()) if is_open => return self.other(request).await,
-            Ok(Err(_)) | Err(()) => return unauthorized(),
+        let is_mcp = path == MCP_PATH || path == MCP_ALIAS;
+        let is_open = OPEN_PATHS.contains(&path)
+            || METADATA_PATHS.contains(&path)
+            || (!is_mcp && may_be_public(request.method(), path));
+        let caller = match self.caller(request.headers()) {
+            Err(Unknown::Unverified) => Box::pin(self.verified(request.headers())).await,
+            found => found,
+        };
+        let caller: Arc<Caller> = match caller {
+            Ok(caller) => narrowed(&caller, request.headers(), self.is_local()),
+            Err(_) if is_open => return self.other(request).await,
+            Err(why) => return self.callers.unauthorized(why),
         };
         if is_mcp {
             return self.mcp(request, caller).await;
         }
         request.extensions_mut().insert(caller);
         self.other(request).await
+    }
+
+    /// Whose request it is, as far as that can be said at once.
+    fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Unknown> {
+        self.callers.find(authorization(headers)?)
+    }
+
+    /// Whose request it is that shows a token which is not known yet.
+    async fn verified(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Unknown> {
+        self.callers.verify(authorization(headers)?).await
     }
 
     async fn other(&self, request: Request<Incoming>) -> Response<Body> {
@@ -270,12 +295,9 @@ fn preflight(allowed: bool, asked: &HeaderMap) -> Response<Body> {
     response
 }
 
-pub(super) fn unauthorized() -> Response<Body> {
-    let message = "this gateway needs a token: send `Authorization: Bearer …`; `toolgate token new` makes one";
-    let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", message);
-    response.headers_mut().insert(
-        WWW_AUTHENTICATE,
-        HeaderValue::from_static("Bearer realm=\"toolgate\""),
-    );
-    response
+/// The one credential that a request shows. Of two it is not clear whose request it is.
+fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Unknown> {
+    let value = only(headers, AUTHORIZATION.as_str());
+    let value = value.map_err(|()| Unknown::Invalid("there is more than one"))?;
+    Ok(value.and_then(|value| value.to_str().ok()))
 }

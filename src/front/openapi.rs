@@ -2,11 +2,15 @@
 
 mod control;
 
+mod events;
+
 mod ext;
 
 mod fixed;
 
 mod operation;
+
+mod rules;
 
 use std::sync::Arc;
 

@@ -4,6 +4,8 @@
 //! nobody needs to look into its words for that. Every other status is the gateway's own, or stands for a JSON-RPC error
 //! of the plugin.
 
+mod how;
+
 mod listing;
 
 pub(super) mod refusal;
@@ -24,6 +26,7 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response, problem, read};
 use crate::front::http::mcp::{busy, is_json};
 use crate::front::http::routes::Door;
+pub(super) use crate::front::rest::how::How;
 use crate::front::rest::refusal::Refusal;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Deaf;
@@ -78,11 +81,16 @@ pub(super) async fn call(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
     name: Result<Path<String>, PathRejection>,
+    how: Result<How, Response<Body>>,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Response<Body> {
     let Ok(Path(name)) = name else {
         return not_a_name();
+    };
+    let how = match how {
+        Ok(how) => how,
+        Err(refused) => return refused,
     };
     if !is_json(&headers) {
         let message = "send the arguments with `Content-Type: application/json`";
@@ -99,7 +107,7 @@ pub(super) async fn call(
         Ok(arguments) => arguments,
         Err(refused) => return refused,
     };
-    match ask(&front, name, arguments, caller).await {
+    match ask(&front, (name, how), arguments, caller).await {
         Ok(result) => json_response(StatusCode::OK, Body::of(result.bytes().clone())),
         Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),
         Err(CallError::Fault(fault)) => Refusal::of_fault(&fault).response(),
@@ -109,11 +117,12 @@ pub(super) async fn call(
 /// Calls the tool listed as `name`. Gives its result to the byte.
 pub(super) async fn ask(
     front: &HttpFront,
-    name: String,
+    (name, how): (String, How),
     arguments: Json,
     caller: Arc<Caller>,
 ) -> Result<Json, CallError> {
     let mut params = Params::default();
+    how.say(&mut params);
     params.members.set("name", Json::of(name.as_str()));
     params.members.set("arguments", arguments);
     let dispatcher = &front.desk.dispatcher;

@@ -7,8 +7,6 @@
 
 mod dialogue;
 
-mod digest;
-
 mod places;
 
 mod questions;

@@ -35,9 +35,10 @@ pub(in crate::front) fn narrowed(
     let named = named.flat_map(|value| value.to_str().unwrap_or_default().split([',', ' ', '\t']));
     let named = named.filter(|scope| !scope.is_empty());
     let scopes = named.filter(|scope| is_local || caller.may(scope));
-    let scopes: Vec<String> = scopes.map(str::to_owned).collect();
+    let scopes = Scopes::only(scopes.map(str::to_owned));
     Arc::new(Caller {
-        scopes: Scopes::Only(scopes.into()),
+        tools_by_scope: caller.tools_by_scope || scopes.speak_of_plugins(),
+        scopes,
         ..(**caller).clone()
     })
 }

@@ -341,7 +341,7 @@ impl Pipe {
         match reply {
             _ if cancelled => {}
             Reply::Nothing => {}
-            Reply::Result(result) => self.result(id, &result).await,
+            Reply::Result(result) | Reply::Denied(result, _) => self.result(id, &result).await,
             Reply::Asks(result) => self.result(id, result.bytes()).await,
             Reply::Error(error) => self.refuse(Some(id), &error).await,
         }

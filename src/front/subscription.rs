@@ -65,7 +65,7 @@ struct Within {
 /// The tasks of the gateway that one subscription hears of.
 struct WatchedTasks {
     tasks: Arc<Tasks>,
-    principal: Arc<str>,
+    caller: Arc<Caller>,
     watcher: Arc<Watcher>,
 }
 
@@ -127,7 +127,7 @@ impl Subscription {
         }
         let tasks = WatchedTasks {
             tasks: Arc::clone(&desk.tasks),
-            principal: Arc::clone(&caller.principal),
+            caller: Arc::clone(caller),
             watcher: Arc::default(),
         };
         if let Some(mut ids) = task_ids {
@@ -252,15 +252,15 @@ impl Drop for Within {
 }
 
 impl WatchedTasks {
-    /// Hears of a task of ours from here on; `false` where there is none of that id for this principal.
+    /// Hears of a task of ours from here on; `false` where there is none of that id for this caller.
     fn watch(&self, id: &str) -> bool {
-        let task = self.tasks.find(id, &self.principal);
+        let task = self.tasks.find(id, &self.caller);
         task.is_some_and(|task| task.watch_task(&self.watcher))
     }
 
     /// What is told of a task as it is now (`notifications/tasks`). Nothing, when it has been forgotten meanwhile.
     fn told(&self, number: u128, id: &Id) -> Option<Bytes> {
-        let state = self.tasks.at(number, &self.principal)?.task()?;
+        let state = self.tasks.at(number, &self.caller)?.task()?;
         let mut params = b"{".to_vec();
         params.extend_from_slice(&state);
         params.push(b'}');

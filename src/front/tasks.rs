@@ -73,7 +73,7 @@ impl Desk {
             return Some(Reply::Error(undeclared(TASKS)));
         }
         let id = params.members.string("taskId")?;
-        let task = self.tasks.find(&id, &context.caller.principal)?;
+        let task = self.tasks.find(&id, &context.caller)?;
         answer(&task, params)
     }
 }

@@ -11,6 +11,7 @@ use crate::manifest::Manifest;
 use crate::manifest::decode::{Report, path};
 use crate::manifest::limits::{Limits, Restart};
 use crate::manifest::runtime::{McpHttp, McpStdio, RuntimeKind};
+use crate::model::topic::Pattern;
 
 /// The longest time that can be configured: 30 days, in milliseconds.
 pub const MAX_MS: u64 = 2_592_000_000;
@@ -293,14 +294,14 @@ fn check_host(manifest: &Manifest, report: &mut Report<'_>) {
         manifest.background.iter().map(|job| &job.name),
     );
     for (index, subscription) in manifest.events.subscribe.iter().enumerate() {
-        if subscription.topic.is_empty() {
+        if let Err(error) = subscription.topic.parse::<Pattern>() {
             let at = [
                 "events".into(),
                 "subscribe".into(),
                 index.to_string(),
                 "topic".into(),
             ];
-            report.add(&at, "the topic is empty");
+            report.add(&at, error.to_string());
         }
     }
 }
@@ -400,6 +401,14 @@ fn check_upkeep(manifest: &Manifest, report: &mut Report<'_>) {
             1,
             10_000,
         ),
+        (
+            "retry",
+            "max_attempts",
+            manifest.retry.max_attempts.into(),
+            1,
+            10,
+        ),
+        ("retry", "initial_ms", manifest.retry.initial_ms, 1, MAX_MS),
         ("breaker", "failures", breaker.failures.into(), 1, 10_000),
         ("breaker", "open_ms", breaker.open_ms, 1, MAX_MS),
         ("breaker", "max_open_ms", breaker.max_open_ms, 1, MAX_MS),

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::manifest::dry_run::DryRun;
 use crate::manifest::glob::Pattern;
+use crate::model::risk::Risk;
 
 /// Which tools are listed and how they are called. Names here are the plugin's own, without prefix.
 ///
@@ -57,6 +59,16 @@ pub struct ToolEntry {
     /// Whether it only looks or also changes things.
     #[serde(default)]
     pub category: Option<Category>,
+    /// How much harm a call can do.
+    #[serde(default)]
+    pub risk: Option<Risk>,
+    /// What a call touches, in words for who must agree to it: `all pods of the namespace`.
+    #[serde(default)]
+    pub blast_radius: Option<String>,
+    /// How it is told to try only and change nothing: the name of the argument that says so, or `true` where it reads
+    /// `_meta["toolgate/dry_run"]`. One without this is not called for a dry run; the gateway says what would be done.
+    #[serde(default)]
+    pub dry_run: Option<DryRun>,
     /// Milliseconds one call may take, instead of the plugin's `call_timeout_ms`.
     #[serde(default)]
     #[schemars(range(min = 1, max = 2_592_000_000_u64))]

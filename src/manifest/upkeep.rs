@@ -66,6 +66,38 @@ impl Default for Breaker {
     }
 }
 
+/// How often a call is made anew that failed and may be: of a tool that only looks, or may be called twice without harm,
+/// and never of one that changes things otherwise. All attempts share the time of one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// Attempts in all; 1 makes none anew.
+    #[schemars(range(min = 1, max = 10))]
+    pub max_attempts: u32,
+    /// Milliseconds before the second attempt; doubles with each.
+    #[schemars(range(min = 1, max = 2_592_000_000_u64))]
+    pub initial_ms: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            initial_ms: 200,
+        }
+    }
+}
+
+/// How results are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Results {
+    /// Whether a result object that says `success: false` is a failure (`isError`), and `retry: true` in it asks for
+    /// another attempt. Left out, that is so for code in the gateway and for plugins in a folder of their own whose
+    /// manifest declares tools; results of other servers mean what MCP says and nothing more.
+    pub success_flag: Option<bool>,
+}
+
 /// How a plugin is built from source. A folder that has `scripts/build.sh` and no `[build]` is built as if it had an
 /// empty one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -51,6 +51,8 @@ pub struct Fault {
     pub reason: &'static str,
     /// When trying again may work.
     pub retry_after: Option<Duration>,
+    /// The scope that the caller would need, where that is all that is missing.
+    pub scope: Option<Box<str>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -62,7 +64,16 @@ impl Fault {
             message: message.into(),
             reason: kind.as_str(),
             retry_after: None,
+            scope: None,
             source: None,
+        }
+    }
+
+    /// The caller lacks `scope`; nothing else stands in its way.
+    pub fn lacking(scope: &str, message: impl Into<String>) -> Self {
+        Self {
+            scope: Some(scope.into()),
+            ..Self::new(FaultKind::Denied, message).because("insufficient_scope")
         }
     }
 
@@ -95,6 +106,7 @@ impl Fault {
             message: self.message.clone(),
             reason: self.reason,
             retry_after: self.retry_after,
+            scope: self.scope.clone(),
             source: None,
         }
     }

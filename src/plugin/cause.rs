@@ -13,6 +13,9 @@ pub(crate) enum Cause {
     Other,
     /// A filter or a notifier is being asked; or something that it calls for that, at any distance.
     Errand,
+    /// An event is being handled; or something that is called for that, at any distance. Nobody is told of such calls: that
+    /// could be an event again.
+    Event,
     /// A hook of the plugin runs: it starts, stops or is asked how it is.
     Hook,
 }

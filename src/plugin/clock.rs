@@ -1,8 +1,8 @@
 //! The resource `clock`: what time it is.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use time::OffsetDateTime;
+pub(crate) use crate::model::utc::utc;
 
 /// Tells the time. Handed in, so that tests can give another one.
 #[derive(Debug, Clone, Copy)]
@@ -38,24 +38,10 @@ impl Clock {
     }
 }
 
-/// A time after 1970-01-01T00:00:00Z as RFC 3339 writes it. Leap seconds do not exist, as in POSIX.
-pub(crate) fn utc(since_1970: Duration) -> String {
-    let now = OffsetDateTime::UNIX_EPOCH + since_1970;
-    let (date, time) = (now.date(), now.time());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.millisecond(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

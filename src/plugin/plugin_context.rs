@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Clock, HttpClient, PluginHandle, PluginRegistry, Templates};
+use crate::plugin::{Clock, Events, HttpClient, PluginHandle, PluginRegistry, Templates};
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
 ///
@@ -29,6 +31,7 @@ pub(crate) struct Given {
     pub(crate) registry: Option<PluginRegistry>,
     pub(crate) templates: Option<Templates>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
+    pub(crate) events: Events,
     pub(crate) span: tracing::Span,
 }
 
@@ -36,7 +39,9 @@ impl Given {
     /// Nothing but a name and settings.
     pub(crate) fn bare(id: PluginId, config: Value) -> Self {
         let span = tracing::info_span!("plugin", plugin.id = %id);
+        let events = Events::new(id.clone(), None, Duration::ZERO, CancellationToken::new());
         Self {
+            events,
             id,
             config,
             clock: None,
@@ -79,6 +84,11 @@ impl PluginContext {
     /// The span that its log lines belong to: `tracing::info!(parent: context.span(), "..")`.
     pub fn span(&self) -> &tracing::Span {
         &self.0.span
+    }
+
+    /// The events of the gateway, as far as they are granted.
+    pub fn events(&self) -> &Events {
+        &self.0.events
     }
 
     /// The resource `clock`.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::model::risk::Risk;
 use crate::plugin::context::ToolContext;
 use crate::plugin::failure::ToolError;
 use crate::plugin::notifier::{Notifier, Teller};
@@ -25,6 +26,11 @@ const CATEGORY: &str = "toolgate/category";
 
 /// The key of a definition's `_meta` that holds how long a call may take, in milliseconds.
 const TIMEOUT_MS: &str = "toolgate/timeout_ms";
+
+/// The keys that say how much harm a call can do, what it touches, and that a person must agree to it.
+const RISK: &str = "toolgate/risk";
+const BLAST_RADIUS: &str = "toolgate/blast_radius";
+const REQUIRES_APPROVAL: &str = "toolgate/requires_approval";
 
 /// The tools of a plugin, in the order they were added.
 #[derive(Default)]
@@ -236,6 +242,32 @@ impl ToolOptions {
             Category::Remediation => "remediation",
         };
         self.word(|typed| drop(typed.meta.insert(CATEGORY.to_owned(), word.into())))
+    }
+
+    /// Says that it changes something: the category, and the annotations that say so to clients.
+    pub fn remediation(&mut self) -> &mut Self {
+        self.category(Category::Remediation).word(|typed| {
+            let annotations = typed.annotations.get_or_insert_default();
+            annotations.read_only = Some(false);
+            annotations.destructive.get_or_insert(true);
+        })
+    }
+
+    /// How much harm a call can do; stands in the definition's `_meta` as `toolgate/risk`.
+    pub fn risk(&mut self, risk: Risk) -> &mut Self {
+        self.word(|typed| drop(typed.meta.insert(RISK.to_owned(), risk.as_str().into())))
+    }
+
+    /// What a call touches, in words for who must agree to it; stands in the definition's `_meta` as
+    /// `toolgate/blast_radius`.
+    pub fn touches(&mut self, what: impl Into<String>) -> &mut Self {
+        let what = what.into();
+        self.word(|typed| drop(typed.meta.insert(BLAST_RADIUS.to_owned(), what.into())))
+    }
+
+    /// A person must agree to each call; stands in the definition's `_meta` as `toolgate/requires_approval`.
+    pub fn requires_approval(&mut self) -> &mut Self {
+        self.word(|typed| drop(typed.meta.insert(REQUIRES_APPROVAL.to_owned(), true.into())))
     }
 
     /// How long a call may take, at the most; stands in the definition's `_meta` as `toolgate/timeout_ms`. The

@@ -1,5 +1,7 @@
 //! What is listed, as one snapshot: a reader keeps the one it took, whatever happens meanwhile.
 
+pub mod conduct;
+
 mod definition;
 
 mod merged;
@@ -8,7 +10,9 @@ pub mod page;
 
 pub mod shelf;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -16,18 +20,23 @@ use serde::Serialize;
 
 use crate::manifest::Kind;
 use crate::manifest::expose::Category;
-use crate::model::caller::Caller;
+use crate::model::caller::{Caller, Sight};
 use crate::model::plugin_id::PluginId;
+use crate::registry::catalog::conduct::Conduct;
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
 use crate::registry::plugin::Plugin;
-use crate::registry::rules::Rules;
+use crate::registry::rules::{Rules, Withheld};
 use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
+use crate::schema::defaults::Defaults;
 use crate::wire::header::ParamHeader;
 use crate::wire::json::Json;
 use crate::wire::list::ListKind;
+
+/// Why a tool is not listed that an operator has switched off.
+const SWITCHED_OFF: &str = "an operator has switched it off";
 
 /// The most texts about a catalog that are kept ready.
 const MAX_KEPT: usize = 64;
@@ -51,6 +60,8 @@ pub struct Entry {
     pub timeout_ms: u64,
     /// Whether it only looks or also changes things, where that is known.
     pub category: Option<Category>,
+    /// How its calls are carried out.
+    pub conduct: Conduct,
     /// The arguments that modern clients mirror into headers.
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
@@ -59,6 +70,7 @@ pub struct Entry {
     pub withheld: bool,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
+    defaults: OnceLock<Option<Defaults>>,
 }
 
 /// A tool, prompt or resource that is not listed, and why.
@@ -80,6 +92,12 @@ pub struct Hidden {
 pub enum Cause {
     /// A rule of `policy`.
     Policy,
+    /// An operator has switched it off.
+    Disabled,
+    /// It may change something, and only what does not is let through: for all, or for this caller.
+    ReadOnly,
+    /// The caller lacks the scope for tools of the plugin.
+    Scope,
     /// The plugin's `expose`.
     Expose,
     /// The kind of its plugin.
@@ -107,6 +125,8 @@ pub struct Catalog {
     resources: Shelf,
     templates: Shelf,
     hidden: Vec<Hidden>,
+    /// The tools that would be listed if they were not switched off.
+    switched_off: Vec<Arc<Entry>>,
     /// The filters, in order.
     filters: Vec<Arc<Plugin>>,
     /// What filters and notifiers may need before they can be asked.
@@ -114,8 +134,8 @@ pub struct Catalog {
     kept: Mutex<HashMap<KeptKey, Bytes>>,
 }
 
-/// What was made, and for the callers of which plugins.
-type KeptKey = (&'static str, Option<Arc<[PluginId]>>);
+/// What was made, and for which callers.
+type KeptKey = (&'static str, Sight);
 
 /// What all plugins offer, in their order.
 pub type Offers = Vec<Offer>;
@@ -129,6 +149,8 @@ pub struct Offer {
     pub known: Option<Arc<Surface>>,
     /// Why nothing of it is listed, if so.
     pub closed: Option<Arc<str>>,
+    /// How often tools of it were switched on or off.
+    pub switched: u64,
 }
 
 impl Offer {
@@ -138,6 +160,7 @@ impl Offer {
             plugin: Arc::clone(plugin),
             known,
             closed: plugin.closed().map(Arc::from),
+            switched: plugin.switched.load(Ordering::Acquire),
         }
     }
 
@@ -158,7 +181,9 @@ impl Offer {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
-        same && self.closed == other.closed && Arc::ptr_eq(&self.plugin, &other.plugin)
+        same && self.closed == other.closed
+            && self.switched == other.switched
+            && Arc::ptr_eq(&self.plugin, &other.plugin)
     }
 }
 
@@ -258,7 +283,7 @@ impl Catalog {
                         let why = format!("plugin `{first}` lists a tool of this name");
                         Err((name, Cause::Collision, why))
                     }
-                    None => definition::entry(plugin, tool, &name, &self.resources)
+                    None => definition::entry(plugin, tool, &name, (&self.resources, rules))
                         .map_err(|why| (name, Cause::Definition, why)),
                 },
             };
@@ -269,8 +294,14 @@ impl Catalog {
                 let by_kind = kinds::hides(&plugin.manifest, &tool.name);
                 let by_rule = || rules.refuse(&entry.name, entry.category);
                 let hidden = by_kind.map(|why| (Cause::Kind, why));
-                match hidden.or_else(|| Some((Cause::Policy, by_rule()?))) {
+                match hidden.or_else(by_rule) {
                     Some((cause, why)) => Err((entry.name.to_string(), cause, why)),
+                    None if rules.switches.is_off(&entry.name) => {
+                        let name = entry.name.to_string();
+                        taken.insert(name.to_lowercase(), id.clone());
+                        self.switched_off.push(Arc::new(entry));
+                        Err((name, Cause::Disabled, SWITCHED_OFF.to_owned()))
+                    }
                     None => Ok(entry),
                 }
             });
@@ -313,10 +344,15 @@ impl Catalog {
         rules: &Rules,
     ) {
         match cause {
-            Cause::Policy | Cause::Definition | Cause::Closed => return,
+            Cause::Policy
+            | Cause::ReadOnly
+            | Cause::Scope
+            | Cause::Disabled
+            | Cause::Definition
+            | Cause::Closed => return,
             Cause::Expose | Cause::Kind | Cause::Collision | Cause::Grant => {}
         }
-        let Ok(mut entry) = definition::entry(plugin, tool, name, &self.resources) else {
+        let Ok(mut entry) = definition::entry(plugin, tool, name, (&self.resources, rules)) else {
             return;
         };
         if rules.refuse(&entry.name, entry.category).is_none() {
@@ -339,9 +375,13 @@ impl Catalog {
 
     /// The tool of that name, if `caller` may see it.
     pub fn find(&self, name: &str, caller: &Caller) -> Option<&Arc<Entry>> {
-        self.by_name
-            .get(name)
-            .filter(|entry| caller.sees(&entry.plugin.manifest.id))
+        self.by_name.get(name).filter(|entry| entry.is_for(caller))
+    }
+
+    /// What keeps `caller` from a tool of that name whose plugin it may see.
+    pub fn withheld(&self, name: &str, caller: &Caller) -> Option<(&Arc<Entry>, Withheld)> {
+        let entry = self.by_name.get(name)?;
+        Some((entry, entry.withheld_from(caller)?))
     }
 
     /// The tool that the plugin knows by that name, if it is listed.
@@ -388,16 +428,29 @@ impl Catalog {
 
     /// The tools that `caller` may see, in their stable order.
     pub fn entries<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
-        self.in_order
-            .iter()
-            .filter(|entry| caller.sees(&entry.plugin.manifest.id))
+        self.in_order.iter().filter(|entry| entry.is_for(caller))
     }
 
-    /// What is not listed, of plugins that `caller` may see.
-    pub fn hidden<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Hidden> {
-        self.hidden
-            .iter()
-            .filter(|hidden| caller.sees(&hidden.plugin))
+    /// What is not listed, of plugins that `caller` may see: for anyone, then for this caller.
+    pub fn hidden<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = Cow<'a, Hidden>> {
+        let hidden = self.hidden.iter();
+        let hidden = hidden.filter(|hidden| caller.sees(&hidden.plugin));
+        let withheld = self.in_order.iter().filter_map(|entry| {
+            let why = entry.withheld_from(caller)?;
+            Some(Cow::Owned(Hidden {
+                name: entry.name.to_string(),
+                plugin: entry.plugin.manifest.id.clone(),
+                cause: why.cause(),
+                reason: why.reason(),
+            }))
+        });
+        hidden.map(Cow::Borrowed).chain(withheld)
+    }
+
+    /// The tools that `caller` could see if they were not switched off.
+    pub fn switched_off<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
+        let off = self.switched_off.iter();
+        off.filter(|entry| entry.is_for(caller))
     }
 
     /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
@@ -419,7 +472,7 @@ impl Catalog {
             .map(|offer| (&offer.plugin, offer.known.as_ref()))
     }
 
-    /// The text `what` about this catalog for callers that see the same plugins as `caller`; made at first use. The lock
+    /// The text `what` about this catalog for callers that see the same as `caller`; made at first use. The lock
     /// is not held meanwhile: two that come at the same time both make it.
     pub fn kept(
         &self,
@@ -427,7 +480,7 @@ impl Catalog {
         caller: &Caller,
         make: impl FnOnce() -> Vec<u8>,
     ) -> Bytes {
-        let key = (what, caller.plugins.clone());
+        let key = (what, caller.sight());
         let kept = || self.kept.lock().expect("no holder of this lock panics");
         if let Some(text) = kept().get(&key) {
             return text.clone();
@@ -460,12 +513,36 @@ impl Hidden {
 }
 
 impl Entry {
+    /// Whether `caller` may see and call it.
+    pub fn is_for(&self, caller: &Caller) -> bool {
+        let plugin = &self.plugin.manifest.id;
+        caller.sees(plugin) && Withheld::from(caller, plugin, self.category).is_none()
+    }
+
+    /// What keeps `caller` from it, if it may see the plugin.
+    pub fn withheld_from(&self, caller: &Caller) -> Option<Withheld> {
+        let plugin = &self.plugin.manifest.id;
+        let seen = caller.sees(plugin);
+        seen.then(|| Withheld::from(caller, plugin, self.category))?
+    }
+
     /// The schema of its arguments, compiled at first use; or why it is none.
     pub fn schema(&self) -> Result<&Schema, &str> {
         let compiled = self
             .compiled
             .get_or_init(|| Schema::compile(&self.input_schema));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// The defaults that its schema gives, where they are filled in.
+    pub fn defaults(&self) -> Option<&Defaults> {
+        if !self.conduct.fills_defaults {
+            return None;
+        }
+        let found = self
+            .defaults
+            .get_or_init(|| Defaults::of(&self.input_schema));
+        found.as_ref()
     }
 
     /// The schema of its arguments as text.

@@ -27,7 +27,15 @@ static OURS: LazyLock<PluginId> =
 pub(super) struct Seen(Mutex<[Option<Shown>; 3]>);
 
 /// What was listed of each plugin.
-type Shown = HashMap<Key, Arc<Surface>>;
+type Shown = HashMap<Key, Listed>;
+
+/// What is listed of one plugin.
+#[derive(Clone)]
+struct Listed {
+    surface: Arc<Surface>,
+    /// How often tools of it were switched on or off.
+    switched: u64,
+}
 
 /// What tells a plugin from others, also from one to which it was changed.
 type Key = (Kind, PluginId);
@@ -35,7 +43,11 @@ type Key = (Kind, PluginId);
 fn shown(offers: &Offers) -> Shown {
     let listed = offers.iter().filter_map(|offer| {
         let (kind, id) = offer.plugin.key();
-        Some(((kind, id.clone()), Arc::clone(offer.listed()?)))
+        let listed = Listed {
+            surface: Arc::clone(offer.listed()?),
+            switched: offer.switched,
+        };
+        Some(((kind, id.clone()), listed))
     });
     listed.collect()
 }
@@ -72,7 +84,7 @@ impl Seen {
         let before = topics[topic as usize].take().unwrap_or_default();
         for (key, before) in before {
             if let Some(shown) = now.get_mut(&key)
-                && owes(&before, shown, topic)
+                && owes(&before.surface, &shown.surface, topic)
             {
                 *shown = before;
             }
@@ -99,6 +111,14 @@ fn owes(before: &Surface, now: &Surface, topic: Topic) -> bool {
         let (before, now) = (before.list(*kind), now.list(*kind));
         now.announced.0 && !Arc::ptr_eq(before, now)
     })
+}
+
+impl Listed {
+    fn differs(&self, then: &Self, topic: Topic) -> bool {
+        let is_other = !Arc::ptr_eq(&self.surface, &then.surface)
+            && !self.surface.shares(&then.surface, topic);
+        is_other || (topic == Topic::Tools && self.switched != then.switched)
+    }
 }
 
 impl Changes {
@@ -130,7 +150,7 @@ impl Changes {
     fn now(&self) -> (Shown, Vec<Topic>) {
         let offered = shown(&self.registry.offers_to(&self.viewer.who));
         let seen = self.seen.topics();
-        let sees = |(key, _): &(&Key, &Arc<Surface>)| self.viewer.caller.sees(&key.1);
+        let sees = |(key, _): &(&Key, &Listed)| self.viewer.caller.sees(&key.1);
         let differs = |topic: &Topic| {
             let Some(shown) = &seen[*topic as usize] else {
                 return false;
@@ -139,11 +159,12 @@ impl Changes {
                 .iter()
                 .filter(sees)
                 .any(|(key, now)| match shown.get(key) {
-                    Some(then) => !Arc::ptr_eq(now, then) && !now.shares(then, *topic),
-                    None => !now.is_empty(*topic),
+                    Some(then) => now.differs(then, *topic),
+                    None => !now.surface.is_empty(*topic),
                 });
             let mut gone = shown.iter().filter(sees);
-            came || gone.any(|(key, then)| !offered.contains_key(key) && !then.is_empty(*topic))
+            came || gone
+                .any(|(key, then)| !offered.contains_key(key) && !then.surface.is_empty(*topic))
         };
         let topics = Topic::ALL.into_iter().filter(differs).collect();
         drop(seen);

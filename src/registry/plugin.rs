@@ -51,6 +51,8 @@ pub struct Plugin {
     pub vitals: Vitals,
     /// What it did so far.
     pub counts: Counts,
+    /// How often its tools were switched on or off.
+    pub(super) switched: AtomicU64,
     declared: Arc<Surface>,
     /// Whether it is no longer in the registry, or another is there in its place.
     left: AtomicBool,
@@ -139,6 +141,7 @@ impl Plugin {
             supervisor,
             env!("CARGO_PKG_VERSION"),
         );
+        pool.grant(&grants);
         Arc::new(Self {
             vitals: Vitals::new(&manifest.health),
             routes: RouteTable::new(&manifest.routes),
@@ -152,6 +155,7 @@ impl Plugin {
             pool,
             life,
             counts: Counts::default(),
+            switched: AtomicU64::new(0),
             declared,
             left: AtomicBool::new(false),
             removed: CancellationToken::new(),

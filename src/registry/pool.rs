@@ -3,7 +3,7 @@
 //! A lease is held for one call. Starting runs in a task of its own, so a caller that gives up does not end what others
 //! wait for. All that must agree sits behind one lock, which is never held across an await.
 
-pub(in crate::registry) mod budget;
+pub(crate) mod budget;
 
 mod ending;
 

@@ -1,7 +1,56 @@
-//! What the operator does not let through, whoever calls.
+//! What the operator does not let through: whoever calls, and of one caller; and what only with an approval.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 
 use crate::manifest::expose::Category;
 use crate::manifest::glob::Pattern;
+use crate::model::caller::{Caller, tools_of};
+use crate::model::plugin_id::PluginId;
+use crate::model::risk::Risk;
+use crate::registry::catalog::Cause;
+
+/// What keeps one caller from a tool that others may call. It is not listed for that caller either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withheld {
+    /// It lacks the scope.
+    Scope(String),
+    /// Its credential is for tools that change nothing.
+    ReadOnly,
+}
+
+impl Withheld {
+    /// What keeps `caller` from a tool of `plugin` that is of this category, if something does.
+    pub fn from(caller: &Caller, plugin: &PluginId, category: Option<Category>) -> Option<Self> {
+        if !caller.may_call_tools_of(plugin) {
+            return Some(Self::Scope(tools_of(plugin)));
+        }
+        let changes = caller.read_only && category != Some(Category::Diagnostic);
+        changes.then_some(Self::ReadOnly)
+    }
+
+    /// What it is, in one word.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Scope(_) => Cause::Scope,
+            Self::ReadOnly => Cause::ReadOnly,
+        }
+    }
+
+    /// Why, in words that follow a `but`.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Scope(scope) => {
+                format!("missing scope `{scope}`: the credential does not have it")
+            }
+            Self::ReadOnly => {
+                "the credential is `read_only`, and this is not known to be diagnostic".to_owned()
+            }
+        }
+    }
+}
 
 /// Rules about listed tools. What they refuse is not listed, and so cannot be called.
 #[derive(Debug, Clone, Default)]
@@ -10,44 +59,193 @@ pub struct Rules {
     pub deny: Vec<Pattern>,
     /// Only tools that are known to change nothing are let through.
     pub read_only: bool,
+    /// Also servers whose schemas no manifest declares get the defaults in them.
+    pub fill_defaults: bool,
+    /// Which tools are called with an approval only, beside those that ask for it themselves.
+    pub approval: ApprovalRules,
+    /// The tools that are switched off.
+    pub switches: Switches,
 }
+
+/// Which tools need an approval, whoever calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApprovalRules {
+    /// Those whose listed name fits one of these.
+    pub tools: Vec<Pattern>,
+    /// Those of plugins whose id fits one of these.
+    pub plugins: Vec<Pattern>,
+    /// Those that are known to be of this risk or more.
+    pub risk: Option<Risk>,
+    /// Those that are not known to be diagnostic.
+    pub all_remediation: bool,
+}
+
+/// The tools that an operator has switched off, by their listed names. Clones are the same switches.
+#[derive(Debug, Clone, Default)]
+pub struct Switches(Arc<ArcSwap<BTreeSet<String>>>);
 
 impl Rules {
     /// Why a tool of this name and category is refused, if it is.
-    pub fn refuse(&self, name: &str, category: Option<Category>) -> Option<String> {
+    pub fn refuse(&self, name: &str, category: Option<Category>) -> Option<(Cause, String)> {
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.matches(name)) {
-            return Some(format!("`{}` in `policy.deny` hides it", pattern.as_str()));
+            let why = format!("`{}` in `policy.deny` hides it", pattern.as_str());
+            return Some((Cause::Policy, why));
         }
         if self.read_only && category != Some(Category::Diagnostic) {
-            return Some("`policy.read_only` hides what is not known to be diagnostic".to_owned());
+            let why = "`policy.read_only` hides what is not known to be diagnostic";
+            return Some((Cause::ReadOnly, why.to_owned()));
         }
         None
+    }
+}
+
+impl ApprovalRules {
+    /// Whether a tool like this needs an approval.
+    pub fn asks(
+        &self,
+        (name, plugin): (&str, &PluginId),
+        category: Option<Category>,
+        risk: Option<Risk>,
+    ) -> bool {
+        let fits =
+            |patterns: &[Pattern], text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+        let is_risky = self.risk.is_some_and(|least| risk >= Some(least));
+        let may_change = self.all_remediation && category != Some(Category::Diagnostic);
+        is_risky || may_change || fits(&self.tools, name) || fits(&self.plugins, plugin.as_str())
+    }
+}
+
+impl Switches {
+    /// Whether the tool of this listed name is off.
+    pub fn is_off(&self, name: &str) -> bool {
+        self.0.load().contains(name)
+    }
+
+    /// Switches a tool on or off; whether it was otherwise before.
+    pub fn set(&self, name: &str, on: bool) -> bool {
+        let before = self.is_off(name);
+        self.0.rcu(|off| {
+            let mut off = BTreeSet::clone(off);
+            match on {
+                true => drop(off.remove(name)),
+                false => drop(off.insert(name.to_owned())),
+            }
+            off
+        });
+        before == on
+    }
+
+    /// Switches these off, and no others.
+    pub fn replace(&self, off: BTreeSet<String>) {
+        self.0.store(Arc::new(off));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::caller::Scopes;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::new(text).expect("a pattern")
+    }
 
     #[test]
     fn what_is_not_known_to_be_read_only_is_refused_where_that_is_the_rule() {
         let rules = Rules {
-            deny: vec![Pattern::new("x__*").expect("a pattern")],
+            deny: vec![pattern("x__*")],
             read_only: true,
+            ..Rules::default()
         };
         assert!(
             rules
                 .refuse("x__look", Some(Category::Diagnostic))
-                .is_some_and(|why| why.contains("x__*"))
+                .is_some_and(|(cause, why)| cause == Cause::Policy && why.contains("x__*"))
         );
         assert_eq!(rules.refuse("y__look", Some(Category::Diagnostic)), None);
         for category in [None, Some(Category::Remediation)] {
             assert!(
                 rules
                     .refuse("y__do", category)
-                    .is_some_and(|why| why.contains("read_only"))
+                    .is_some_and(
+                        |(cause, why)| cause == Cause::ReadOnly && why.contains("read_only")
+                    )
             );
         }
         assert_eq!(Rules::default().refuse("y__do", None), None);
+    }
+
+    #[test]
+    fn an_approval_is_asked_for_by_name_plugin_risk_or_category() {
+        let plugin: PluginId = "k8s".parse().expect("an id");
+        let asks = |rules: &ApprovalRules, category, risk| {
+            rules.asks(("k8s__restart", &plugin), category, risk)
+        };
+        let none = ApprovalRules::default;
+        let by_name = |name| ApprovalRules {
+            tools: vec![pattern(name)],
+            ..none()
+        };
+        let by_plugin = |id| ApprovalRules {
+            plugins: vec![pattern(id)],
+            ..none()
+        };
+        let by_risk = |risk| ApprovalRules {
+            risk: Some(risk),
+            ..none()
+        };
+        let by_category = || ApprovalRules {
+            all_remediation: true,
+            ..none()
+        };
+        let (looks, changes) = (Some(Category::Diagnostic), Some(Category::Remediation));
+        for (rules, category, risk, expect) in [
+            (none(), changes, Some(Risk::Critical), false),
+            (by_name("*__restart"), looks, None, true),
+            (by_name("*__look"), changes, None, false),
+            (by_plugin("k?s"), looks, None, true),
+            (by_risk(Risk::High), None, Some(Risk::Critical), true),
+            (by_risk(Risk::High), None, Some(Risk::Medium), false),
+            (by_risk(Risk::Low), None, None, false),
+            (by_category(), None, None, true),
+            (by_category(), changes, None, true),
+            (by_category(), looks, Some(Risk::High), false),
+        ] {
+            assert_eq!(asks(&rules, category, risk), expect, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn switches_say_whether_something_changed() {
+        let switches = Switches::default();
+        assert!(!switches.set("a", true));
+        assert!(switches.set("a", false) && switches.is_off("a"));
+        assert!(!switches.set("a", false));
+        assert!(switches.set("a", true) && !switches.is_off("a"));
+    }
+
+    #[test]
+    fn a_caller_is_kept_from_what_its_credential_is_not_for() {
+        let plugin: PluginId = "x".parse().expect("an id");
+        let by = |scopes: &[&str], read_only| {
+            let caller = Caller {
+                scopes: Scopes::only(scopes.iter().map(|scope| (*scope).to_owned())),
+                tools_by_scope: true,
+                read_only,
+                ..Caller::anonymous()
+            };
+            let categories = [
+                None,
+                Some(Category::Diagnostic),
+                Some(Category::Remediation),
+            ];
+            categories
+                .map(|category| Withheld::from(&caller, &plugin, category).map(|why| why.cause()))
+        };
+        assert_eq!(by(&["ext:x:tools"], false), [None; 3]);
+        assert_eq!(by(&["ext:y:tools"], false), [Some(Cause::Scope); 3]);
+        let read_only = Some(Cause::ReadOnly);
+        assert_eq!(by(&["admin"], true), [read_only, None, read_only]);
+        assert_eq!(by(&[], true), [Some(Cause::Scope); 3]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::plugin::Supply;
+use crate::plugin::{Hub, Supply};
 use crate::registry::life_events::LifeEvents;
 
 /// What surrounds the plugins of one registry.
@@ -11,6 +11,7 @@ pub struct Surroundings {
     /// Told what happens to them.
     pub life: LifeEvents,
     supply: OnceLock<Arc<dyn Supply>>,
+    hub: OnceLock<Arc<dyn Hub>>,
     sessions: OnceLock<Count>,
 }
 
@@ -36,6 +37,16 @@ impl Surroundings {
     /// Who hands plugins what they require, if anyone does.
     pub(crate) fn supply(&self) -> Option<Arc<dyn Supply>> {
         self.supply.get().cloned()
+    }
+
+    /// Says who carries events of plugins. Only the first one counts. It must not keep the registry alive.
+    pub(crate) fn carried_by(&self, hub: Arc<dyn Hub>) {
+        self.hub.get_or_init(|| hub);
+    }
+
+    /// Who carries events of plugins, if anyone does.
+    pub(crate) fn hub(&self) -> Option<Arc<dyn Hub>> {
+        self.hub.get().cloned()
     }
 }
 

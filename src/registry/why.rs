@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::manifest::Grant;
 use crate::manifest::expose::Category;
 use crate::manifest::problem::nearest;
-use crate::model::caller::Caller;
+use crate::model::caller::{Caller, tools_of};
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
 use crate::registry::catalog::{Catalog, Cause, Entry, Hidden};
@@ -45,6 +45,12 @@ pub enum Reason {
     Listed,
     /// A rule of `policy` hides it.
     Policy,
+    /// An operator has switched it off.
+    Disabled,
+    /// It may change something, and only what does not is let through: for all, or for this caller.
+    ReadOnly,
+    /// The caller lacks the scope for tools of the plugin.
+    Scope,
     /// The plugin's `expose` hides it.
     Expose,
     /// Its plugin is of a kind whose tools are not for clients.
@@ -115,7 +121,7 @@ impl Registry {
             let plugins = self.plugins();
             let mut plugins = plugins.iter();
             let plugin = plugins.find(|plugin| *plugin.id() == hidden.plugin);
-            return not_listed(name, hidden, plugin.map(|plugin| &**plugin));
+            return not_listed(name, &hidden, plugin.map(|plugin| &**plugin));
         }
         match self.by_prefix(name, caller) {
             Some(plugin) => Why {
@@ -214,6 +220,18 @@ fn not_listed(name: &str, hidden: &Hidden, plugin: Option<&Plugin>) -> Why {
         Cause::Policy => (
             Reason::Policy,
             "change `[policy]` in the configuration, or give the tool its `category` in the plugin's `[[tools]]`".to_owned(),
+        ),
+        Cause::Disabled => (
+            Reason::Disabled,
+            format!("switch it on: `PUT /api/plugins/{name}/toggle` with `{{\"enabled\": true}}`"),
+        ),
+        Cause::ReadOnly => (
+            Reason::ReadOnly,
+            "give the tool its `category` in the plugin's `[[tools]]` if it changes nothing, or call with another credential, or without `read_only`".to_owned(),
+        ),
+        Cause::Scope => (
+            Reason::Scope,
+            format!("give the credential the scope `{}`", tools_of(id)),
         ),
         Cause::Expose => (
             Reason::Expose,

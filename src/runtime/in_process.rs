@@ -19,6 +19,8 @@ mod route;
 
 mod seat;
 
+mod workplace;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +37,7 @@ use crate::manifest::{Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
-use crate::plugin::{Announce, Factory, Notifier, PluginContext, no_resource};
+use crate::plugin::{Announce, Events, Factory, Notifier, PluginContext, no_resource};
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
 use crate::runtime::in_process::given::gather;
@@ -44,6 +46,7 @@ use crate::runtime::in_process::news::News;
 use crate::runtime::in_process::offer::Offer;
 use crate::runtime::in_process::route::Routed;
 use crate::runtime::in_process::seat::Seat;
+use crate::runtime::in_process::workplace::{AtSeat, Closing};
 use crate::runtime::rmcp_host::Hosted;
 use crate::runtime::temp_dir::TempDir;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
@@ -74,6 +77,8 @@ struct Resident {
     offer: ArcSwap<Offer>,
     seat: Seat,
     temp_dir: Option<TempDir>,
+    /// What it has asked to hear of.
+    events: Events,
     /// Of the task that keeps the lists.
     supervisor: Supervisor,
     surface: watch::Sender<Arc<Surface>>,
@@ -179,11 +184,16 @@ impl Resident {
         let news = Arc::new(News::new(Arc::clone(&host.updates)));
         let notifier = Notifier::new(Arc::clone(&news) as Arc<dyn Announce>);
         let reached = Arc::clone(&host.reached);
+        let events = given.events().clone();
         let life = Arc::new(Life::new(id.clone(), plugin, given, (notifier, reached)));
-        let (seat, offers) = match cooperative {
-            true => Seat::here(&life, &manifest.limits).await?,
-            false => Seat::there(&life, &manifest.limits).await?,
+        // The code of a plugin that does not start may still hold on to what it was given.
+        let closing = Closing::of(&events);
+        let seated = match cooperative {
+            true => Seat::here(&life, &manifest.limits).await,
+            false => Seat::there(&life, &manifest.limits).await,
         };
+        let (seat, offers) = seated?;
+        closing.disarm();
         let offer = Offer::new(offers, &manifest.limits, &Surface::default());
         let ended = seat.thread_ended().cloned().unwrap_or_default();
         let (tells, name) = (offer.tells, format!("{id} lists"));
@@ -194,9 +204,12 @@ impl Resident {
             offer: ArcSwap::from_pointee(offer),
             seat,
             temp_dir,
+            events,
             supervisor: host.supervisor.child(),
             ended,
         });
+        let workplace = AtSeat(Arc::downgrade(&resident));
+        resident.events.open(Arc::new(workplace));
         if tells {
             let weak = Arc::downgrade(&resident);
             drop(
@@ -341,6 +354,7 @@ impl Instance for Resident {
 
     fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
         self.supervisor.stopping().cancel();
+        self.events.close();
         Box::pin(async move {
             self.seat.stop(&self.life).await;
             if let Some(directory) = &self.temp_dir {
@@ -359,6 +373,7 @@ impl Instance for Resident {
 impl Drop for Resident {
     fn drop(&mut self) {
         self.supervisor.stopping().cancel();
+        self.events.close();
     }
 }
 

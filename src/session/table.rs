@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::model::caller::ClientProfile;
+use crate::model::caller::{Caller, ClientProfile, Rights};
 use crate::session::Session;
 use crate::session::streams::Replay;
 
@@ -35,10 +35,17 @@ pub struct Sessions {
 
 #[derive(Debug, Default)]
 struct Table {
-    sessions: HashMap<Arc<str>, Arc<Session>>,
+    sessions: HashMap<Arc<str>, Owned>,
     per_principal: HashMap<Arc<str>, usize>,
     /// No session can be evicted before this: spares a full table from being searched at every refusal.
     nothing_to_evict_before: Option<Instant>,
+}
+
+/// A session, and what its caller might do when it opened it.
+#[derive(Debug)]
+struct Owned {
+    session: Arc<Session>,
+    rights: Rights,
 }
 
 impl Sessions {
@@ -54,8 +61,9 @@ impl Sessions {
         self.table.lock().expect("no holder of this lock panics")
     }
 
-    /// Opens a session for `principal`. `None` when the table is full of sessions that are in use.
-    pub fn open(&self, principal: &Arc<str>, profile: Arc<ClientProfile>) -> Option<Arc<Session>> {
+    /// Opens a session for `caller`. `None` when the table is full of sessions that are in use.
+    pub fn open(&self, caller: &Caller, profile: Arc<ClientProfile>) -> Option<Arc<Session>> {
+        let principal = &caller.principal;
         let now = Instant::now();
         let mut table = self.table();
         let of_principal = table.per_principal.get(principal).copied().unwrap_or(0);
@@ -74,17 +82,29 @@ impl Sessions {
             .per_principal
             .entry(Arc::clone(principal))
             .or_default() += 1;
-        table
-            .sessions
-            .insert(Arc::clone(&session.id), Arc::clone(&session));
+        let owned = Owned {
+            session: Arc::clone(&session),
+            rights: caller.rights(),
+        };
+        table.sessions.insert(Arc::clone(&session.id), owned);
         Some(session)
     }
 
-    /// The session `id`, if it is alive and belongs to `principal`. Someone else's is answered like an unknown one.
-    pub fn get(&self, id: &str, principal: &str) -> Option<Arc<Session>> {
-        let session = self.table().sessions.get(id).cloned()?;
+    /// The session `id`, if it is alive and belongs to `caller`. Someone else's is answered like an unknown one, and so is
+    /// one that was opened with other rights: what may be done in it was decided by those.
+    pub fn get(&self, id: &str, caller: &Caller) -> Option<Arc<Session>> {
+        let (session, has_its_rights) = {
+            let table = self.table();
+            let owned = table.sessions.get(id)?;
+            (Arc::clone(&owned.session), caller.has(&owned.rights))
+        };
+        let principal = &*caller.principal;
         if &*session.principal != principal {
-            tracing::warn!(target: "toolgate::audit", %principal, "Refused a session of another principal");
+            tracing::warn!(target: "toolgate::audit", ?principal, "Refused a session of another principal");
+            return None;
+        }
+        if !has_its_rights {
+            tracing::warn!(target: "toolgate::audit", ?principal, "Refused a session that was opened with other rights");
             return None;
         }
         if self.is_over(&session, Instant::now()) {
@@ -104,7 +124,7 @@ impl Sessions {
     pub fn sweep(&self) {
         let now = Instant::now();
         let mut over = Vec::new();
-        for session in self.table().sessions.values() {
+        for Owned { session, .. } in self.table().sessions.values() {
             if self.is_over(session, now) {
                 over.push(Arc::clone(session));
             } else {
@@ -116,7 +136,11 @@ impl Sessions {
 
     /// Ends all sessions.
     pub fn close_all(&self) {
-        let all: Vec<_> = self.table().sessions.values().cloned().collect();
+        let all: Vec<_> = {
+            let table = self.table();
+            let all = table.sessions.values();
+            all.map(|owned| Arc::clone(&owned.session)).collect()
+        };
         all.iter().for_each(|session| self.close(session));
     }
 
@@ -148,6 +172,7 @@ impl Table {
         let idle = self
             .sessions
             .values()
+            .map(|owned| &owned.session)
             .filter(mine)
             .filter(|session| session.is_idle());
         let oldest = idle
@@ -206,18 +231,30 @@ mod tests {
         })
     }
 
+    fn caller(principal: &str) -> Caller {
+        Caller {
+            principal: principal.into(),
+            ..Caller::anonymous()
+        }
+    }
+
     fn open(sessions: &Sessions, principal: &str) -> Option<Arc<Session>> {
-        sessions.open(&principal.into(), Arc::new(ClientProfile::bare()))
+        sessions.open(&caller(principal), Arc::new(ClientProfile::bare()))
     }
 
     #[test]
-    fn a_session_is_found_by_its_principal_only() {
+    fn a_session_is_found_by_its_principal_with_the_same_rights_only() {
         let sessions = table(4, 60_000);
         let session = open(&sessions, "ann").expect("room");
-        assert!(sessions.get(&session.id, "ann").is_some());
-        assert!(sessions.get(&session.id, "bob").is_none());
+        assert!(sessions.get(&session.id, &caller("ann")).is_some());
+        assert!(sessions.get(&session.id, &caller("bob")).is_none());
+        let less = Caller {
+            read_only: true,
+            ..caller("ann")
+        };
+        assert!(sessions.get(&session.id, &less).is_none());
         sessions.close(&session);
-        assert!(sessions.get(&session.id, "ann").is_none());
+        assert!(sessions.get(&session.id, &caller("ann")).is_none());
         assert!(sessions.is_empty());
     }
 

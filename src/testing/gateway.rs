@@ -168,6 +168,7 @@ impl Builder {
             env,
         };
         let app = App::new(&loaded, resolution, origin, Arc::new(NoSink));
+        app.recall().await;
         app.start();
         let plugins = app.desk.registry().plugins();
         let started = futures::future::join_all(plugins.iter().map(|plugin| plugin.warm())).await;

@@ -53,6 +53,14 @@ impl Members {
         }
     }
 
+    /// Puts `value` in the place of the member `key`, if it is there.
+    pub fn replace(&mut self, key: &str, value: Json) {
+        let mut members = self.0.iter_mut();
+        if let Some((_, place)) = members.find(|(name, _)| name == key.as_bytes()) {
+            *place = value;
+        }
+    }
+
     /// Adds the members of `others` at the end, except those whose keys are there.
     pub fn append(&mut self, others: &Self) {
         for (name, value) in &others.0 {

@@ -17,8 +17,15 @@ pub use crate::wire::sse::decoder::{Decoder, Event, SseError};
 /// escapes; valid JSON has them only inside strings. An `id` that could not stand on its line (CR,
 /// LF, NUL) is left out.
 pub fn write_event(out: &mut Vec<u8>, id: Option<&str>, data: &[u8]) {
+    write_named_event(out, "message", id, data);
+}
+
+/// The same under another name, which is a fixed word of ours.
+pub fn write_named_event(out: &mut Vec<u8>, name: &'static str, id: Option<&str>, data: &[u8]) {
     out.reserve(data.len() + id.map_or(0, str::len) + 32);
-    out.extend_from_slice(b"event: message\n");
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'\n');
     if let Some(id) = id {
         write_id(out, id);
     }

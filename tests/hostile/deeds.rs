@@ -124,6 +124,7 @@ impl Call<'_> {
             "params" => self.raw(self.params),
             "stamp" => self.value(&stamps::stamp(self.arguments)),
             "odd" => self.odd(),
+            "publish" => self.publish(),
             "pid" => self.text(&std::process::id().to_string()),
             "count" => {
                 self.text(&(self.server.count.fetch_add(1, Ordering::SeqCst) + 1).to_string())
@@ -181,6 +182,15 @@ impl Call<'_> {
     fn odd(&self) {
         let result = format!(
             r#"{{"zz":[1.0,1e5,-0],"content":[{{"type":"text","text":"caf\u00e9 \/ \ud83d\ude00","x":1}}],"structuredContent":{},"n":1234567890123456789012345,"_meta":{{"com.example/k":{{"z":1,"a":2}}}},"isError":false}}"#,
+            self.arguments
+        );
+        self.server.voice.result(self.id, &result);
+    }
+
+    /// Publishes what it was called with.
+    fn publish(&self) {
+        let result = format!(
+            r#"{{"content":[],"_meta":{{"com.example/k":1,"toolgate\/events":[{{"topic":"step.two","payload":{}}}]}},"x":1}}"#,
             self.arguments
         );
         self.server.voice.result(self.id, &result);

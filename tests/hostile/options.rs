@@ -51,6 +51,8 @@ pub(crate) enum List {
     Long(usize),
     /// Some definitions are none.
     Malformed,
+    /// The tool says of itself that it is harmless, and writes to terminals and logs.
+    Boastful,
 }
 
 pub(crate) struct Options {
@@ -125,6 +127,7 @@ impl Options {
             ("--list", "endless") => self.list = List::Endless,
             ("--list", "circle") => self.list = List::Circle,
             ("--list", "long") => self.list = List::Long(number()),
+            ("--list", "boastful") => self.list = List::Boastful,
             ("--list", "malformed") => self.list = List::Malformed,
             ("--needs", _) if !std::path::Path::new(value).exists() => self.start = Start::Exit(3),
             ("--needs", _) => {}

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod auth;
 mod batches;
 mod binary;
 mod breaker;
@@ -11,6 +12,7 @@ mod contract;
 mod control;
 mod envelope;
 mod eras;
+mod events;
 mod ext;
 mod fidelity;
 mod framing;
@@ -39,7 +41,9 @@ mod rest;
 mod restarts;
 mod resumption;
 mod rounds;
+mod rules;
 mod runtimes;
+mod seed_ai_fixer;
 mod seed_ordinaut;
 mod sessions;
 mod smoke;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use toolgate::model::caller::Caller;
 use toolgate::plugin::{NoArguments, Plugin, ToolContext, ToolError};
 use toolgate::session::Session;
 use toolgate::wire::level::LogLevel;
@@ -111,7 +112,10 @@ async fn only_the_newest_legacy_revision_gets_an_event_without_data() {
 
 /// The gateway's side of a session.
 fn of(gateway: &TestGateway, session: &LegacySession) -> std::sync::Arc<Session> {
-    let found = gateway.front.sessions().get(&session.id, "anonymous");
+    let found = gateway
+        .front
+        .sessions()
+        .get(&session.id, &Caller::anonymous());
     found.expect("the session is open")
 }
 

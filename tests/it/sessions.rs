@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::json;
+use toolgate::model::caller::Caller;
 
 use crate::support::{Latch, LegacySession, Request, TestGateway, until};
 
@@ -243,7 +244,7 @@ async fn an_open_stream_keeps_its_session() {
         gateway
             .front
             .sessions()
-            .get(&other.id, "anonymous")
+            .get(&other.id, &Caller::anonymous())
             .is_none()
     })
     .await;
@@ -251,7 +252,7 @@ async fn an_open_stream_keeps_its_session() {
         gateway
             .front
             .sessions()
-            .get(&session.id, "anonymous")
+            .get(&session.id, &Caller::anonymous())
             .is_some()
     );
     drop(stream);
@@ -259,7 +260,7 @@ async fn an_open_stream_keeps_its_session() {
         gateway
             .front
             .sessions()
-            .get(&session.id, "anonymous")
+            .get(&session.id, &Caller::anonymous())
             .is_none()
     })
     .await;

@@ -6,6 +6,8 @@ mod gateway;
 
 mod http;
 
+pub(crate) mod issuer;
+
 mod legacy;
 
 pub(crate) mod modern;
@@ -14,7 +16,12 @@ mod plugins;
 
 mod program;
 
+pub(crate) mod redis;
+
 mod records;
+pub(crate) mod records;
+
+mod shell;
 
 mod site;
 
@@ -26,5 +33,6 @@ pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
 pub(crate) use program::{Piped, Program};
+pub(crate) use shell::shell;
 pub(crate) use site::Site;
 pub(crate) use stdio::StdioClient;

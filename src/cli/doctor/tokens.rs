@@ -19,7 +19,7 @@ pub(super) fn look(ground: &Ground<'_>) -> Vec<Finding> {
 fn check(server: &ServerConfig, auth: &AuthConfig, own: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let open = !server.listen.ip().to_canonical().is_loopback();
-    if auth.tokens.is_empty() {
+    if !auth.names_callers() {
         // That a network could call without one is a problem of the configuration.
         return match open {
             true => findings,
@@ -35,6 +35,20 @@ fn check(server: &ServerConfig, auth: &AuthConfig, own: Option<&str>) -> Vec<Fin
                 .mend("listen on 127.0.0.1, behind a proxy that speaks TLS"),
         );
     }
+    if auth.jwt.is_some() {
+        // What tokens of an authorization server may do is for that to say.
+        let own = own.filter(|own| !own.is_empty());
+        if own.is_none() {
+            findings.push(unset());
+        }
+        if findings.is_empty() {
+            findings.push(Finding::ok(
+                SUBJECT,
+                "those of the authorization server, too",
+            ));
+        }
+        return findings;
+    }
     let is_admin = |scopes: &[String]| scopes.iter().any(|scope| scope == ADMIN);
     if !auth.tokens.iter().any(|token| is_admin(&token.scopes)) {
         findings.push(
@@ -47,13 +61,7 @@ fn check(server: &ServerConfig, auth: &AuthConfig, own: Option<&str>) -> Vec<Fin
             .find(Some(&format!("Bearer {own}")))
             .is_ok()
     }) {
-        None => findings.push(
-            Finding::warn(
-                SUBJECT,
-                format!("`{TOKEN}` is not set, so the command line cannot ask the gateway"),
-            )
-            .mend(format!("set `{TOKEN}` to one of the tokens")),
-        ),
+        None => findings.push(unset()),
         Some(false) => findings.push(
             Finding::problem(
                 SUBJECT,
@@ -70,6 +78,11 @@ fn check(server: &ServerConfig, auth: &AuthConfig, own: Option<&str>) -> Vec<Fin
         findings.push(Finding::ok(SUBJECT, format!("{count}")));
     }
     findings
+}
+
+fn unset() -> Finding {
+    let message = format!("`{TOKEN}` is not set, so the command line cannot ask the gateway");
+    Finding::warn(SUBJECT, message).mend(format!("set `{TOKEN}` to one of the tokens"))
 }
 
 #[cfg(test)]
@@ -91,7 +104,9 @@ mod tests {
                 sha256: TokenDigest::new(Sha256::digest(b"mine").into()),
                 plugins: None,
                 scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+                read_only: false,
             }],
+            ..AuthConfig::default()
         };
         let marks = |server: &ServerConfig, auth: &AuthConfig, own| {
             let found = check(server, auth, own);

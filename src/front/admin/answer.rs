@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::control::error::{ControlError, ErrorKind};
 use crate::dispatch::CallError;
+use crate::front::auth::insufficient;
 use crate::front::http::body::{Body, json_response};
 use crate::front::rest::refusal::Refusal;
 use crate::model::fault::Fault;
@@ -42,7 +43,11 @@ pub(in crate::front) fn result(called: Result<Json, CallError>) -> Response<Body
 pub(in crate::front) fn refused(fault: &Fault) -> Response<Body> {
     let refusal = Refusal::of_fault(fault);
     let message = fault.to_string();
-    problem(refusal.status(), fault.reason, &message, fault.retry_after)
+    let mut response = problem(refusal.status(), fault.reason, &message, fault.retry_after);
+    if let Some(scope) = &fault.scope {
+        insufficient(response.headers_mut(), scope);
+    }
+    response
 }
 
 /// The wish was not done.
@@ -62,11 +67,7 @@ pub(in crate::front) fn denied(scope: &str) -> Response<Body> {
         "missing scope `{scope}`: give it to the token in the configuration (`auth.tokens.scopes`)"
     );
     let mut response = problem(StatusCode::FORBIDDEN, "insufficient_scope", &message, None);
-    let challenge =
-        format!("Bearer realm=\"toolgate\", error=\"insufficient_scope\", scope=\"{scope}\"");
-    if let Ok(challenge) = HeaderValue::from_str(&challenge) {
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    }
+    insufficient(response.headers_mut(), scope);
     response
 }
 

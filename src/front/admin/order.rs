@@ -45,6 +45,11 @@ impl FromRequest<Front> for Order {
 }
 
 impl Order {
+    /// Who gives the order, by which front, and what it says.
+    pub(in crate::front) fn into_parts(self) -> (Arc<HttpFront>, Arc<Caller>, Json) {
+        (self.front, self.caller, self.body)
+    }
+
     /// Does something with the plugin that the body names.
     pub(super) async fn about_a_plugin<T, W>(
         self,

@@ -25,7 +25,13 @@ pub(super) fn told(fault: &Fault, subject: &Subject, era: Era) -> Reply {
             | FaultKind::Unavailable
             | FaultKind::Broken,
             Subject::Tool(_),
-        ) => Reply::Result(as_result(fault, era).bytes().clone()),
+        ) => {
+            let result = as_result(fault, era).bytes().clone();
+            match &fault.scope {
+                Some(scope) => Reply::Denied(result, scope.clone()),
+                None => Reply::Result(result),
+            }
+        }
         (FaultKind::BadInput, _) => Reply::Error(as_error(INVALID_PARAMS, fault)),
         (
             FaultKind::Denied

@@ -11,13 +11,13 @@ use http::{Method, Response, StatusCode, Uri};
 
 use crate::dispatch::serving::{Served, label, scope_of};
 use crate::front::admin::answer::refused as fault;
+use crate::front::auth::Unknown;
 use crate::front::ext::answer::{missing_scope, not_allowed, nothing, refused};
 use crate::front::ext::path::Place;
 use crate::front::ext::{arguments, media, static_files};
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, read};
 use crate::front::http::mcp::{busy, is_json};
-use crate::front::http::unauthorized;
 use crate::front::rest::context;
 use crate::front::rest::refusal::Refusal;
 use crate::manifest::Grant;
@@ -56,7 +56,7 @@ pub(super) async fn answer(
     let plugin = match find(front, caller.as_deref(), id) {
         Ok(plugin) => plugin,
         // What there is, is nobody's business.
-        Err(_) if caller.is_none() => return unauthorized(),
+        Err(_) if caller.is_none() => return front.callers.unauthorized(Unknown::Missing),
         Err(refused) => return *refused,
     };
     if rest.is_empty() {
@@ -67,7 +67,7 @@ pub(super) async fn answer(
         // Only files may be for everyone.
         return match static_files::are_public(&plugin) {
             true => static_files::answer(front, &plugin, &parts, rest).await,
-            false => unauthorized(),
+            false => front.callers.unauthorized(Unknown::Missing),
         };
     };
     let Some(_active) = front.enter() else {

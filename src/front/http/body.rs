@@ -213,7 +213,7 @@ pub(in crate::front) fn problem(status: StatusCode, reason: &str, message: &str)
 }
 
 /// A stream that never fails, as a body.
-pub(super) fn stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Body {
+pub(in crate::front) fn stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Body {
     Body::Stream(Box::pin(events))
 }
 

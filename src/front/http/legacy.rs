@@ -96,7 +96,7 @@ impl HttpFront {
             Err(error) => return error_response(StatusCode::OK, Some(&request.id), &error),
         };
         let result = self.desk.welcome(profile.revision, caller).await;
-        let Some(session) = self.sessions.open(&caller.principal, Arc::new(profile)) else {
+        let Some(session) = self.sessions.open(caller, Arc::new(profile)) else {
             return busy("there is no room for another session (`server.sessions`)");
         };
         session
@@ -121,9 +121,7 @@ impl HttpFront {
         let id = only(headers, MCP_SESSION_ID).map_err(|()| NoSession::Ambiguous)?;
         let id = id.ok_or(NoSession::Missing)?;
         let id = id.to_str().map_err(|_| NoSession::Unknown)?;
-        self.sessions
-            .get(id, &caller.principal)
-            .ok_or(NoSession::Unknown)
+        self.sessions.get(id, caller).ok_or(NoSession::Unknown)
     }
 
     /// Ends a session.

@@ -6,6 +6,7 @@ use http::header::HeaderMap;
 use http::{Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+use crate::front::auth::insufficient;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::mcp::error_response;
@@ -117,6 +118,11 @@ pub(super) fn whole(answered: Answered) -> Response<Body> {
         head,
         result,
         tail,
+        scope,
     } = answered;
-    json_response(status, Body::around(head, result, tail))
+    let mut response = json_response(status, Body::around(head, result, tail));
+    if let Some(scope) = scope {
+        insufficient(response.headers_mut(), &scope);
+    }
+    response
 }

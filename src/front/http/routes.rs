@@ -4,14 +4,18 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 
 use axum::Router;
-use axum::extract::FromRequestParts;
-use axum::routing::{MethodRouter, any, get, post};
+use axum::extract::{FromRequestParts, Request};
+use axum::middleware::Next;
+use axum::routing::{MethodRouter, any, get, post, put};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
+use crate::front::admin::answer;
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
-use crate::front::{admin, ext, health, openapi, rest};
+use crate::front::http::mcp::is_json;
+use crate::front::{admin, approvals, auth, events, ext, health, openapi, rest, toggles};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -24,6 +28,11 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
     vec![
         ("/api/tools", get(rest::list)),
         ("/api/tools/{name}", get(rest::show).post(rest::call)),
+        ("/api/plugins", get(toggles::list)),
+        ("/api/plugins/{name}/toggle", put(toggles::toggle)),
+        ("/api/approvals", get(approvals::list)),
+        ("/api/approvals/{id}/approve", post(approvals::approve)),
+        ("/api/approvals/{id}/decline", post(approvals::decline)),
         ("/api/v1/plugin/list", get(admin::list)),
         ("/api/v1/plugin/get", get(admin::get)),
         ("/api/v1/plugin/report", get(admin::report)),
@@ -36,11 +45,19 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/api/events", get(events::recent)),
+        ("/api/events/stream", get(events::stream)),
+        ("/api/events/status", get(events::status)),
+        ("/api/events/dead", get(events::dead)),
+        ("/api/events/{topic}", post(events::publish)),
         ("/ext/status", get(ext::status)),
         ("/ext/{id}/health", get(ext::health)),
         ("/ext/{id}", any(ext::any)),
         ("/ext/{id}/", any(ext::any)),
         ("/ext/{id}/{*path}", any(ext::any)),
+        (auth::METADATA_PATHS[0], get(auth::metadata)),
+        (auth::METADATA_PATHS[1], get(auth::metadata)),
+        (auth::METADATA_PATHS[2], get(auth::metadata)),
         ("/openapi.json", get(openapi::document)),
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),
@@ -54,6 +71,9 @@ pub(super) fn table(front: Front) -> Router {
     let routes = rows()
         .into_iter()
         .fold(empty, |routes, (path, row)| routes.route(path, row));
+    // A page of another site can have a browser post forms and plain text without asking (S04). What plugins take is for
+    // them to say.
+    let routes = routes.route_layer(axum::middleware::from_fn(json_only));
     routes
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -68,6 +88,20 @@ impl FromRequestParts<Front> for Door {
             front.upgrade().expect("a front outlives its requests"),
         ))
     }
+}
+
+/// Refuses changes whose body is of another type than JSON.
+async fn json_only(request: Request, next: Next) -> Response<axum::body::Body> {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_typed = request.headers().contains_key(CONTENT_TYPE);
+    let is_of_plugin = request.uri().path().starts_with("/ext/");
+    if changes && is_typed && !is_of_plugin && !is_json(request.headers()) {
+        let message = "send `Content-Type: application/json`";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let refusal = answer::problem(status, "unsupported_media_type", message, None);
+        return refusal.map(axum::body::Body::new);
+    }
+    next.run(request).await
 }
 
 async fn not_found(uri: Uri) -> Response<Body> {

@@ -16,6 +16,8 @@ pub(super) struct Answered {
     pub(super) head: Vec<u8>,
     pub(super) result: Bytes,
     pub(super) tail: &'static [u8],
+    /// The scope that the caller lacks, if the message says that.
+    pub(super) scope: Option<Box<str>>,
 }
 
 impl Answered {
@@ -31,8 +33,15 @@ impl Answered {
                     head,
                     result,
                     tail: b"}",
+                    scope: None,
                 }
             }
+            // Clients that can get themselves another token look at the status (MCP 2025-11-25, authorization).
+            Reply::Denied(result, scope) => Self {
+                status: StatusCode::FORBIDDEN,
+                scope: Some(scope),
+                ..Self::of(id, Reply::Result(result), status)
+            },
             Reply::Error(error) => Self::error(status(&error), id, &error),
             Reply::Nothing => Self::nothing(),
         }
@@ -46,6 +55,7 @@ impl Answered {
             head,
             result: Bytes::new(),
             tail: b"",
+            scope: None,
         }
     }
 
@@ -56,6 +66,7 @@ impl Answered {
             head: Vec::new(),
             result: Bytes::new(),
             tail: b"",
+            scope: None,
         }
     }
 
@@ -86,7 +97,7 @@ pub(super) fn event(message: &[u8]) -> Bytes {
 }
 
 /// An answer that is a stream of events.
-pub(super) fn events(body: Body) -> Response<Body> {
+pub(in crate::front) fn events(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

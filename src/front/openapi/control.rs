@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::front::openapi::fixed::{object, reference, route};
+use crate::front::openapi::rules;
 
 /// The routes about plugins.
 pub(super) fn paths() -> Vec<(&'static str, Value)> {
@@ -79,7 +80,9 @@ fn execute() -> Value {
         "args": { "type": "object", "description": "The arguments." },
     });
     let body = object(&properties, &["id", "method"]);
-    with_body(plain("execute", "Calls a tool of a plugin"), &body)
+    let mut execute = with_body(plain("execute", "Calls a tool of a plugin"), &body);
+    execute["parameters"] = rules::dry_run();
+    execute
 }
 
 fn list() -> Value {

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::front::auth::METADATA_PATHS;
 use crate::front::openapi::operation::refusals;
-use crate::front::openapi::{control, ext};
+use crate::front::openapi::{control, events, ext, rules};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -13,8 +14,17 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/api/tools", json!({ "get": list_tools() })),
         ("/api/tools/{name}", one_tool()),
     ];
+    paths.extend(rules::paths());
     paths.extend(control::paths());
+    paths.extend(events::paths());
     paths.extend(ext::paths());
+    for (at, path) in METADATA_PATHS.into_iter().enumerate() {
+        let id = format!("protected_resource_{at}");
+        let summary = "Where tokens for this gateway come from (RFC 9728)";
+        let mut route = route(&id, summary, &json!({ "type": "object" }));
+        route["security"] = json!([{}]);
+        paths.push((path, json!({ "get": route })));
+    }
     paths.extend([
         (
             "/openapi.json",
@@ -38,8 +48,10 @@ pub(super) fn components(secured: bool) -> Value {
     let mut components = json!({
         "schemas": {
             "Alive": object(&json!({ "status": { "const": "alive" } }), &["status"]),
+            "Approval": rules::approval(),
             "PluginAnswer": control::answer(),
             "Error": error(),
+            "Event": events::event(),
             "Health": health(),
             "Readiness": readiness(),
             "Tool": tool(),
@@ -76,6 +88,7 @@ fn list_tools() -> Value {
 fn one_tool() -> Value {
     let mut call = route("call_tool", "Calls a tool", &reference("ToolResult"));
     call["description"] = "Every tool also has an operation of its own, with the schemas of its arguments and result.".into();
+    call["parameters"] = rules::dry_run();
     call["requestBody"] = json!({
         "required": true,
         "content": { "application/json": { "schema": { "type": "object" } } },
@@ -170,7 +183,11 @@ fn tool() -> Value {
         "reason": { "type": "string", "description": "Why it is not listed." },
         "title": { "type": "string" },
         "description": { "type": "string" },
+        "enabled": { "type": "boolean", "description": "Whether it is not switched off." },
+        "requires_approval": { "type": "boolean", "description": "Whether a person must agree to each call." },
         "category": { "enum": ["diagnostic", "remediation"] },
+        "risk": { "enum": ["low", "medium", "high", "critical"] },
+        "blast_radius": { "type": "string", "description": "What a call touches." },
         "annotations": { "type": "object" },
         "input_schema": { "type": "object", "description": "JSON schema of the arguments." },
         "output_schema": { "type": "object", "description": "JSON schema of the structured content." },
@@ -199,6 +216,7 @@ fn readiness() -> Value {
     let properties = json!({
         "status": status(),
         "plugins": { "type": "array", "items": object(&plugin, &["id", "state", "health"]) },
+        "keys": object(&json!({ "ready": { "type": "boolean" }, "reason": { "type": "string" } }), &["ready"]),
     });
     object(&properties, &["status"])
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::manifest::expose::Category;
 use crate::model::caller::Caller;
 use crate::model::plugin_id::PluginId;
-use crate::registry::catalog::{Catalog, Entry, Hidden};
+use crate::model::risk::Risk;
+use crate::registry::catalog::{Catalog, Cause, Entry, Hidden};
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 
@@ -17,12 +18,18 @@ struct Tool<'a> {
     name: &'a str,
     plugin: &'a PluginId,
     listed: bool,
+    enabled: bool,
+    requires_approval: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<Category>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    risk: Option<Risk>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blast_radius: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<&'a Json>,
     input_schema: &'a Json,
@@ -36,6 +43,9 @@ struct NotListed<'a> {
     name: &'a str,
     plugin: &'a PluginId,
     listed: bool,
+    /// Said where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
     reason: String,
 }
 
@@ -46,7 +56,7 @@ pub(super) fn list(catalog: &Catalog, caller: &Caller, all: bool) -> Vec<u8> {
         push(&mut out, &one(entry));
     }
     for hidden in catalog.hidden(caller).filter(|_| all) {
-        push(&mut out, &not_listed(hidden));
+        push(&mut out, &not_listed(&hidden));
     }
     out.push(b']');
     out
@@ -59,9 +69,13 @@ pub(super) fn one(entry: &Entry) -> Vec<u8> {
         name: &entry.name,
         plugin: &entry.plugin.manifest.id,
         listed: true,
+        enabled: true,
+        requires_approval: entry.conduct.requires_approval,
         title: members.string("title"),
         description: members.string("description"),
         category: entry.category,
+        risk: entry.conduct.risk,
+        blast_radius: entry.conduct.blast_radius.as_deref(),
         annotations: members.get("annotations"),
         input_schema: entry.input_schema(),
         output_schema: members.get("outputSchema"),
@@ -74,6 +88,7 @@ fn not_listed(hidden: &Hidden) -> Vec<u8> {
         name: &hidden.name,
         plugin: &hidden.plugin,
         listed: false,
+        enabled: (hidden.cause == Cause::Disabled).then_some(false),
         reason: hidden.sentence(),
     };
     Json::of(&tool).bytes().to_vec()

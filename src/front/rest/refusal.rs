@@ -6,6 +6,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
+use crate::front::auth::insufficient;
 use crate::front::http::body::{Body, json_response};
 use crate::model::fault::{Fault, FaultKind};
 use crate::wire::error::{INVALID_PARAMS, RpcError};
@@ -21,6 +22,8 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 pub(in crate::front) struct Refusal<'a> {
     status: StatusCode,
     error: Error<'a>,
+    /// The scope that is missing, if that is all.
+    scope: Option<Box<str>>,
 }
 
 /// Its body, under the key `error`.
@@ -57,6 +60,7 @@ impl<'a> Refusal<'a> {
         Self {
             status: status(fault.kind),
             error,
+            scope: fault.scope.clone(),
         }
     }
 
@@ -74,7 +78,11 @@ impl<'a> Refusal<'a> {
             data: error.data.as_ref(),
             ..Error::default()
         };
-        Self { status, error }
+        Self {
+            status,
+            error,
+            scope: None,
+        }
     }
 
     /// For a body that is not sound JSON.
@@ -88,6 +96,7 @@ impl<'a> Refusal<'a> {
         Self {
             status: StatusCode::BAD_REQUEST,
             error,
+            scope: None,
         }
     }
 
@@ -108,6 +117,9 @@ impl<'a> Refusal<'a> {
         if let Some(ms) = self.error.retry_after_ms {
             let seconds = HeaderValue::from(ms.div_ceil(1000).max(1));
             response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        if let Some(scope) = &self.scope {
+            insufficient(response.headers_mut(), scope);
         }
         response
     }

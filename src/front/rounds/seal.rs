@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use tokio::time::Instant;
 
-use crate::front::rounds::digest::Digest;
+use crate::wire::digest::Digest;
 use crate::wire::method::Method;
 
 /// The length of a key, in bytes.
@@ -33,6 +33,8 @@ pub(super) struct Seal {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bound<'a> {
     pub(super) principal: &'a str,
+    /// What that may do, as a digest.
+    pub(super) rights: &'a [u8; 32],
     pub(super) method: &'a Method,
     pub(super) params: &'a Digest,
 }
@@ -49,7 +51,8 @@ pub(super) enum State {
 /// Why a state is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unsealed {
-    /// Altered, made up, sealed by another process, or sealed for another principal, method or arguments.
+    /// Altered, made up, sealed by another process, or sealed for another principal, other rights, another method or
+    /// other arguments.
     #[error("it is not one that this request was answered with")]
     Foreign,
     /// Its time is up.
@@ -147,6 +150,7 @@ impl Bound<'_> {
         let mut bytes = Vec::with_capacity(96);
         for part in [
             self.principal.as_bytes(),
+            &self.rights[..],
             self.method.as_str().as_bytes(),
             &self.params[..],
         ] {
@@ -163,6 +167,7 @@ mod tests {
 
     const BOUND: Bound<'static> = Bound {
         principal: "ann",
+        rights: &[6; 32],
         method: &Method::ToolsCall,
         params: &[7; 32],
     };
@@ -225,6 +230,10 @@ mod tests {
             },
             Bound {
                 principal: "anntools/",
+                ..BOUND
+            },
+            Bound {
+                rights: &[7; 32],
                 ..BOUND
             },
             Bound {

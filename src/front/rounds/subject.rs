@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::front::rounds::digest::{Digest, digest};
 use crate::front::rounds::seal::Bound;
 use crate::model::caller::Caller;
+use crate::wire::digest::{Digest, digest};
 use crate::wire::json::Json;
 use crate::wire::message::Params;
 use crate::wire::method::Method;
@@ -22,6 +22,7 @@ pub(super) struct Subject {
     /// What the digest is made of, should it be needed. Mostly a name and arguments.
     members: SmallVec<[(Bytes, Json); 2]>,
     digest: OnceLock<Digest>,
+    rights: OnceLock<[u8; 32]>,
 }
 
 impl Subject {
@@ -40,11 +41,17 @@ impl Subject {
             method: method.clone(),
             members,
             digest: OnceLock::new(),
+            rights: OnceLock::new(),
         }
     }
 
     pub(super) fn principal(&self) -> &Arc<str> {
         &self.caller.principal
+    }
+
+    /// Whether it is a call of this caller, with the same rights.
+    pub(super) fn is_of(&self, caller: &Caller) -> bool {
+        *self.caller == *caller
     }
 
     pub(super) fn method(&self) -> &Method {
@@ -66,6 +73,7 @@ impl Subject {
     pub(super) fn bound(&self) -> Bound<'_> {
         Bound {
             principal: self.principal(),
+            rights: self.rights.get_or_init(|| self.caller.rights().digest()),
             method: &self.method,
             params: self.digest(),
         }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::front::config::TasksConfig;
 use crate::front::rounds::places::{Places, Slot};
 use crate::front::rounds::{Dialogue, stopping};
+use crate::model::caller::Caller;
 
 /// The most bytes of results that are kept for clients to fetch, unless a single one is larger.
 const MAX_KEPT_BYTES: usize = 256 << 20;
@@ -68,20 +69,20 @@ impl Tasks {
         self.places.close(&stopping());
     }
 
-    /// The task of that id, if it is one of `principal`'s.
-    pub(crate) fn find(&self, id: &str, principal: &str) -> Option<Arc<Dialogue>> {
+    /// The task of that id, if it is one of `caller`'s.
+    pub(crate) fn find(&self, id: &str, caller: &Caller) -> Option<Arc<Dialogue>> {
         let number = u128::from_str_radix(id, 16).ok()?;
         // There is one way to write an id.
         if *id != name_of(number) {
             return None;
         }
-        self.at(number, principal)
+        self.at(number, caller)
     }
 
-    /// The task of that number, if it is one of `principal`'s.
-    pub(crate) fn at(&self, number: u128, principal: &str) -> Option<Arc<Dialogue>> {
+    /// The task of that number, if it is one of `caller`'s, begun with the same rights.
+    pub(crate) fn at(&self, number: u128, caller: &Caller) -> Option<Arc<Dialogue>> {
         let found = self.places.find(number)?;
-        (**found.principal() == *principal).then_some(found)
+        found.is_of(caller).then_some(found)
     }
 
     /// Finds a place for a call that becomes a task, within the bounds.

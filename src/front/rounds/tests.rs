@@ -124,7 +124,7 @@ fn knows_tasks() -> Arc<ClientProfile> {
 #[tokio::test]
 async fn a_task_tells_of_its_progress_and_asks_without_a_place() {
     let (rounds, tasks) = (rounds(1, 1), Tasks::new(&TasksConfig::default(), true));
-    let (caller, cancel) = (caller("ann"), CancellationToken::new());
+    let (bob, caller, cancel) = (caller("bob"), caller("ann"), CancellationToken::new());
     let request = (&Method::ToolsCall, &params(1));
     let begin = |profile: Arc<ClientProfile>| {
         rounds.begin(
@@ -143,7 +143,7 @@ async fn a_task_tells_of_its_progress_and_asks_without_a_place() {
     let created = call.become_task().expect("there is room");
     let id = Members::of(&Json::scan(created).expect("JSON")).expect("an object");
     let id = id.string("taskId").expect("an id").into_owned();
-    assert!(tasks.find(&id, "bob").is_none() && tasks.find(&id.to_uppercase(), "ann").is_none());
+    assert!(tasks.find(&id, &bob).is_none() && tasks.find(&id.to_uppercase(), &caller).is_none());
     let driver = tokio::spawn(Arc::clone(&call).drive(ask_once(Arc::clone(&call))));
     let progress = json!({ "progressToken": 1, "progress": 1, "message": "half" });
     call.notify(&Method::Progress, &Params::of(&progress));

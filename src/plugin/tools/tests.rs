@@ -86,3 +86,15 @@ async fn arguments_that_do_not_fit_are_the_tools_error() {
         .expect_err("a string is no number");
     insta::assert_snapshot!(error, @r#"the arguments do not fit the tool: invalid type: string "x", expected i64 at line 1 column 8"#);
 }
+
+#[test]
+fn what_a_tool_may_do_is_said_to_clients_and_to_who_must_agree() {
+    let mut tools = Tools::default();
+    tools
+        .add("restart", "Restarts", |_: NoArguments, _| async {})
+        .remediation()
+        .risk(Risk::High)
+        .touches("one pod")
+        .requires_approval();
+    insta::assert_snapshot!(definitions(tools)[0], @r#"{"name":"restart","description":"Restarts","inputSchema":{"type":"object","additionalProperties":false},"annotations":{"readOnlyHint":false,"destructiveHint":true},"_meta":{"toolgate/category":"remediation","toolgate/risk":"high","toolgate/blast_radius":"one pod","toolgate/requires_approval":true}}"#);
+}

@@ -8,9 +8,11 @@ use crate::manifest::Handles;
 use crate::manifest::expose::{Category, ToolEntry};
 use crate::manifest::runtime::RuntimeKind;
 use crate::registry::catalog::Entry;
+use crate::registry::catalog::conduct::Conduct;
 use crate::registry::catalog::shelf::Shelf;
 use crate::registry::handle_tools::with_argument;
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Rules;
 use crate::runtime::Definition;
 use crate::wire::header::{ParamHeader, param_headers};
 use crate::wire::json::Json;
@@ -22,7 +24,7 @@ pub(super) fn entry(
     plugin: &Arc<Plugin>,
     tool: &Definition,
     name: &str,
-    resources: &Shelf,
+    (resources, rules): (&Shelf, &Rules),
 ) -> Result<Entry, String> {
     let manifest = &plugin.manifest;
     let corrections = manifest
@@ -35,6 +37,12 @@ pub(super) fn entry(
         correct(&mut members, corrections);
     }
     point_to_moved(&mut members, plugin, resources);
+    let category = corrections
+        .and_then(|entry| entry.category)
+        .or_else(|| own_category(plugin, &tool.members));
+    let own = (name, &tool.members);
+    let conduct = Conduct::of(plugin, own, category, corrections, rules);
+    conduct.show(&mut members);
     let input_schema = members
         .get("inputSchema")
         .cloned()
@@ -53,14 +61,14 @@ pub(super) fn entry(
         definition: members.to_json(),
         with_handle,
         timeout_ms: timeout_ms.min(limits.max_call_ms),
-        category: corrections
-            .and_then(|entry| entry.category)
-            .or_else(|| own_category(plugin, &tool.members)),
+        category,
+        conduct,
         param_headers: headers_of(&input_schema)?,
         input_schema,
         filters: Vec::new(),
         withheld: false,
         compiled: OnceLock::new(),
+        defaults: OnceLock::new(),
     })
 }
 
@@ -82,13 +90,19 @@ fn point_to_moved(members: &mut Members, plugin: &Plugin, resources: &Shelf) {
     }
 }
 
-/// The category that code in the gateway gives its own tool. What other plugins say of themselves is not believed.
+/// The category that code in the gateway gives its own tool, or hints at. What other plugins say of themselves is not
+/// believed.
 fn own_category(plugin: &Plugin, members: &Members) -> Option<Category> {
     if plugin.runtime != RuntimeKind::InProcess {
         return None;
     }
-    let meta = members.get("_meta").and_then(Members::of)?;
-    meta.get("toolgate/category")?.parse().ok()
+    let meta = members.get("_meta").and_then(Members::of);
+    let said = meta.and_then(|meta| meta.get("toolgate/category")?.parse().ok());
+    said.or_else(|| {
+        let hints = members.get("annotations").and_then(Members::of)?;
+        let only_looks = hints.get("readOnlyHint")?.is_true();
+        only_looks.then_some(Category::Diagnostic)
+    })
 }
 
 fn headers_of(input_schema: &Json) -> Result<Vec<ParamHeader>, String> {
@@ -120,6 +134,8 @@ fn correct(members: &mut Members, corrections: &ToolEntry) {
             .get("annotations")
             .and_then(|known| known.parse::<Map<String, Value>>().ok());
         let mut annotations = known.unwrap_or_default();
+        annotations.extend(corrections.annotations.clone().unwrap_or_default());
+        // The category has the last word: what is hinted must not say otherwise.
         match corrections.category {
             Some(Category::Diagnostic) => {
                 drop(annotations.insert("readOnlyHint".into(), true.into()))
@@ -130,7 +146,6 @@ fn correct(members: &mut Members, corrections: &ToolEntry) {
             }
             None => {}
         }
-        annotations.extend(corrections.annotations.clone().unwrap_or_default());
         members.set("annotations", Json::of(&annotations));
     }
 }

@@ -106,7 +106,7 @@ impl Pool {
 }
 
 /// Between the half and the whole of `wait`.
-pub(in crate::registry) fn jittered(wait: Duration) -> Duration {
+pub(crate) fn jittered(wait: Duration) -> Duration {
     let mut bits = [0];
     // Without random bits the whole is waited.
     let share = getrandom::fill(&mut bits).map_or(255, |()| bits[0]);

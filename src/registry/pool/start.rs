@@ -38,6 +38,7 @@ impl Pool {
                 prefer,
                 updates: Arc::clone(&slot.updates),
                 supply: pool.supply(),
+                events: pool.events(),
                 version: pool.version,
             };
             let started = tokio::select! {

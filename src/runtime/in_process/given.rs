@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::manifest::Manifest;
 use crate::manifest::kinds::is_own;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    Clock, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Templates,
+    Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Templates,
 };
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
@@ -28,6 +29,12 @@ pub(super) fn gather(
         Fault::new(FaultKind::Unavailable, message).caused_by(err)
     })?;
     let mut given = Given::bare(id.clone(), config);
+    given.events = Events::new(
+        id.clone(),
+        host.events.clone(),
+        Duration::from_millis(manifest.limits.call_timeout_ms),
+        host.supervisor.stopping().child_token(),
+    );
     let resources = &manifest.resources;
     given.clock = resources.names("clock").then(Clock::default);
     given.http = resources.names("http").then(|| outbound(host.version));

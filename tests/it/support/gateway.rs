@@ -228,6 +228,7 @@ impl Builder {
             origin,
             Arc::clone(&records) as Arc<dyn Sink>,
         ));
+        app.recall().await;
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (front, address) = app.open_http(any_port).await.expect("a port is free");
         app.start();

@@ -85,7 +85,12 @@ impl Program {
 
     /// Starts `toolgate serve` on a free port.
     pub(crate) async fn serve(config: &str) -> Self {
-        let arguments = ["serve", "--listen", "127.0.0.1:0"];
+        Self::serve_with(&[], config).await
+    }
+
+    /// The same, with more arguments.
+    pub(crate) async fn serve_with(more: &[&str], config: &str) -> Self {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
         let (mut child, folder) = start(BACKGROUND, &arguments, config, Stdio::null());
         let mut shell = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut log = BufReader::new(child.stderr.take().expect("it is piped")).lines();
@@ -137,6 +142,10 @@ impl Program {
 
     pub(crate) async fn send(&self, request: &Request) -> Answer {
         self.connect().await.send(request).await
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

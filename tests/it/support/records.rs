@@ -14,6 +14,9 @@ pub(crate) struct Kept {
     pub(crate) call: u64,
     pub(crate) tool: String,
     pub(crate) outcome: &'static str,
+    pub(crate) dry_run: bool,
+    pub(crate) attempts: u32,
+    pub(crate) approval: Option<String>,
 }
 
 impl Records {
@@ -31,6 +34,16 @@ impl Records {
     }
 }
 
+impl Kept {
+    /// What is kept of the only call of `tool`.
+    pub(crate) fn only<'a>(records: &'a [Self], tool: &str) -> &'a Self {
+        let mut of_tool = records.iter().filter(|kept| kept.tool == tool);
+        let only = of_tool.next().expect("a call of that tool");
+        assert_eq!(of_tool.next(), None, "one call of `{tool}`");
+        only
+    }
+}
+
 impl Sink for Records {
     fn write(&self, record: &Audited<'_>) {
         let (tool, outcome) = (record.subject.to_owned(), record.outcome);
@@ -38,6 +51,9 @@ impl Sink for Records {
             call: record.call,
             tool,
             outcome,
+            dry_run: record.dry_run,
+            attempts: record.attempts,
+            approval: record.approval.map(str::to_owned),
         };
         self.0
             .lock()

@@ -11,6 +11,7 @@ use crate::front::desk::Reply;
 use crate::front::rounds::dialogue::{Dialogue, State, is_over};
 use crate::front::rounds::places::Slot;
 use crate::front::rounds::tasks::{Kept, Tasks, Watcher, name_of};
+use crate::model::caller::Caller;
 use crate::wire::error::{INTERNAL_ERROR, RpcError};
 use crate::wire::json::Json;
 use crate::wire::members::Members;
@@ -54,6 +55,11 @@ impl Dialogue {
 
     pub(in crate::front::rounds) fn principal(&self) -> &Arc<str> {
         self.subject.principal()
+    }
+
+    /// Whether it is a call of this caller, with the same rights.
+    pub(in crate::front::rounds) fn is_of(&self, caller: &Caller) -> bool {
+        self.subject.is_of(caller)
     }
 
     /// When a round that begins now is too long for its client to wait, where the call may become a task.
@@ -175,7 +181,7 @@ impl Dialogue {
             Reply::Result(result) if is_task(&result) => {
                 End::failed("the plugin answered with a task of its own, which it did not announce")
             }
-            Reply::Result(result) => {
+            Reply::Result(result) | Reply::Denied(result, _) => {
                 kept = self
                     .tasks
                     .as_ref()

@@ -6,11 +6,11 @@ use sha2::{Digest as _, Sha256};
 use crate::wire::json::Json;
 
 /// SHA-256.
-pub(super) type Digest = [u8; 32];
+pub(crate) type Digest = [u8; 32];
 
 /// The digest of an object of these members (keys as they are written between their quotes, values sound JSON): keys are
 /// sorted at every level, white space is dropped, escapes are written in one way. Numbers are taken as they are written.
-pub(super) fn digest<'a>(members: impl Iterator<Item = (&'a [u8], &'a Json)>) -> Digest {
+pub(crate) fn digest<'a>(members: impl Iterator<Item = (&'a [u8], &'a Json)>) -> Digest {
     let mut writer = Writer::default();
     let mut written = Vec::new();
     let begin = writer.begin_object();

@@ -1,0 +1,60 @@
+//! How a call over plain HTTP is meant, beside its arguments.
+
+use axum::extract::{FromRequestParts, Query};
+use http::Response;
+use http::request::Parts;
+use serde::Deserialize;
+
+use crate::dispatch::dry_run::DRY_RUN_META;
+use crate::front::http::body::Body;
+use crate::front::http::routes::Front;
+use crate::front::rest::bad_request;
+use crate::wire::json::Json;
+use crate::wire::message::Params;
+
+/// The header that asks for a dry run.
+const DRY_RUN: &str = "toolgate-dry-run";
+
+/// How a call is meant: `?dry_run=true`, or the header `Toolgate-Dry-Run: 1`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::front) struct How {
+    /// Nothing is to be changed.
+    dry_run: bool,
+}
+
+#[derive(Deserialize)]
+struct HowQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl How {
+    /// Says it in the params of the call.
+    pub(super) fn say(self, params: &mut Params) {
+        if self.dry_run {
+            params.meta.set(DRY_RUN_META, Json::literal("true"));
+        }
+    }
+}
+
+impl FromRequestParts<Front> for How {
+    type Rejection = Response<Body>;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Front) -> Result<Self, Response<Body>> {
+        // A wish to change nothing must not get lost for being written in another way.
+        let unread =
+            || bad_request("`dry_run` is `true` or `false`; `Toolgate-Dry-Run` is `1` or `0`");
+        let Ok(Query(query)) = Query::<HowQuery>::try_from_uri(&parts.uri) else {
+            return Err(unread());
+        };
+        let header = parts.headers.get(DRY_RUN).map(|value| value.as_bytes());
+        let by_header = match header {
+            None | Some(b"0" | b"false") => false,
+            Some(b"1" | b"true") => true,
+            Some(_) => return Err(unread()),
+        };
+        Ok(Self {
+            dry_run: query.dry_run || by_header,
+        })
+    }
+}
