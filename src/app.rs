@@ -6,6 +6,8 @@ pub mod files;
 
 pub mod runtimes;
 
+mod recording;
+
 mod watch;
 
 use std::collections::BTreeMap;
@@ -27,12 +29,13 @@ use crate::config::resolve::Resolution;
 use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
 use crate::dispatch::Dispatcher;
-use crate::dispatch::audit::Sink;
+use crate::dispatch::audit::{Several, Sink};
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
 use crate::front::rounds::{Rounds, Tasks};
-use crate::ledger::documents::InMemory;
+use crate::ledger::Ledger;
+use crate::ledger::documents::{Documents, InMemory};
 use crate::model::caller::Caller;
 use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
@@ -97,17 +100,30 @@ impl App {
         let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
         let settings = settings(&config);
+        let ledger = Ledger::new(&config.ledger, loaded.env.state_dir().as_deref());
+        let audit: Arc<dyn Sink> = match ledger.is_off() {
+            true => audit,
+            false => Arc::new(Several(vec![audit, Arc::new(ledger.clone())])),
+        };
         let registry = Registry::new(plugins, settings, supervisor.clone());
         let dispatcher = Dispatcher::new(
             registry,
             config.policy.clone(),
-            audit,
+            (audit, ledger.clone()),
             supervisor.clone(),
             config.server.sessions.bounds(config.auth.names_callers()),
         );
         let dispatcher = Arc::new(dispatcher.with_events(&config.events));
         dispatcher.hand_out();
         dispatcher.carry_events();
+        dispatcher
+            .approvals()
+            .heard_by(Arc::new(recording::Decisions(ledger.clone())));
+        recording::begin(&ledger, dispatcher.registry(), &supervisor);
+        let documents: Arc<dyn Documents> = match ledger.is_off() {
+            true => Arc::new(InMemory::default()),
+            false => Arc::new(ledger.clone()),
+        };
         let callers = Callers::new(&config.auth);
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
@@ -121,7 +137,8 @@ impl App {
             supervisor: supervisor.clone(),
             rounds: Rounds::new(&config.server.rounds, callers.are_named()),
             tasks: Tasks::new(&config.server.tasks, callers.are_named()),
-            documents: Arc::new(InMemory::default()),
+            documents,
+            ledger,
             switching: tokio::sync::Mutex::default(),
             version: env!("CARGO_PKG_VERSION"),
         };
@@ -168,12 +185,14 @@ impl App {
 
     /// Starts the plugins.
     pub fn start(&self) {
+        self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
     pub fn start_for_client(&self) {
+        self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start_for_client();
     }
@@ -237,6 +256,7 @@ impl App {
         self.desk.tasks.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
+        self.desk.ledger.close().await;
         self.supervisor.stop(LAST_TASKS).await
     }
 }

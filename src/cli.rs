@@ -8,6 +8,8 @@ mod doctor;
 
 mod gateway;
 
+mod log;
+
 mod manifest;
 
 mod output;
@@ -19,6 +21,8 @@ mod ps;
 mod schema;
 
 mod reload;
+
+mod replay;
 
 mod serve;
 
@@ -89,6 +93,10 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Has the gateway that runs read its configuration and its plugins again.
     Reload(reload::Arguments),
+    /// What was called: newest last.
+    Log(log::Arguments),
+    /// Sends the arguments of a recorded call again, where they were kept.
+    Replay(replay::Arguments),
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
@@ -147,6 +155,8 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Why(arguments) => why::run(&context, &arguments),
         Command::Doctor(arguments) => doctor::run(&context, &arguments),
         Command::Reload(arguments) => reload::run(&context, &arguments),
+        Command::Log(arguments) => log::run(&context, &arguments),
+        Command::Replay(arguments) => replay::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
         Command::Approvals(command) => approvals::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),

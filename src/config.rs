@@ -28,6 +28,7 @@ use crate::config::plugin_entry::PluginEntry;
 use crate::dispatch::config::PolicyConfig;
 use crate::events::config::EventsConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
+use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
 
@@ -44,7 +45,7 @@ pub struct Config {
     pub auth: AuthConfig,
     pub policy: PolicyConfig,
     pub events: EventsConfig,
-    pub ledger: file::LedgerConfig,
+    pub ledger: LedgerConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
     /// Folders in them that are passed over, by name.
@@ -87,7 +88,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             policy: PolicyConfig::default(),
             events: EventsConfig::default(),
-            ledger: file::LedgerConfig::default(),
+            ledger: LedgerConfig::default(),
             plugin_dirs: Vec::new(),
             plugin_ignore: file::plugin_ignore(),
             plugins: IndexMap::new(),

@@ -10,6 +10,8 @@ pub mod subject;
 
 mod address;
 
+mod admission;
+
 pub mod approval;
 
 mod arguments;
@@ -61,7 +63,6 @@ mod telling;
 pub mod watching;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -79,6 +80,8 @@ use crate::dispatch::subject::Subject;
 use crate::dispatch::tasks::Tasks;
 use crate::dispatch::watching::Watching;
 use crate::events::config::EventsConfig;
+use crate::ledger::Ledger;
+use crate::ledger::ids::Ids;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
@@ -99,7 +102,8 @@ pub struct Dispatcher {
     policy: PolicyConfig,
     audit: Arc<dyn Sink>,
     supervisor: Supervisor,
-    calls: AtomicU64,
+    calls: Ids,
+    ledger: Ledger,
     tasks: Tasks,
     watching: Watching,
     handles: Handles,
@@ -112,11 +116,12 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher to these plugins; records go to `audit`.
+    /// A dispatcher to these plugins; records go to `audit`. Calls that must be written before they are carried are by
+    /// `ledger`.
     pub fn new(
         registry: Arc<Registry>,
         policy: PolicyConfig,
-        audit: Arc<dyn Sink>,
+        (audit, ledger): (Arc<dyn Sink>, Ledger),
         supervisor: Supervisor,
         handles: Bounds,
     ) -> Self {
@@ -127,7 +132,8 @@ impl Dispatcher {
             policy,
             audit,
             supervisor,
-            calls: AtomicU64::new(0),
+            calls: Ids::default(),
+            ledger,
             tasks: Tasks::default(),
             watching: Watching::default(),
             handles: Handles::new(handles),
@@ -151,9 +157,9 @@ impl Dispatcher {
         &self.registry
     }
 
-    /// A number for the next call.
+    /// A number for the next call, which is its number in the ledger as well.
     pub fn next_call(&self) -> u64 {
-        self.calls.fetch_add(1, Ordering::Relaxed)
+        self.calls.next()
     }
 
     /// Ends the calls that still run: their callers are told that the gateway stops.
@@ -171,8 +177,23 @@ impl Dispatcher {
         params: Params,
         context: CallContext,
     ) -> Result<Reply, CallError> {
+        self.request_again(method, subject, params, context, None)
+            .await
+    }
+
+    /// The same for a call that sends the arguments of another one again, whose number is told.
+    pub async fn request_again(
+        &self,
+        method: Method,
+        subject: &Subject,
+        mut params: Params,
+        context: CallContext,
+        replay_of: Option<u64>,
+    ) -> Result<Reply, CallError> {
         let name = subject.name();
         let mut record = Record::open(&*self.audit, &method, name, &context);
+        record.sent(&mut params);
+        record.replays(replay_of);
         record.tell(&self.notices);
         let request = Request { method, params };
         let called = self.walk(subject, request, &context, &mut record).await;
@@ -236,6 +257,9 @@ impl Dispatcher {
         record.found(plugin);
         let (context, _in_flight) = self.bound(plugin, &mut request.params, context)?;
         let context = &*context;
+        if let Some(session) = &context.session {
+            record.within(session);
+        }
         if let Some(entry) = &address.tool
             && !entry.filters.is_empty()
             && !address.unfiltered

@@ -6,7 +6,11 @@ mod approvals;
 
 pub mod auth;
 
+mod calls;
+
 pub mod config;
+
+mod denied;
 
 pub mod desk;
 
@@ -18,7 +22,11 @@ mod health;
 
 pub mod http;
 
+mod incidents;
+
 mod openapi;
+
+mod recorded;
 
 mod rest;
 

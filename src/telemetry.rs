@@ -10,6 +10,7 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::audit::{Audited, Sink};
+use crate::ledger::ids::shown;
 use crate::telemetry::one_line::OneLine;
 
 /// The most lines that wait to be written; what comes then is dropped.
@@ -96,7 +97,7 @@ impl Sink for AuditLines {
 fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
     timestamp(line);
     line.extend_from_slice(b"  INFO Called call=");
-    number(line, record.call);
+    line.extend_from_slice(shown(record.call).as_bytes());
     if record.method == "tools/call" {
         line.extend_from_slice(b" tool.name=");
     } else {
@@ -136,8 +137,9 @@ fn text(line: &mut Vec<u8>, record: &Audited<'_>) {
 fn json(line: &mut Vec<u8>, record: &Audited<'_>) {
     line.extend_from_slice(b"{\"timestamp\":\"");
     timestamp(line);
-    line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":");
-    number(line, record.call);
+    line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"Called\",\"call\":\"");
+    line.extend_from_slice(shown(record.call).as_bytes());
+    line.push(b'"');
     let (method, key) = match record.method {
         "tools/call" => (None, "tool.name"),
         method => (Some(method), "subject"),
@@ -260,6 +262,7 @@ mod tests {
             dry_run: true,
             attempts: 3,
             approval: None,
+            whole: None,
         };
         let (mut plain, mut object) = (Vec::new(), Vec::new());
         text(&mut plain, &record);

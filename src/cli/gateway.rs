@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{Method, Request, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
 use crate::background::Supervisor;
 use crate::cli::Context;
+use crate::wire::sse::Decoder;
 
 /// The variable with the token for a gateway that wants one. Arguments can be seen by everyone on the machine.
 pub(super) const TOKEN: &str = "TOOLGATE_TOKEN";
@@ -28,6 +30,9 @@ const ACT: Duration = Duration::from_secs(300);
 
 /// The most bytes of an answer.
 const MAX_ANSWER: usize = 64 << 20;
+
+/// The most bytes of one event.
+const MAX_EVENT: usize = 1 << 20;
 
 /// Which gateway is asked.
 #[derive(Debug, Clone, clap::Args)]
@@ -184,6 +189,66 @@ impl Gateway {
         }
     }
 
+    /// The whole answer to a request at a path.
+    pub(super) async fn whole(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Unanswered> {
+        let (status, text) = self.exchange(method, path, body).await?;
+        self.read(status, &text)
+    }
+
+    /// The answer, or the sentence with which it was refused.
+    fn read(&self, status: u16, text: &[u8]) -> Result<Value, Unanswered> {
+        let answer: Value = serde_json::from_slice(text).unwrap_or_default();
+        if (200..300).contains(&status) && !answer.is_null() {
+            return Ok(answer);
+        }
+        let why = answer["message"].as_str();
+        let why = why.or(answer.pointer("/error/message").and_then(Value::as_str));
+        Err(Unanswered::Refused(match why {
+            Some(why) => why.to_owned(),
+            None => format!(
+                "what answers at http://{} is no toolgate: HTTP {status}",
+                self.authority
+            ),
+        }))
+    }
+
+    /// Hands the events of a stream over as they come, until it ends or `take` says `false`.
+    pub(super) async fn events(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&str, &Value) -> bool,
+    ) -> Result<(), Unanswered> {
+        let response = self.begin(Method::GET, path, None).await?;
+        let status = response.status().as_u16();
+        let mut body = response.into_body();
+        if status != 200 {
+            let text = Limited::new(body, MAX_ANSWER).collect().await;
+            let text = text.map(|text| text.to_bytes()).unwrap_or_default();
+            return self.read(status, &text).map(drop);
+        }
+        let mut decoder = Decoder::new(MAX_EVENT);
+        while let Some(frame) = body.frame().await {
+            let ended = |err: hyper::Error| Unanswered::Refused(format!("the stream ended: {err}"));
+            let Ok(mut chunk) = frame.map_err(ended)?.into_data() else {
+                continue;
+            };
+            while let Some(event) = decoder.next_event(&mut chunk) {
+                // One that is too long is nothing to end for.
+                let Ok(event) = event else { continue };
+                let data = serde_json::from_slice(&event.data).unwrap_or_default();
+                if !take(event.event.as_deref().unwrap_or("message"), &data) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// One request and its answer, within a bound.
     async fn exchange(
         &self,
@@ -211,6 +276,23 @@ impl Gateway {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(u16, Bytes), Unanswered> {
+        let response = self.begin(method, path, body).await?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), MAX_ANSWER);
+        let text = body.collect().await.map_err(|err| {
+            let authority = &self.authority;
+            Unanswered::Refused(format!("the answer of http://{authority} broke off: {err}"))
+        })?;
+        Ok((status, text.to_bytes()))
+    }
+
+    /// Sends a request; gives the beginning of the answer.
+    async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response<Incoming>, Unanswered> {
         let why_not = |why: String| {
             format!(
                 "no gateway answers at http://{}: {why}; `toolgate serve` starts one",
@@ -246,17 +328,8 @@ impl Gateway {
         let request = request
             .body(Full::new(bytes.unwrap_or_default()))
             .map_err(|err| Unanswered::Refused(format!("the token cannot be sent: {err}")))?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|err| failed(err.to_string()))?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), MAX_ANSWER);
-        let text = body
-            .collect()
-            .await
-            .map_err(|err| failed(err.to_string()))?;
-        Ok((status, text.to_bytes()))
+        let sent = sender.send_request(request).await;
+        sent.map_err(|err| failed(err.to_string()))
     }
 }
 

@@ -6,14 +6,17 @@ use crate::config::file::ConfigFile;
 use crate::events::config::EventsConfig;
 use crate::front::auth::is_safe;
 use crate::front::config::{AuthConfig, RoundsConfig, ServerConfig, SessionsConfig, TasksConfig};
+use crate::ledger::config::LedgerConfig;
 use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
+use crate::manifest::glob::Pattern;
 use crate::manifest::problem::Problem;
 
 /// Notes everything that is wrong with the operator's file beyond the types of its values.
 pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     check_server(&config.server, report);
     auth::check(&config.auth, &config.server, report);
+    check_ledger(&config.ledger, report);
     check_events(&config.events, report);
     if let Some(problem) = exposed(&config.server, &config.auth) {
         let mend = problem.mend.unwrap_or_default();
@@ -57,6 +60,29 @@ pub fn exposed(server: &ServerConfig, auth: &AuthConfig) -> Option<Problem> {
     Some(Problem::new(message).mend(
         "add a token to `[[auth.tokens]]` (`toolgate token new` makes one), or listen on 127.0.0.1",
     ))
+}
+
+fn check_ledger(ledger: &LedgerConfig, report: &mut Report<'_>) {
+    let at = |key: &str| path(["ledger", key]);
+    if let Err(expected) = ledger.place(None) {
+        report.add(&at("url"), expected);
+    }
+    in_range(report, &at("keep_days"), ledger.keep_days.into(), 1, 36_500);
+    in_range(report, &at("max_bytes"), ledger.max_bytes, 1 << 20, 1 << 50);
+    for (index, text) in ledger.bodies.iter().enumerate() {
+        if let Err(error) = Pattern::new(text) {
+            report.add(
+                &in_list(&["ledger", "bodies"], index, &[]),
+                error.to_string(),
+            );
+        }
+    }
+    for (index, pointer) in ledger.redact.iter().enumerate() {
+        if !pointer.starts_with('/') {
+            let expected = "expected a JSON pointer such as `/password`";
+            report.add(&in_list(&["ledger", "redact"], index, &[]), expected);
+        }
+    }
 }
 
 fn check_server(server: &ServerConfig, report: &mut Report<'_>) {

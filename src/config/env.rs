@@ -11,6 +11,7 @@ use etcetera::BaseStrategy;
 pub struct Env {
     vars: BTreeMap<String, String>,
     config_home: Option<PathBuf>,
+    state_home: Option<PathBuf>,
     cwd: PathBuf,
 }
 
@@ -25,6 +26,9 @@ impl Env {
             config_home: etcetera::choose_base_strategy()
                 .ok()
                 .map(|strategy| strategy.config_dir()),
+            state_home: etcetera::choose_base_strategy()
+                .ok()
+                .and_then(|strategy| strategy.state_dir()),
             cwd: std::env::current_dir().unwrap_or_default(),
         }
     }
@@ -53,6 +57,15 @@ impl Env {
     pub fn with_config_home(mut self, dir: impl Into<PathBuf>) -> Self {
         self.config_home = Some(dir.into());
         self
+    }
+
+    /// The directory for what is remembered from one run to the next: `TOOLGATE_STATE_DIR`, else `toolgate` in the user's
+    /// directory for state, such as `~/.local/state`; `None` where there is neither.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        match self.get("TOOLGATE_STATE_DIR") {
+            Some(dir) if !dir.is_empty() => Some(self.absolute(Path::new(dir))),
+            _ => self.state_home.as_ref().map(|home| home.join("toolgate")),
+        }
     }
 
     /// The value of a variable.

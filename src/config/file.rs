@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 
 use crate::config::schema;
 use crate::config::{Startup, ToolNames};
 use crate::dispatch::config::PolicyConfig;
 use crate::events::config::EventsConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
+use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
 
 /// The settings of toolgate.
@@ -55,11 +56,6 @@ pub struct ConfigFile {
     /// What becomes of the start of the gateway when a plugin cannot be set up.
     pub startup: Startup,
 }
-
-/// Where calls are recorded. Its backends have no settings yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LedgerConfig {}
 
 /// How many plugins the gateway takes when the file does not say.
 pub fn max_plugins() -> usize {

@@ -38,9 +38,6 @@ use crate::wire::method::Method;
 /// The kind under which approvals are kept.
 const KIND: &str = "approval";
 
-/// The key of a call's `_meta` that names the incident it belongs to.
-const INCIDENT: &str = "toolgate/incident";
-
 /// The approvals of one gateway.
 pub struct Approvals {
     policy: ApprovalPolicy,
@@ -236,7 +233,7 @@ impl Dispatcher {
             record.approved_by(given.id);
             return Ok(());
         }
-        let mut asked = self.wanted(entry, request, context);
+        let mut asked = self.wanted(entry, request, context, record.incident());
         let question = question::params(&asked);
         if offer::check(&context.profile, &Method::Elicit, &question).is_ok() {
             let ttl = Duration::from_millis(approvals.policy.ttl_ms);
@@ -341,11 +338,16 @@ impl Dispatcher {
     }
 
     /// What a person is asked to agree to.
-    fn wanted(&self, entry: &Entry, request: &Request, context: &CallContext) -> Approval {
+    fn wanted(
+        &self,
+        entry: &Entry,
+        request: &Request,
+        context: &CallContext,
+        incident: Option<&str>,
+    ) -> Approval {
         let approvals = &self.approvals;
         let (now, ttl) = (approvals.clock.unix_ms(), approvals.policy.ttl_ms);
         let time = |ms: u64| utc(Duration::from_millis(ms));
-        let incident = request.params.meta.string(INCIDENT);
         Approval {
             id: new_id().to_string(),
             tool: entry.name.to_string(),
@@ -361,7 +363,7 @@ impl Dispatcher {
             decided_by: None,
             decided_at: None,
             reason: None,
-            incident: incident.map(|incident| incident.into_owned()),
+            incident: incident.map(str::to_owned),
         }
     }
 }

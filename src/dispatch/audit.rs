@@ -1,22 +1,27 @@
 //! One record per call, abandoned calls included.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
+
+use memchr::memmem::Finder;
 
 use crate::dispatch::notices::{Notice, Notices};
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::plugin::Plugin;
 use crate::runtime::CallContext;
-use crate::session::shown;
-use crate::wire::message::Outcome;
+use crate::session::{Session, shown};
+use crate::wire::json::Json;
+use crate::wire::members::Members;
+use crate::wire::message::{Outcome, Params};
+use crate::wire::meta;
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
 
 /// What a record says.
 #[derive(Debug, Clone, Copy)]
 pub struct Audited<'a> {
-    /// The number of the call in this process.
+    /// The number of the call.
     pub call: u64,
     /// What was asked for.
     pub method: &'a str,
@@ -30,7 +35,7 @@ pub struct Audited<'a> {
     pub session: Option<&'a str>,
     /// The era the caller speaks.
     pub era: Era,
-    /// `answered`, `refused_by_plugin`, `tool_error` where a route of a plugin answered that it failed, or the kind of the fault.
+    /// `answered`, `tool_error`, `refused_by_plugin`, or the kind of the fault.
     pub outcome: &'static str,
     /// The reason of the fault.
     pub reason: Option<&'static str>,
@@ -42,12 +47,51 @@ pub struct Audited<'a> {
     pub attempts: u32,
     /// The approval that it was made with, or refused by.
     pub approval: Option<&'a str>,
+    /// What it is made of, for sinks that keep more.
+    pub whole: Option<Whole<'a>>,
+}
+
+/// A call with all that belongs to it. Sinks may clone what is in here, which copies no text; they must not write the id
+/// of a session.
+#[derive(Clone, Copy)]
+pub struct Whole<'a> {
+    /// What surrounds the call.
+    pub context: &'a CallContext,
+    /// What was asked.
+    pub method: &'a Method,
+    /// Whose the subject is.
+    pub plugin: Option<&'a Arc<Plugin>>,
+    /// The session it belongs to.
+    pub session: Option<&'a Arc<Session>>,
+    /// The incident that its caller says it belongs to.
+    pub incident: Option<&'a str>,
+    /// Its arguments as the caller sent them.
+    pub arguments: Option<&'a Json>,
+    /// Its result, if it has one.
+    pub result: Option<&'a Json>,
+    /// The call whose arguments it sends again.
+    pub replay_of: Option<u64>,
+}
+
+impl std::fmt::Debug for Whole<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Whole")
+    }
 }
 
 /// Where records go. Called on the path of every call: must neither wait nor fail.
 pub trait Sink: Send + Sync {
     /// Takes a record.
     fn write(&self, record: &Audited<'_>);
+}
+
+/// Takes records to several sinks.
+pub struct Several(pub Vec<Arc<dyn Sink>>);
+
+impl Sink for Several {
+    fn write(&self, record: &Audited<'_>) {
+        self.0.iter().for_each(|sink| sink.write(record));
+    }
 }
 
 /// Takes records nowhere.
@@ -71,8 +115,16 @@ pub(super) struct Record<'a> {
     dry_run: bool,
     attempts: u32,
     approval: Option<String>,
+    arguments: Option<Json>,
+    incident: Option<Box<str>>,
+    /// The one that the call names, where it has none by its connection.
+    handle: Option<Arc<Session>>,
+    replay_of: Option<u64>,
     written: bool,
 }
+
+/// What the result of a failed tool must have in it somewhere.
+static IS_ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"isError\""));
 
 impl<'a> Record<'a> {
     pub(super) fn open(
@@ -92,8 +144,37 @@ impl<'a> Record<'a> {
             dry_run: false,
             attempts: 1,
             approval: None,
+            arguments: None,
+            incident: None,
+            handle: None,
+            replay_of: None,
             written: false,
         }
+    }
+
+    /// Notes what is sent. What its `_meta` says of incidents is for the gateway, and taken out.
+    pub(super) fn sent(&mut self, params: &mut Params) {
+        self.arguments = params.members.get("arguments").cloned();
+        if !params.meta.is_empty()
+            && let Some(incident) = params.meta.remove(meta::INCIDENT)
+        {
+            self.incident = incident.string().map(|name| name.into());
+        }
+    }
+
+    /// The call belongs to a session that it names.
+    pub(super) fn within(&mut self, session: &Arc<Session>) {
+        self.handle = Some(Arc::clone(session));
+    }
+
+    /// The call sends the arguments of another one again.
+    pub(super) fn replays(&mut self, call: Option<u64>) {
+        self.replay_of = call;
+    }
+
+    /// The incident that the caller says it belongs to.
+    pub(super) fn incident(&self) -> Option<&str> {
+        self.incident.as_deref()
     }
 
     /// The call has found its plugin.
@@ -145,16 +226,20 @@ impl<'a> Record<'a> {
     /// Closes the record with what the call came to.
     pub(super) fn close(mut self, outcome: Result<&Outcome, &Fault>) {
         match outcome {
-            Ok(Outcome::Result(_)) => self.write("answered", None),
-            Ok(Outcome::Error(_)) => self.write("refused_by_plugin", None),
-            Err(fault) => self.write(fault.kind.as_str(), Some(fault)),
+            Ok(Outcome::Result(reply)) => {
+                let failed = self.method == Method::ToolsCall && says_error(&reply.result);
+                let word = if failed { "tool_error" } else { "answered" };
+                self.write(word, None, Some(&reply.result));
+            }
+            Ok(Outcome::Error(_)) => self.write("refused_by_plugin", None, None),
+            Err(fault) => self.write(fault.kind.as_str(), Some(fault), None),
         }
     }
 
     /// Closes the record of a request that a route of a plugin has answered.
     pub(super) fn served(mut self, failed: bool) {
         let outcome = if failed { "tool_error" } else { "answered" };
-        self.write(outcome, None);
+        self.write(outcome, None, None);
     }
 
     /// Writes nothing: the request was not for the plugin.
@@ -165,9 +250,51 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn write(&mut self, outcome: &'static str, fault: Option<&Fault>) {
-        self.written = true;
+    /// The call as it stands while it is carried.
+    pub(super) fn opening(&self) -> Audited<'_> {
+        self.audited(crate::ledger::record::OPEN, None, None)
+    }
+
+    fn audited<'b>(
+        &'b self,
+        outcome: &'static str,
+        reason: Option<&'static str>,
+        result: Option<&'b Json>,
+    ) -> Audited<'b> {
         let taken_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let session = self.handle.as_ref().or(self.context.session.as_ref());
+        let id = |plugin: &'b Arc<Plugin>| plugin.manifest.id.as_str();
+        Audited {
+            call: self.context.id,
+            method: self.method.as_str(),
+            subject: self.subject,
+            plugin: self.plugin.as_ref().map(id),
+            principal: &self.context.caller.principal,
+            session: session.map(|session| shown(&session.id)),
+            era: self.context.era(),
+            outcome,
+            reason,
+            taken_us,
+            dry_run: self.dry_run,
+            attempts: self.attempts,
+            approval: self.approval.as_deref(),
+            whole: Some(Whole {
+                context: self.context,
+                method: &self.method,
+                plugin: self.plugin.as_ref(),
+                session,
+                incident: self.incident.as_deref(),
+                arguments: self.arguments.as_ref(),
+                result,
+                replay_of: self.replay_of,
+            }),
+        }
+    }
+
+    fn write(&mut self, outcome: &'static str, fault: Option<&Fault>, result: Option<&Json>) {
+        self.written = true;
+        let audited = self.audited(outcome, fault.map(|fault| fault.reason), result);
+        let taken_us = audited.taken_us;
         if let Some(plugin) = &self.plugin {
             let counts = &plugin.counts;
             counts.busy_us.fetch_add(taken_us, Ordering::Relaxed);
@@ -175,24 +302,7 @@ impl<'a> Record<'a> {
                 counts.faults.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.sink.write(&Audited {
-            call: self.context.id,
-            method: self.method.as_str(),
-            subject: self.subject,
-            plugin: self
-                .plugin
-                .as_ref()
-                .map(|plugin| plugin.manifest.id.as_str()),
-            principal: &self.context.caller.principal,
-            session: short_session(self.context),
-            era: self.context.era(),
-            outcome,
-            reason: fault.map(|fault| fault.reason),
-            taken_us,
-            dry_run: self.dry_run,
-            attempts: self.attempts,
-            approval: self.approval.as_deref(),
-        });
+        self.sink.write(&audited);
         if let Some(notices) = self.listeners() {
             notices.tell(Notice {
                 outcome: Some(outcome),
@@ -210,6 +320,13 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Whether a result says `isError` (MCP, tools). Most do not have the word, which is seen without reading them.
+fn says_error(result: &Json) -> bool {
+    IS_ERROR.find(result.bytes()).is_some()
+        && Members::of(result)
+            .is_some_and(|result| result.get("isError").is_some_and(Json::is_true))
+}
+
 /// The beginning of the session's id, where the call has one.
 pub(super) fn short_session(context: &CallContext) -> Option<&str> {
     let session = context.session.as_ref()?;
@@ -219,7 +336,7 @@ pub(super) fn short_session(context: &CallContext) -> Option<&str> {
 impl Drop for Record<'_> {
     fn drop(&mut self) {
         if !self.written {
-            self.write(FaultKind::Cancelled.as_str(), None);
+            self.write(FaultKind::Cancelled.as_str(), None, None);
         }
     }
 }

@@ -86,9 +86,11 @@ impl Dispatcher {
         let mut record = Record::open(&*self.audit, &Method::ToolsCall, &name, context);
         record.found(plugin);
         let (address, subject) = (Address::of_plugin(plugin), Subject::Tool(name.clone()));
+        let mut params = params(tool, arguments);
+        record.sent(&mut params);
         let request = Request {
             method: Method::ToolsCall,
-            params: params(tool, arguments),
+            params,
         };
         let carried = self.carry(&address, &subject, request, context);
         let called = Cause::Errand.during(carried).await;

@@ -16,8 +16,8 @@ use crate::registry::catalog::Entry;
 use crate::runtime::{CallContext, Request};
 
 impl Dispatcher {
-    /// Takes the last steps of a call, in this order: defaults, dry run, arguments against the schema, approval, to the
-    /// plugin, rules of results. All but the way to the plugin are about tools.
+    /// Takes the last steps of a call, in this order: defaults, dry run, arguments against the schema, approval, written
+    /// where it changes things, to the plugin, rules of results. All but the way to the plugin are about tools.
     pub(super) async fn perform(
         &self,
         address: &Address,
@@ -48,6 +48,9 @@ impl Dispatcher {
             if self.registry.is_switched_off(&entry.name) {
                 return Err(self.unknown(subject, &context.caller));
             }
+        }
+        if self.must_be_admitted(entry) {
+            Box::pin(self.admit(entry, record)).await?;
         }
         self.execute(address, entry, subject, request, context, record)
             .await

@@ -80,12 +80,14 @@ impl Dispatcher {
         if !untold {
             record.tell(&self.notices);
         }
+        let mut params = params(tool, arguments);
+        record.sent(&mut params);
         let called = async {
             let entry = self.entry_of(to, tool, &context.caller).await?;
             let address = Address::of_call_between(entry, unfiltered);
             let request = Request {
                 method: Method::ToolsCall,
-                params: params(tool, arguments),
+                params,
             };
             let called = self.go(&address, &subject, request, &context, &mut record);
             Box::pin(called).await

@@ -8,7 +8,7 @@ pub(in crate::front) mod answer;
 
 pub(in crate::front) mod order;
 
-mod query;
+pub(in crate::front) mod query;
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ use crate::model::plugin_id::PluginId;
 use crate::wire::json::Json;
 
 /// An answer instead of what was wanted.
-type Refused = Box<Response<Body>>;
+pub(in crate::front) type Refused = Box<Response<Body>>;
 
 /// `GET /api/v1/plugin/list`: all plugins, or one page of those in a state.
 pub(super) async fn list(

@@ -16,6 +16,7 @@ use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
 use crate::front::rounds::{Dialogue, Rounds, Tasks};
+use crate::ledger::Ledger;
 use crate::ledger::documents::Documents;
 use crate::model::answer::{ResultKind, kind_of};
 use crate::model::caller::{Caller, ClientProfile};
@@ -54,6 +55,8 @@ pub struct Desk {
     pub tasks: Arc<Tasks>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
+    /// What happened.
+    pub ledger: Ledger,
     /// Held while a tool is switched: one after the other.
     pub switching: tokio::sync::Mutex<()>,
     /// The version of the gateway.

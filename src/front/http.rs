@@ -10,7 +10,7 @@ mod guard;
 
 mod legacy;
 
-mod listen;
+pub(in crate::front) mod listen;
 
 pub(super) mod mcp;
 
@@ -20,7 +20,7 @@ mod round;
 
 pub(super) mod routes;
 
-pub(super) mod stream;
+pub(in crate::front) mod stream;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::auth::{Callers, METADATA_PATHS, Unknown};
 use crate::front::config::ServerConfig;
+use crate::front::denied::{Asked, to};
 use crate::front::desk::Desk;
 use crate::front::ext::may_be_public;
 use crate::front::http::body::Body;
@@ -59,7 +60,7 @@ pub(super) const MCP_ALIAS: &str = "/ext/mcp_http/mcp";
 const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
 
 /// The headers a browser may send and see, once its origin is allowed.
-const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id, x-scopes";
+const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id, x-scopes, toolgate-incident";
 const CORS_RESPONSE_HEADERS: &str = "mcp-session-id, www-authenticate, retry-after";
 
 /// How often a drain looks whether the last call is over.
@@ -162,7 +163,16 @@ impl HttpFront {
     }
 
     /// Answers one request.
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Body> {
+        let asked = Asked {
+            verb: request.method().clone(),
+            uri: request.uri().clone(),
+            peer,
+        };
         // Of a body with both chunks and a length the length is gone by now. Whoever forwarded it may have gone by that,
         // so what follows may be anyone's: the connection ends with the answer (RFC 9112 section 6.1).
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
@@ -171,10 +181,11 @@ impl HttpFront {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
+        asked.note(&response, &self.desk.ledger);
         response
     }
 
-    async fn guarded(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    async fn guarded(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let origin = match self.guard.check(&request) {
             Ok(origin) => origin,
             Err(refused) => return refused.response(),
@@ -216,11 +227,15 @@ impl HttpFront {
             Err(_) if is_open => return self.other(request).await,
             Err(why) => return self.callers.unauthorized(why),
         };
-        if is_mcp {
-            return self.mcp(request, caller).await;
-        }
-        request.extensions_mut().insert(caller);
-        self.other(request).await
+        let principal = Arc::clone(&caller.principal);
+        let mut response = if is_mcp {
+            self.mcp(request, caller).await
+        } else {
+            request.extensions_mut().insert(caller);
+            self.other(request).await
+        };
+        to(&mut response, &principal);
+        response
     }
 
     /// Whose request it is, as far as that can be said at once.

@@ -8,6 +8,8 @@ mod ext;
 
 mod fixed;
 
+mod ledger;
+
 mod operation;
 
 mod rules;

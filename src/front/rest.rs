@@ -122,13 +122,14 @@ pub(super) async fn ask(
     caller: Arc<Caller>,
 ) -> Result<Json, CallError> {
     let mut params = Params::default();
+    let replay_of = how.replay_of;
     how.say(&mut params);
     params.members.set("name", Json::of(name.as_str()));
     params.members.set("arguments", arguments);
     let dispatcher = &front.desk.dispatcher;
     let context = context(dispatcher.next_call(), caller);
     let subject = Subject::Tool(name);
-    let called = dispatcher.request(Method::ToolsCall, &subject, params, context);
+    let called = dispatcher.request_again(Method::ToolsCall, &subject, params, context, replay_of);
     Ok(called.await?.result)
 }
 

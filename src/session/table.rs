@@ -114,6 +114,11 @@ impl Sessions {
         Some(session)
     }
 
+    /// Whether there is a session `id`, whoever may use it.
+    pub fn knows(&self, id: &str) -> bool {
+        self.table().sessions.contains_key(id)
+    }
+
     /// Ends a session and forgets it.
     pub fn close(&self, session: &Session) {
         self.table().forget(session);

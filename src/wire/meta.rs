@@ -18,6 +18,9 @@ pub const PROGRESS_TOKEN: &str = "progressToken";
 /// The extension for tasks (modern), as it stands among the extensions of a capability.
 pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 
+/// The incident that a call belongs to. Read by the gateway, and not passed on.
+pub const INCIDENT: &str = "toolgate/incident";
+
 /// The keys that belong to one hop of a modern request and are written anew for the next.
 pub const PER_HOP: [&str; 4] = [
     PROTOCOL_VERSION,

@@ -23,6 +23,8 @@ mod hostile;
 mod hundred;
 mod in_flight_ids;
 mod kinds;
+mod ledger;
+mod ledger_contract;
 mod lifecycle;
 mod list_changes;
 mod manifests;

@@ -14,6 +14,8 @@ pub(crate) mod modern;
 
 mod plugins;
 
+mod postgres;
+
 mod program;
 
 pub(crate) mod redis;
@@ -32,6 +34,7 @@ pub(crate) use gateway::TestGateway;
 pub(crate) use http::{Answer, Connection, Event, Request};
 pub(crate) use legacy::{LegacySession, able};
 pub(crate) use plugins::{Latch, asker, plugin};
+pub(crate) use postgres::Postgres;
 pub(crate) use program::{Piped, Program};
 pub(crate) use shell::shell;
 pub(crate) use site::Site;

@@ -156,7 +156,7 @@ impl Wanted {
 }
 
 /// Reads a body within the bounds of the server. A page of another site cannot send JSON without being allowed to.
-pub(super) async fn read_body(
+pub(in crate::front) async fn read_body(
     front: &HttpFront,
     headers: &HeaderMap,
     body: axum::body::Body,

@@ -78,7 +78,7 @@ async fn serve(front: Arc<HttpFront>, stream: TcpStream, peer: SocketAddr) {
     let answering = Arc::clone(&front);
     let service = service_fn(move |request| {
         let front = Arc::clone(&answering);
-        async move { Ok::<_, Never>(front.handle(request).await) }
+        async move { Ok::<_, Never>(front.handle(request, peer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

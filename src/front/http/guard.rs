@@ -7,6 +7,7 @@ use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::uri::Authority;
 use http::{Request, Response, StatusCode};
 
+use crate::front::denied::denied;
 use crate::front::http::body::{Body, problem};
 
 /// The names the gateway answers to.
@@ -151,14 +152,16 @@ impl Refused {
                     "`{}` is not a host of this gateway; `server.allowed_hosts` names others",
                     host.escape_debug()
                 );
-                problem(StatusCode::FORBIDDEN, "host_not_allowed", &message)
+                let refusal = problem(StatusCode::FORBIDDEN, "host_not_allowed", &message);
+                denied(refusal, "host_not_allowed")
             }
             Self::Origin(origin) => {
                 let message = format!(
                     "origin `{}` is not allowed; `server.allowed_origins` names those that are",
                     origin.escape_debug()
                 );
-                problem(StatusCode::FORBIDDEN, "origin_not_allowed", &message)
+                let refusal = problem(StatusCode::FORBIDDEN, "origin_not_allowed", &message);
+                denied(refusal, "origin_not_allowed")
             }
         }
     }

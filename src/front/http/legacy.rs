@@ -15,11 +15,13 @@ use std::sync::Arc;
 use http::header::{HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::front::denied::denied;
 use crate::front::desk::Desk;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::guard::only;
 use crate::front::http::mcp::{accepted, busy, error_response, not_allowed};
 use crate::front::http::{Active, HttpFront};
+use crate::front::incidents::naming::name_incident;
 use crate::front::session_client::{SessionClient, StandaloneWay};
 use crate::model::caller::Caller;
 use crate::session::Session;
@@ -33,8 +35,10 @@ use crate::wire::revision::{Era, Revision};
 enum NoSession {
     /// It names none.
     Missing,
-    /// It names one that is over, or someone else's, or that never was.
+    /// It names one that is over, or that never was.
     Unknown,
+    /// It names someone else's, and is told the same.
+    Foreign,
     /// It names more than one, or more than one revision.
     Ambiguous,
     /// It names a revision that is not served.
@@ -64,7 +68,8 @@ impl HttpFront {
             Err(none) => return none.response(id),
         };
         match message {
-            Message::Request(request) => {
+            Message::Request(mut request) => {
+                name_incident(headers, &mut request.params);
                 self.legacy_request(&session, request, caller, active).await
             }
             Message::Notification(notification) => {
@@ -121,7 +126,11 @@ impl HttpFront {
         let id = only(headers, MCP_SESSION_ID).map_err(|()| NoSession::Ambiguous)?;
         let id = id.ok_or(NoSession::Missing)?;
         let id = id.to_str().map_err(|_| NoSession::Unknown)?;
-        self.sessions.get(id, caller).ok_or(NoSession::Unknown)
+        let known = self.sessions.get(id, caller);
+        known.ok_or_else(|| match self.sessions.knows(id) {
+            true => NoSession::Foreign,
+            false => NoSession::Unknown,
+        })
     }
 
     /// Ends a session.
@@ -141,6 +150,7 @@ impl HttpFront {
 
 impl NoSession {
     fn response(self, id: Option<&Id>) -> Response<Body> {
+        let is_foreign = matches!(self, Self::Foreign);
         let (status, error) = match self {
             Self::Missing => {
                 let message = "Invalid request: send the `Mcp-Session-Id` that `initialize` was answered with";
@@ -156,7 +166,7 @@ impl NoSession {
                     RpcError::new(INVALID_REQUEST, message),
                 )
             }
-            Self::Unknown => {
+            Self::Unknown | Self::Foreign => {
                 let message = "Session not found: send `initialize` again, without a session id";
                 (
                     StatusCode::NOT_FOUND,
@@ -168,6 +178,10 @@ impl NoSession {
                 crate::front::desk::unsupported(&version),
             ),
         };
-        error_response(status, id, &error)
+        let response = error_response(status, id, &error);
+        match is_foreign {
+            true => denied(response, "foreign_session"),
+            false => response,
+        }
     }
 }

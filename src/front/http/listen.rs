@@ -19,7 +19,7 @@ use crate::wire::message::{Id, Params, write_result};
 use crate::wire::sse::write_comment;
 
 /// How often a quiet stream shows that it is alive.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(in crate::front) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl HttpFront {
     /// Opens the stream. It does not count as a call: it ends when the gateway stops.
@@ -74,7 +74,7 @@ impl Listening {
 }
 
 /// A comment, which clients ignore and proxies do not.
-pub(super) fn comment() -> Bytes {
+pub(in crate::front) fn comment() -> Bytes {
     let mut out = Vec::new();
     write_comment(&mut out);
     out.into()

@@ -13,6 +13,7 @@ use crate::front::http::mcp::error_response;
 use crate::front::http::round::{self, Asking};
 use crate::front::http::stream::Answered;
 use crate::front::http::{Active, HttpFront};
+use crate::front::incidents::naming::name_incident;
 use crate::model::caller::Caller;
 use crate::wire::error::{HEADER_MISMATCH, METHOD_NOT_FOUND, RpcError};
 use crate::wire::header::{HeaderMismatch, check_params, check_standard};
@@ -60,6 +61,7 @@ impl HttpFront {
         let (dialogue, context) =
             self.desk
                 .modern_call(rounds, calls, request, CancellationToken::new());
+        name_incident(headers, &mut params);
         let (desk, first) = (Arc::clone(&self.desk), dialogue.first());
         let work = Box::pin(async move {
             let reply = desk.answer(&method, params, context).await;

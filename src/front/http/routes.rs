@@ -15,7 +15,9 @@ use crate::front::admin::answer;
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::mcp::is_json;
-use crate::front::{admin, approvals, auth, events, ext, health, openapi, rest, toggles};
+use crate::front::{
+    admin, approvals, auth, calls, events, ext, health, incidents, openapi, recorded, rest, toggles,
+};
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -45,6 +47,17 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/api/calls", get(calls::list)),
+        ("/api/calls/stream", get(calls::stream)),
+        ("/api/calls/{id}", get(calls::show)),
+        ("/api/calls/{id}/replay", post(calls::replay)),
+        ("/api/incidents", get(incidents::list).post(incidents::open)),
+        ("/api/incidents/{id}", get(incidents::show)),
+        ("/api/incidents/{id}/close", post(incidents::close)),
+        ("/api/incidents/{id}/notes", post(incidents::note)),
+        ("/api/ledger", get(recorded::status)),
+        ("/api/life", get(recorded::life)),
+        ("/api/denials", get(recorded::denials)),
         ("/api/events", get(events::recent)),
         ("/api/events/stream", get(events::stream)),
         ("/api/events/status", get(events::status)),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::front::auth::METADATA_PATHS;
 use crate::front::openapi::operation::refusals;
-use crate::front::openapi::{control, events, ext, rules};
+use crate::front::openapi::{control, events, ext, ledger, rules};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -16,6 +16,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     ];
     paths.extend(rules::paths());
     paths.extend(control::paths());
+    paths.extend(ledger::paths());
     paths.extend(events::paths());
     paths.extend(ext::paths());
     for (at, path) in METADATA_PATHS.into_iter().enumerate() {
@@ -52,6 +53,8 @@ pub(super) fn components(secured: bool) -> Value {
             "PluginAnswer": control::answer(),
             "Error": error(),
             "Event": events::event(),
+            "Call": ledger::call(),
+            "Incident": ledger::incident(),
             "Health": health(),
             "Readiness": readiness(),
             "Tool": tool(),

@@ -8,18 +8,24 @@ use serde::Deserialize;
 use crate::dispatch::dry_run::DRY_RUN_META;
 use crate::front::http::body::Body;
 use crate::front::http::routes::Front;
+use crate::front::incidents::naming::named;
 use crate::front::rest::bad_request;
 use crate::wire::json::Json;
 use crate::wire::message::Params;
+use crate::wire::meta;
 
 /// The header that asks for a dry run.
 const DRY_RUN: &str = "toolgate-dry-run";
 
 /// How a call is meant: `?dry_run=true`, or the header `Toolgate-Dry-Run: 1`.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::front) struct How {
     /// Nothing is to be changed.
     dry_run: bool,
+    /// The incident that the header `Toolgate-Incident` names.
+    incident: Option<Json>,
+    /// The call whose arguments are sent again.
+    pub(super) replay_of: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -29,10 +35,21 @@ struct HowQuery {
 }
 
 impl How {
+    /// A call that sends the arguments of another one again.
+    pub(in crate::front) fn replaying(call: u64) -> Self {
+        Self {
+            replay_of: Some(call),
+            ..Self::default()
+        }
+    }
+
     /// Says it in the params of the call.
     pub(super) fn say(self, params: &mut Params) {
         if self.dry_run {
             params.meta.set(DRY_RUN_META, Json::literal("true"));
+        }
+        if let Some(incident) = self.incident {
+            params.meta.set(meta::INCIDENT, incident);
         }
     }
 }
@@ -55,6 +72,8 @@ impl FromRequestParts<Front> for How {
         };
         Ok(Self {
             dry_run: query.dry_run || by_header,
+            incident: named(&parts.headers),
+            replay_of: None,
         })
     }
 }

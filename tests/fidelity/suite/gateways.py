@@ -79,7 +79,9 @@ def toolgate() -> Gateway:
     def start(pair: Pair, servers: list[Server], folder: Path, patience_s: float) -> Running:
         several = len(servers) > 1
         config = folder / "toolgate.toml"
-        config.write_text(_toolgate_toml(servers, several), encoding="utf-8")
+        # Beside the file: what the suite does is not what happened at home.
+        ledger = f'[ledger]\nurl = "sqlite:{folder / "ledger.db"}"\n\n'
+        config.write_text(ledger + _toolgate_toml(servers, several), encoding="utf-8")
         prefix = f"{servers[0].name}__" if several else ""
         # What it keeps for its children stands below TMPDIR, and goes with the folder.
         log, env = folder / "toolgate.log", {"TMPDIR": str(folder)}

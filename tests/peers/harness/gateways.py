@@ -48,6 +48,8 @@ def config(path: Path, *entries: Entry) -> Path:
     """Writes a toolgate.toml with these plugins."""
     # Some clients list once and do not listen for changes: on a busy machine the first list waits for Node to start.
     lines = ["[server]", "settle_ms = 20000", "drain_ms = 3000", ""]
+    # Beside the file: what the suite does is not what happened at home.
+    lines += ["[ledger]", *_toml({"url": f"sqlite:{path.parent / 'ledger.db'}"}), ""]
     for entry in entries:
         lines += entry.lines()
     path.write_text("\n".join(lines))

@@ -11,10 +11,12 @@ use crate::front::http::legacy::call::{in_flight_already, respond};
 use crate::front::http::legacy::post_stream::{Ending, PostStream};
 use crate::front::http::mcp::{accepted, error_response};
 use crate::front::http::{Active, HttpFront};
+use crate::front::incidents::naming::named;
 use crate::model::caller::Caller;
 use crate::session::Session;
 use crate::wire::error::{INVALID_REQUEST, RpcError};
 use crate::wire::message::{Message, Reject, write_error};
+use crate::wire::meta;
 
 impl HttpFront {
     /// Answers a batch: in one array, or, where its requests have something to tell or to ask, by a stream that carries
@@ -39,6 +41,7 @@ impl HttpFront {
             let error = RpcError::new(INVALID_REQUEST, text);
             return error_response(StatusCode::BAD_REQUEST, None, &error);
         }
+        let incident = named(headers);
         let stream = PostStream::new(&session);
         let (front, caller) = (Arc::clone(self), Arc::clone(caller));
         let (of_session, to_client) = (Arc::clone(&session), Arc::clone(&stream));
@@ -46,9 +49,12 @@ impl HttpFront {
         let work = self.desk.supervisor.spawn_request(async move {
             let _active = active;
             let ending = Ending(Arc::clone(&to_client));
-            let answers = batch
-                .into_iter()
-                .map(|message| front.of_batch(&of_session, message, &caller, &to_client));
+            let answers = batch.into_iter().map(|mut message| {
+                if let (Some(id), Ok(Message::Request(request))) = (&incident, &mut message) {
+                    request.params.meta.set(meta::INCIDENT, id.clone());
+                }
+                front.of_batch(&of_session, message, &caller, &to_client)
+            });
             let answers = futures::future::join_all(answers).await;
             let answers = answers.into_iter().flatten();
             if ending.0.is_whole() {
