@@ -28,8 +28,10 @@ use crate::config::load::{FILE_NAME, Loaded};
 use crate::config::resolve::Resolution;
 use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
+use crate::control::settings::Stored;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::audit::{Several, Sink};
+use crate::dispatch::schedule::Schedule;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
@@ -128,10 +130,12 @@ impl App {
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
             Arc::new(files),
+            Arc::new(Stored::new(Arc::clone(&documents))),
             Duration::from_millis(config.server.drain_ms),
             config.max_plugins,
         );
         let desk = Desk {
+            schedule: Schedule::new(&dispatcher, Arc::clone(&documents), supervisor.clone()),
             dispatcher,
             control,
             supervisor: supervisor.clone(),
@@ -157,21 +161,23 @@ impl App {
         self.notices.call_once(|| {
             dispatcher.begin_events();
             dispatcher.begin_notices();
+            dispatcher.begin_background();
         });
     }
 
-    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved.
+    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved, which
+    /// settings were changed.
     pub async fn recall(&self) {
         if let Err(why) = self.desk.recall().await {
             tracing::error!(
                 "Tools that were switched off are on, because that could not be read: {why}"
             );
         }
+        self.desk.control.restore_settings().await;
     }
 
     /// Takes in what was decided before. Where the operator wants all plugins or nothing, sets them up before anything is
-    /// served. `Err` names the first that
-    /// could not be; nothing runs then.
+    /// served. `Err` names the first that could not be; nothing runs then.
     pub async fn set_up(&self) -> Result<(), RegistryError> {
         self.recall().await;
         match self.config.startup {
@@ -183,11 +189,13 @@ impl App {
         }
     }
 
-    /// Starts the plugins.
+    /// Starts the plugins, and runs the tasks of users: where one client is served on a pipe there may be several gateways
+    /// with the same store, and each task would be run by all of them.
     pub fn start(&self) {
         self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start();
+        self.desk.schedule.begin();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
@@ -254,6 +262,7 @@ impl App {
         self.desk.control.close();
         self.desk.rounds.close();
         self.desk.tasks.close();
+        self.desk.schedule.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.desk.ledger.close().await;

@@ -58,6 +58,24 @@ pub struct Config {
     pub startup: Startup,
 }
 
+impl Config {
+    /// What it says of the gateway itself, as JSON. Secrets are in it.
+    pub fn shown(&self) -> serde_json::Value {
+        serde_json::json!({
+            "server": self.server,
+            "auth": self.auth,
+            "policy": self.policy,
+            "events": self.events,
+            "ledger": self.ledger,
+            "plugin_dirs": self.plugin_dirs,
+            "plugin_ignore": self.plugin_ignore,
+            "max_plugins": self.max_plugins,
+            "tool_names": self.tool_names,
+            "startup": self.startup,
+        })
+    }
+}
+
 /// What becomes of the start of the gateway when a plugin cannot be set up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -11,6 +11,8 @@ pub mod instances;
 
 pub mod reload;
 
+pub mod settings;
+
 pub mod source;
 
 mod why;
@@ -25,6 +27,7 @@ use crate::control::error::ControlError;
 use crate::control::info::{Listing, PluginInfo, Report};
 use crate::control::instances::InstanceInfo;
 use crate::control::reload::Reloads;
+use crate::control::settings::{Overlay, Stored};
 use crate::control::source::{Build, Candidate, Discovery, Found, Source};
 use crate::manifest::Kind;
 use crate::model::plugin_id::PluginId;
@@ -39,6 +42,8 @@ type Turn = tokio::sync::OwnedMutexGuard<()>;
 pub struct Control {
     registry: Arc<Registry>,
     source: Arc<dyn Source>,
+    /// The settings that were changed while the gateway ran.
+    stored: Arc<Stored>,
     /// How long calls that run may go on when their plugin is taken away.
     drain: Duration,
     max_plugins: usize,
@@ -58,12 +63,14 @@ impl Control {
     pub fn new(
         registry: Arc<Registry>,
         source: Arc<dyn Source>,
+        stored: Arc<Stored>,
         drain: Duration,
         max_plugins: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry,
             source,
+            stored,
             drain,
             max_plugins,
             alone: tokio::sync::Mutex::new(()),
@@ -126,8 +133,13 @@ impl Control {
 
     /// Reads the configuration and the plugin directories.
     async fn found(&self) -> Result<Found, ControlError> {
+        self.found_with(self.stored.now()).await
+    }
+
+    /// The same with other settings on top.
+    async fn found_with(&self, overlay: Arc<Overlay>) -> Result<Found, ControlError> {
         let source = Arc::clone(&self.source);
-        let read = tokio::task::spawn_blocking(move || source.read()).await;
+        let read = tokio::task::spawn_blocking(move || source.read(&overlay)).await;
         match read {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(problems)) => Err(ControlError::bad_config(&problems)),

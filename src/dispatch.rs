@@ -18,6 +18,8 @@ mod arguments;
 
 pub mod audit;
 
+pub mod background;
+
 mod bridge;
 
 mod carrying;
@@ -52,6 +54,8 @@ mod retry;
 
 mod rounds;
 
+pub mod schedule;
+
 pub mod serving;
 
 mod task_list;
@@ -71,6 +75,7 @@ use crate::background::Supervisor;
 use crate::dispatch::address::Address;
 use crate::dispatch::approval::Approvals;
 use crate::dispatch::audit::{Record, Sink};
+use crate::dispatch::background::Jobs;
 use crate::dispatch::config::PolicyConfig;
 use crate::dispatch::events::Events;
 use crate::dispatch::handles::Handles;
@@ -109,6 +114,7 @@ pub struct Dispatcher {
     handles: Handles,
     kept: Kept,
     notices: Notices,
+    jobs: Jobs,
     events: Arc<Events>,
     approvals: Approvals,
     /// Cancelled when calls that still run must end.
@@ -140,6 +146,7 @@ impl Dispatcher {
             kept: Kept::default(),
             notices: Notices::new(&events),
             events,
+            jobs: Jobs::default(),
             closing: CancellationToken::new(),
         }
     }

@@ -6,6 +6,8 @@ mod approvals;
 
 pub mod auth;
 
+mod background;
+
 mod calls;
 
 pub mod config;
@@ -20,6 +22,8 @@ mod ext;
 
 mod health;
 
+mod live;
+
 pub mod http;
 
 mod incidents;
@@ -32,6 +36,8 @@ mod rest;
 
 mod scope;
 
+mod settings;
+
 pub mod rounds;
 
 pub mod stdio;
@@ -41,6 +47,8 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod tasks_of_users;
 
 mod toggles;
 

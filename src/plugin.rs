@@ -138,6 +138,8 @@
 //! }
 //! ```
 
+mod background;
+
 mod cause;
 
 mod clock;
@@ -186,6 +188,8 @@ pub use crate::model::event::{Event, EventId};
 use crate::model::fault::Fault;
 use crate::plugin::routes::Routes;
 
+pub use background::{Background, IntoWorkResult};
+pub(crate) use background::{Work, Workers};
 pub(crate) use cause::Cause;
 pub use clock::Clock;
 pub(crate) use clock::utc;
@@ -271,7 +275,9 @@ pub trait Plugin: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Gets its settings, and the resources that its manifest asks for. Providers among them have been started.
+    /// Gets its settings, and the resources that its manifest asks for. Providers among them have been started. Called
+    /// again when the operator changes the settings while it runs, unless `config_change` in its manifest says otherwise:
+    /// an error then leaves the settings as they were, and it is called once more with those.
     async fn on_init(&self, context: &PluginContext) -> HookResult {
         let _ = context;
         Ok(())

@@ -41,6 +41,7 @@ pub(crate) mod server;
 
 pub(crate) mod surface;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::background::work::Work;
+use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
@@ -112,6 +114,8 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// What the plugin may do.
+    pub grants: Arc<BTreeSet<Grant>>,
     /// The plugin's own folder, if it has one.
     pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
@@ -218,6 +222,18 @@ pub trait Instance: Send + Sync {
     /// One that was started for nobody in particular serves this session alone from now on.
     fn adopt(&self, session: &Arc<Session>) {
         let _ = session;
+    }
+
+    /// Its background work, where that is done in this process.
+    fn background(&self) -> Vec<Arc<Work>> {
+        Vec::new()
+    }
+
+    /// Takes other settings while it runs. `false` says that it does not do that: it has to be started anew. A fault says
+    /// that it did not want them, and goes on with those it had. Bounded.
+    fn reconfigure(&self, config: serde_json::Value) -> BoxFuture<'_, Result<bool, Fault>> {
+        let _ = config;
+        Box::pin(std::future::ready(Ok(false)))
     }
 
     /// The process it runs in, if it has one of its own.
@@ -330,6 +346,7 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            grants: Arc::default(),
             folder: None,
             supply: None,
             events: None,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dispatch::address::Address;
+use crate::dispatch::address::{Address, denied};
 use crate::dispatch::audit::Record;
 use crate::dispatch::carrying::{Held, enter};
 use crate::dispatch::errand::params;
@@ -17,6 +17,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{RouteRequest, RouteResponse, hold, is_stream};
 use crate::registry::catalog::Entry;
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Denied;
 use crate::runtime::{CallContext, Request};
 use crate::wire::json::Json;
 use crate::wire::message::{Outcome, Reply};
@@ -110,9 +111,8 @@ impl Dispatcher {
             }
         }
         let served = instance.serve(request, context).await;
-        let response = match served.map_err(|fault| lease.explain(fault))? {
-            Some(response) => response,
-            None => return Ok(Served::Nothing),
+        let Some(response) = served.map_err(|fault| lease.explain(fault))? else {
+            return Ok(Served::Nothing);
         };
         drop(permit);
         let response = match is_stream(&response) {
@@ -185,12 +185,16 @@ impl Dispatcher {
         let own = |catalog: &crate::registry::catalog::Catalog| {
             catalog.own_tool(plugin.id(), tool).cloned()
         };
-        self.registry.with_catalog(own).ok_or_else(|| {
+        let entry = self.registry.with_catalog(own).ok_or_else(|| {
             let id = plugin.id();
             let message = format!(
                 "plugin `{id}` has no tool `{tool}` that could be called: it offers none of this name, or a rule of `policy` is against it"
             );
             Fault::new(FaultKind::NotFound, message)
-        })
+        })?;
+        match Denied::as_read_only(&context.caller, entry.category) {
+            Some(why) => Err(denied(&entry, &why)),
+            None => Ok(entry),
+        }
     }
 }

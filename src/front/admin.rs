@@ -140,7 +140,7 @@ pub(super) async fn why(
     data(&front.desk.control.why(&tool, &rest::viewer(&caller)).await)
 }
 
-fn sees(caller: &Caller, id: &str) -> bool {
+pub(in crate::front) fn sees(caller: &Caller, id: &str) -> bool {
     id.parse().is_ok_and(|id| caller.sees(&id))
 }
 

@@ -144,6 +144,7 @@ impl HttpFront {
         self.draining.cancel();
         self.desk.rounds.close();
         self.desk.tasks.close();
+        self.desk.schedule.close();
         let bound = Duration::from_millis(self.config.drain_ms);
         tokio::time::timeout(bound, self.quiet()).await.ok();
         let left = self.active();

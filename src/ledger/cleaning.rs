@@ -42,7 +42,7 @@ pub(super) async fn run(inner: &Inner, stop: &CancellationToken) {
             return;
         };
         let Some(store) = store else { return };
-        let mut beats = 0;
+        let mut beats: u32 = 0;
         loop {
             if let Err(error) = round(inner, &store, beats).await {
                 tracing::debug!("The ledger could not be looked after: {error}");
@@ -70,7 +70,7 @@ async fn round(inner: &Inner, store: &Arc<Store>, beats: u32) -> Result<(), Stor
             "Closed calls that a gateway has left behind: what they came to is not known"
         );
     }
-    if beats % BEATS_PER_CLEANING == 0 {
+    if beats.is_multiple_of(BEATS_PER_CLEANING) {
         clean(store, inner.config.keep_days, inner.config.max_bytes).await?;
     }
     Ok(())

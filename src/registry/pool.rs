@@ -9,6 +9,8 @@ mod ending;
 
 mod check;
 
+mod configured;
+
 mod lease;
 
 mod offered;
@@ -25,20 +27,22 @@ mod surrounded;
 
 pub mod usage;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
 use crate::registry::pool::budget::NotNow;
 pub use crate::registry::pool::check::UNHEALTHY;
+pub use crate::registry::pool::configured::Taken;
 pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
@@ -59,6 +63,11 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 /// The instances of one plugin.
 pub struct Pool {
     manifest: Arc<Manifest>,
+    /// The manifest with the settings of the next start, where they are others.
+    configured: ArcSwapOption<Manifest>,
+    /// Whether what runs has other settings than those.
+    behind: AtomicBool,
+    grants: Arc<BTreeSet<Grant>>,
     runtime: Arc<dyn Runtime>,
     life: Arc<Life>,
     supervisor: Supervisor,
@@ -113,6 +122,7 @@ impl Pool {
     /// A pool without instances, which tells `life` what becomes of them. `declared` is offered until one says more.
     pub fn new(
         (manifest, declared): (Arc<Manifest>, Arc<Surface>),
+        grants: BTreeSet<Grant>,
         (runtime, life): (Arc<dyn Runtime>, Arc<Life>),
         isolation: Isolation,
         supervisor: Supervisor,
@@ -124,6 +134,9 @@ impl Pool {
         };
         Arc::new(Self {
             manifest,
+            configured: ArcSwapOption::empty(),
+            behind: AtomicBool::new(false),
+            grants: Arc::new(grants),
             runtime,
             life,
             supervisor,

@@ -3,6 +3,7 @@
 mod support;
 
 mod auth;
+mod background;
 mod batches;
 mod binary;
 mod breaker;
@@ -48,6 +49,7 @@ mod runtimes;
 mod seed_ai_fixer;
 mod seed_ordinaut;
 mod sessions;
+mod settings;
 mod smoke;
 mod start_failures;
 mod stdio_babble;
@@ -65,4 +67,5 @@ mod streams;
 mod strict;
 mod tasks;
 mod tokens;
+mod user_tasks;
 mod watching;

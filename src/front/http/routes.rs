@@ -16,7 +16,8 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::mcp::is_json;
 use crate::front::{
-    admin, approvals, auth, calls, events, ext, health, incidents, openapi, recorded, rest, toggles,
+    admin, approvals, auth, background, calls, events, ext, health, incidents, openapi, recorded,
+    rest, settings, tasks_of_users, toggles,
 };
 
 /// State of the routes: the front they belong to.
@@ -47,6 +48,23 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/api/background", get(background::list)),
+        (
+            "/api/background/{plugin}/{name}/{order}",
+            post(background::act),
+        ),
+        (
+            "/api/tasks",
+            get(tasks_of_users::list).post(tasks_of_users::create),
+        ),
+        ("/api/tasks/stream", get(tasks_of_users::stream)),
+        (
+            "/api/tasks/{id}",
+            get(tasks_of_users::show).delete(tasks_of_users::remove),
+        ),
+        ("/api/tasks/{id}/{order}", post(tasks_of_users::act)),
+        ("/api/config", get(settings::all)),
+        ("/api/config/{id}", get(settings::one).put(settings::change)),
         ("/api/calls", get(calls::list)),
         ("/api/calls/stream", get(calls::stream)),
         ("/api/calls/{id}", get(calls::show)),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::front::auth::METADATA_PATHS;
 use crate::front::openapi::operation::refusals;
-use crate::front::openapi::{control, events, ext, ledger, rules};
+use crate::front::openapi::{control, events, ext, ledger, rules, work};
 use crate::registry::health::judge::Status;
 use crate::registry::life::State;
 
@@ -16,6 +16,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     ];
     paths.extend(rules::paths());
     paths.extend(control::paths());
+    paths.extend(work::paths());
     paths.extend(ledger::paths());
     paths.extend(events::paths());
     paths.extend(ext::paths());
@@ -67,6 +68,9 @@ pub(super) fn components(secured: bool) -> Value {
             "Failed": refusal("There is no result.", false),
         },
     });
+    for (name, schema) in work::schemas() {
+        components["schemas"][name] = schema;
+    }
     if secured {
         components["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
     }

@@ -11,6 +11,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
     Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Templates,
+    Workers,
 };
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
@@ -22,6 +23,7 @@ pub(super) fn gather(
     manifest: &Manifest,
     host: &Host,
     homes: Option<&Path>,
+    workers: Arc<dyn Workers>,
 ) -> Result<(PluginContext, Option<TempDir>), Fault> {
     let id = &manifest.id;
     let config = serde_json::to_value(&manifest.config).map_err(|err| {
@@ -29,6 +31,7 @@ pub(super) fn gather(
         Fault::new(FaultKind::Unavailable, message).caused_by(err)
     })?;
     let mut given = Given::bare(id.clone(), config);
+    given.workers = Some(workers);
     given.events = Events::new(
         id.clone(),
         host.events.clone(),
