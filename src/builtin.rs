@@ -18,6 +18,8 @@ mod ping;
 
 mod text;
 
+mod webui;
+
 use std::sync::Arc;
 
 use crate::plugin::{Factory, Plugin};
@@ -68,6 +70,11 @@ pub fn all() -> Vec<Builtin> {
         row("text", include_str!("../plugins/text/plugin.toml"), || {
             text::Text
         }),
+        row(
+            "webui",
+            include_str!("../plugins/webui/plugin.toml"),
+            || webui::WebUi,
+        ),
     ]
 }
 
