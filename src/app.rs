@@ -28,8 +28,10 @@ use crate::config::load::{FILE_NAME, Loaded};
 use crate::config::resolve::Resolution;
 use crate::config::{Config, Startup, ToolNames};
 use crate::control::Control;
+use crate::control::settings::Stored;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::audit::{Several, Sink};
+use crate::dispatch::schedule::Schedule;
 use crate::front::auth::Callers;
 use crate::front::desk::Desk;
 use crate::front::http::{HttpFront, listen};
@@ -42,6 +44,8 @@ use crate::registry::naming::Alphabet;
 use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
+use crate::telemetry::config::TracesConfig;
+use crate::telemetry::traces;
 
 /// How long tasks may take to end after everything was stopped.
 const LAST_TASKS: Duration = Duration::from_secs(2);
@@ -56,6 +60,8 @@ pub struct App {
     /// Who may call.
     pub callers: Callers,
     config: Config,
+    /// Where spans of calls go.
+    traces: TracesConfig,
     /// What the operator's file is called, or would be.
     config_name: OsString,
     supervisor: Supervisor,
@@ -96,6 +102,10 @@ impl App {
         let config = loaded.config.clone();
         let named = origin.config.as_deref().and_then(Path::file_name);
         let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
+        let traces = config
+            .telemetry
+            .traces
+            .with_variables(|name| origin.env.get(name));
         let supervisor = Supervisor::new();
         let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
@@ -128,10 +138,13 @@ impl App {
         let control = Control::new(
             Arc::clone(dispatcher.registry()),
             Arc::new(files),
+            Arc::new(Stored::new(Arc::clone(&documents))),
             Duration::from_millis(config.server.drain_ms),
             config.max_plugins,
         );
+        measure(&dispatcher, &control);
         let desk = Desk {
+            schedule: Schedule::new(&dispatcher, Arc::clone(&documents), supervisor.clone()),
             dispatcher,
             control,
             supervisor: supervisor.clone(),
@@ -145,6 +158,7 @@ impl App {
         Self {
             desk: Arc::new(desk),
             callers,
+            traces,
             config,
             config_name,
             supervisor,
@@ -157,21 +171,29 @@ impl App {
         self.notices.call_once(|| {
             dispatcher.begin_events();
             dispatcher.begin_notices();
+            dispatcher.begin_background();
+            traces::begin(
+                &self.traces,
+                dispatcher.metrics(),
+                &self.supervisor,
+                self.desk.version,
+            );
         });
     }
 
-    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved.
+    /// Takes in what operators decided in an earlier life: which tools are switched off, which calls were approved, which
+    /// settings were changed.
     pub async fn recall(&self) {
         if let Err(why) = self.desk.recall().await {
             tracing::error!(
                 "Tools that were switched off are on, because that could not be read: {why}"
             );
         }
+        self.desk.control.restore_settings().await;
     }
 
     /// Takes in what was decided before. Where the operator wants all plugins or nothing, sets them up before anything is
-    /// served. `Err` names the first that
-    /// could not be; nothing runs then.
+    /// served. `Err` names the first that could not be; nothing runs then.
     pub async fn set_up(&self) -> Result<(), RegistryError> {
         self.recall().await;
         match self.config.startup {
@@ -183,11 +205,13 @@ impl App {
         }
     }
 
-    /// Starts the plugins.
+    /// Starts the plugins, and runs the tasks of users: where one client is served on a pipe there may be several gateways
+    /// with the same store, and each task would be run by all of them.
     pub fn start(&self) {
         self.desk.ledger.want();
         self.begin_notices();
         self.desk.registry().start();
+        self.desk.schedule.begin();
     }
 
     /// Starts the plugins as soon as it is known who the only client is.
@@ -254,11 +278,24 @@ impl App {
         self.desk.control.close();
         self.desk.rounds.close();
         self.desk.tasks.close();
+        self.desk.schedule.close();
         self.desk.dispatcher.close();
         self.desk.registry().stop().await;
         self.desk.ledger.close().await;
         self.supervisor.stop(LAST_TASKS).await
     }
+}
+
+/// Has everything read that is known in numbers. Nothing is kept alive by that.
+fn measure(dispatcher: &Arc<Dispatcher>, control: &Arc<Control>) {
+    let (calls, plugins) = (Arc::downgrade(dispatcher), Arc::downgrade(control));
+    dispatcher.metrics().read_from(move |page| {
+        if let (Some(dispatcher), Some(control)) = (calls.upgrade(), plugins.upgrade()) {
+            dispatcher.registry().measure(page);
+            dispatcher.measure(page);
+            control.measure(page);
+        }
+    });
 }
 
 /// How lists are made by this configuration.

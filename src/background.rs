@@ -1,5 +1,9 @@
 //! The tasks of the gateway: every one has an owner, a name and an end.
 
+pub mod backoff;
+
+pub mod work;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,6 +48,26 @@ impl Supervisor {
             let _name = name;
             work.await;
         })
+    }
+
+    /// The same on another runtime than the one that asks: for work that belongs to a thread of its own.
+    pub fn spawn_on<F, W>(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        name: impl Into<String>,
+        work: F,
+    ) -> JoinHandle<()>
+    where
+        F: FnOnce(CancellationToken) -> W,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let name = Named::new(&self.names, name.into());
+        let work = work(self.stop.clone());
+        let named = async move {
+            let _name = name;
+            work.await;
+        };
+        self.tasks.spawn_on(named, runtime)
     }
 
     /// Starts the work of one request: counted, but not listed by name.

@@ -12,9 +12,13 @@ mod hash;
 
 mod mcp_http;
 
+mod observability;
+
 mod ping;
 
 mod text;
+
+mod webui;
 
 use std::sync::Arc;
 
@@ -55,12 +59,22 @@ pub fn all() -> Vec<Builtin> {
             include_str!("../plugins/mcp_http/plugin.toml"),
             mcp_http::McpHttp::default,
         ),
+        row(
+            "observability",
+            include_str!("../plugins/observability/plugin.toml"),
+            observability::Observability::default,
+        ),
         row("ping", include_str!("../plugins/ping/plugin.toml"), || {
             ping::Ping
         }),
         row("text", include_str!("../plugins/text/plugin.toml"), || {
             text::Text
         }),
+        row(
+            "webui",
+            include_str!("../plugins/webui/plugin.toml"),
+            || webui::WebUi,
+        ),
     ]
 }
 

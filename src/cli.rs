@@ -4,6 +4,8 @@ mod approvals;
 
 mod check;
 
+mod config;
+
 mod doctor;
 
 mod gateway;
@@ -29,6 +31,8 @@ mod serve;
 mod signals;
 
 mod stdio;
+
+mod tasks;
 
 mod token;
 
@@ -100,6 +104,12 @@ enum Command {
     /// The tools.
     #[command(subcommand)]
     Tools(tools::Command),
+    /// Tools that the gateway that runs is to run now, at a time, or again and again.
+    #[command(subcommand)]
+    Tasks(tasks::Command),
+    /// The settings of plugins in the gateway that runs.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Calls that wait for a person who agrees to them.
     #[command(subcommand)]
     Approvals(approvals::Command),
@@ -158,6 +168,8 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         Command::Log(arguments) => log::run(&context, &arguments),
         Command::Replay(arguments) => replay::run(&context, &arguments),
         Command::Tools(command) => tools::run(&context, &command),
+        Command::Tasks(command) => tasks::run(&context, &command),
+        Command::Config(command) => config::run(&context, &command),
         Command::Approvals(command) => approvals::run(&context, &command),
         Command::Manifest(command) => manifest::run(&context, &command),
         Command::Schema { of } => schema::run(of),
@@ -217,7 +229,9 @@ impl Context<'_> {
             builtins: manifests.map(|(id, text)| (id, text.to_owned())).collect(),
             runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, self.helper())),
         };
-        App::new(loaded, resolution, origin, log.audit())
+        let app = App::new(loaded, resolution, origin, log.audit());
+        app.desk.dispatcher.metrics().read_from(log.measure());
+        app
     }
 
     /// This program, where it can serve as the helper of child processes.

@@ -31,6 +31,7 @@ use crate::front::config::{AuthConfig, ServerConfig};
 use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
+use crate::telemetry::config::TelemetryConfig;
 
 pub use crate::config::env::Env;
 pub use crate::config::load::{Loaded, load, prepare};
@@ -46,6 +47,7 @@ pub struct Config {
     pub policy: PolicyConfig,
     pub events: EventsConfig,
     pub ledger: LedgerConfig,
+    pub telemetry: TelemetryConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
     /// Folders in them that are passed over, by name.
@@ -56,6 +58,24 @@ pub struct Config {
     pub max_plugins: usize,
     pub tool_names: ToolNames,
     pub startup: Startup,
+}
+
+impl Config {
+    /// What it says of the gateway itself, as JSON. Secrets are in it.
+    pub fn shown(&self) -> serde_json::Value {
+        serde_json::json!({
+            "server": self.server,
+            "auth": self.auth,
+            "policy": self.policy,
+            "events": self.events,
+            "ledger": self.ledger,
+            "plugin_dirs": self.plugin_dirs,
+            "plugin_ignore": self.plugin_ignore,
+            "max_plugins": self.max_plugins,
+            "tool_names": self.tool_names,
+            "startup": self.startup,
+        })
+    }
 }
 
 /// What becomes of the start of the gateway when a plugin cannot be set up.
@@ -89,6 +109,7 @@ impl Default for Config {
             policy: PolicyConfig::default(),
             events: EventsConfig::default(),
             ledger: LedgerConfig::default(),
+            telemetry: TelemetryConfig::default(),
             plugin_dirs: Vec::new(),
             plugin_ignore: file::plugin_ignore(),
             plugins: IndexMap::new(),

@@ -9,7 +9,11 @@ pub mod info;
 
 pub mod instances;
 
+pub mod logs;
+
 pub mod reload;
+
+pub mod settings;
 
 pub mod source;
 
@@ -25,8 +29,10 @@ use crate::control::error::ControlError;
 use crate::control::info::{Listing, PluginInfo, Report};
 use crate::control::instances::InstanceInfo;
 use crate::control::reload::Reloads;
+use crate::control::settings::{Overlay, Stored};
 use crate::control::source::{Build, Candidate, Discovery, Found, Source};
 use crate::manifest::Kind;
+use crate::metrics::page::Page;
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
 use crate::registry::life::State;
@@ -39,6 +45,8 @@ type Turn = tokio::sync::OwnedMutexGuard<()>;
 pub struct Control {
     registry: Arc<Registry>,
     source: Arc<dyn Source>,
+    /// The settings that were changed while the gateway ran.
+    stored: Arc<Stored>,
     /// How long calls that run may go on when their plugin is taken away.
     drain: Duration,
     max_plugins: usize,
@@ -58,12 +66,14 @@ impl Control {
     pub fn new(
         registry: Arc<Registry>,
         source: Arc<dyn Source>,
+        stored: Arc<Stored>,
         drain: Duration,
         max_plugins: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry,
             source,
+            stored,
             drain,
             max_plugins,
             alone: tokio::sync::Mutex::new(()),
@@ -126,8 +136,13 @@ impl Control {
 
     /// Reads the configuration and the plugin directories.
     async fn found(&self) -> Result<Found, ControlError> {
+        self.found_with(self.stored.now()).await
+    }
+
+    /// The same with other settings on top.
+    async fn found_with(&self, overlay: Arc<Overlay>) -> Result<Found, ControlError> {
         let source = Arc::clone(&self.source);
-        let read = tokio::task::spawn_blocking(move || source.read()).await;
+        let read = tokio::task::spawn_blocking(move || source.read(&overlay)).await;
         match read {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(problems)) => Err(ControlError::bad_config(&problems)),
@@ -278,6 +293,30 @@ impl Control {
         let stopped = plugin.halt(self.drain).await;
         stopped.map_err(|err| ControlError::conflict(err.to_string()))?;
         Ok(PluginInfo::of(&plugin))
+    }
+
+    /// Writes what became of reloads, in numbers.
+    pub fn measure(&self, page: &mut Page) {
+        let reloads = self.reloads();
+        let failed = usize::from(reloads.last_error.is_some());
+        let help = "Whether the last reload changed nothing, because the configuration was wrong";
+        page.level("toolgate_config_reload_failed", help, &[], failed);
+        let help = "Reloads, by what became of them";
+        for (outcome, count) in [("done", reloads.done), ("failed", reloads.failed)] {
+            page.counter(
+                "toolgate_config_reloads",
+                help,
+                &[("outcome", outcome)],
+                count,
+            );
+        }
+        let help = "Plugins that are wrong as of the last reload, and stay as they were";
+        page.level(
+            "toolgate_config_broken_plugins",
+            help,
+            &[],
+            reloads.broken.len(),
+        );
     }
 
     /// The plugin of that id in the registry.

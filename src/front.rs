@@ -6,6 +6,8 @@ mod approvals;
 
 pub mod auth;
 
+mod background;
+
 mod calls;
 
 pub mod config;
@@ -20,17 +22,25 @@ mod ext;
 
 mod health;
 
+mod live;
+
 pub mod http;
 
 mod incidents;
 
+mod metrics;
+
 mod openapi;
+
+mod overview;
 
 mod recorded;
 
 mod rest;
 
 mod scope;
+
+mod settings;
 
 pub mod rounds;
 
@@ -41,6 +51,8 @@ mod outgoing;
 mod subscription;
 
 mod tasks;
+
+mod tasks_of_users;
 
 mod toggles;
 

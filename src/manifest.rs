@@ -160,9 +160,13 @@ pub struct Manifest {
     /// Its own settings, handed to it as they are.
     #[serde(default)]
     pub config: Map<String, Value>,
-    /// A JSON schema for `config`.
+    /// A JSON schema for `config`. Members with `"format": "password"` or `"writeOnly": true` are never shown.
     #[serde(default)]
     pub config_schema: Option<Map<String, Value>>,
+    /// How settings that are changed while it runs reach it: `init` for plugins in process and `restart` for others when
+    /// left out.
+    #[serde(default)]
+    pub config_change: Option<ConfigChange>,
     /// Whatever else is worth keeping: owner, licence, links. The gateway keeps it and makes no use of it; variables are
     /// not filled in. Of a manifest that was imported the original stands here, as `imported`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -197,6 +201,18 @@ pub enum Kind {
     Handler,
     /// Is told of events; its failure is nobody else's.
     Notifier,
+}
+
+/// How settings that are changed reach a plugin that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigChange {
+    /// `on_init` is called again; what is no code in process is started anew.
+    Init,
+    /// It is started anew: the new instance is tried before it takes the place of the old one.
+    Restart,
+    /// They count from its next start.
+    None,
 }
 
 /// When a plugin is started.

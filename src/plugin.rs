@@ -138,6 +138,8 @@
 //! }
 //! ```
 
+mod background;
+
 mod cause;
 
 mod clock;
@@ -157,6 +159,8 @@ mod handle;
 mod http_client;
 
 mod message;
+
+mod metrics;
 
 mod notifier;
 
@@ -186,6 +190,8 @@ pub use crate::model::event::{Event, EventId};
 use crate::model::fault::Fault;
 use crate::plugin::routes::Routes;
 
+pub use background::{Background, IntoWorkResult};
+pub(crate) use background::{Work, Workers};
 pub(crate) use cause::Cause;
 pub use clock::Clock;
 pub(crate) use clock::utc;
@@ -203,6 +209,8 @@ pub(crate) use handle::{Reach, Supply, first_text};
 pub(crate) use http_client::Fetch;
 pub use http_client::HttpClient;
 pub use message::{Content, IntoPromptResult, Message, PromptResult};
+pub use metrics::{Counter, Gauge, Histogram, PluginMetrics};
+pub(crate) use metrics::{Instrument, MetricKind, MetricsSource};
 pub(crate) use notifier::Announce;
 pub use notifier::Notifier;
 pub(crate) use plugin_context::Given;
@@ -271,7 +279,9 @@ pub trait Plugin: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Gets its settings, and the resources that its manifest asks for. Providers among them have been started.
+    /// Gets its settings, and the resources that its manifest asks for. Providers among them have been started. Called
+    /// again when the operator changes the settings while it runs, unless `config_change` in its manifest says otherwise:
+    /// an error then leaves the settings as they were, and it is called once more with those.
     async fn on_init(&self, context: &PluginContext) -> HookResult {
         let _ = context;
         Ok(())

@@ -41,9 +41,10 @@ pub(crate) mod server;
 
 pub(crate) mod surface;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -52,7 +53,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::background::work::Work;
+use crate::manifest::{Grant, Isolation, Manifest};
+use crate::metrics::Metrics;
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
@@ -112,10 +115,14 @@ pub struct Host {
     pub updates: Arc<Updates>,
     /// The session that it serves alone, if it does.
     pub session: Option<Arc<Session>>,
+    /// What the plugin may do.
+    pub grants: Arc<BTreeSet<Grant>>,
     /// The plugin's own folder, if it has one.
     pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
+    /// Where it may count, if anywhere.
+    pub metrics: Option<Arc<Metrics>>,
     /// The way to the bus, if there is one.
     pub(crate) events: Option<Way>,
     /// The version of the gateway, for handshakes.
@@ -220,15 +227,43 @@ pub trait Instance: Send + Sync {
         let _ = session;
     }
 
+    /// Its background work, where that is done in this process.
+    fn background(&self) -> Vec<Arc<Work>> {
+        Vec::new()
+    }
+
+    /// Takes other settings while it runs. `false` says that it does not do that: it has to be started anew. A fault says
+    /// that it did not want them, and goes on with those it had. Bounded.
+    fn reconfigure(&self, config: serde_json::Value) -> BoxFuture<'_, Result<bool, Fault>> {
+        let _ = config;
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
     /// The process it runs in, if it has one of its own.
     fn pid(&self) -> Option<u32> {
         None
+    }
+
+    /// The last lines that it wrote beside the protocol, the oldest first, where it has some way to.
+    fn log_lines(&self) -> Vec<LogLine> {
+        Vec::new()
     }
 
     /// What its processes use, if it has some of its own. Does not look: says what was seen last.
     fn usage(&self) -> Option<Usage> {
         None
     }
+}
+
+/// A line that a plugin wrote beside the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was read.
+    pub time: SystemTime,
+    /// Where it came from: `stderr`.
+    pub stream: &'static str,
+    /// The line, without its end and with control characters escaped.
+    pub text: String,
 }
 
 /// A request to an instance.
@@ -330,8 +365,10 @@ impl Host {
             prefer: Era::Modern,
             updates: Arc::default(),
             session: None,
+            grants: Arc::default(),
             folder: None,
             supply: None,
+            metrics: Some(Arc::default()),
             events: None,
             version,
             reached: Arc::new(|_| {}),

@@ -103,6 +103,25 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// All places of a value that do not fit, in words that do not quote it: it may hold secrets.
+    pub fn violations(&self, text: &Json) -> Vec<Violation> {
+        let Kind::Compiled { validator, .. } = &self.0 else {
+            return self.check(text).err().into_iter().collect();
+        };
+        let Ok(value) = text.parse::<Value>() else {
+            return Vec::new();
+        };
+        let errors = validator.iter_errors(&value);
+        let violation = |err: jsonschema::ValidationError<'_>| Violation {
+            pointer: err.instance_path().to_string(),
+            message: err.masked().to_string(),
+            missing: None,
+        };
+        errors.map(violation).collect()
+    }
+}
+
 impl fmt::Debug for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Schema")

@@ -58,13 +58,13 @@ async fn main() {
     for step in 0..millions {
         let begun = Instant::now();
         for n in step * STEP..(step + 1) * STEP {
-            if n.is_multiple_of(500) {
+            if n % 500 == 0 {
                 while ledger.waiting() > WAITING {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
             // Every tenth call belongs to one incident, the others to that of their session.
-            let incident = n.is_multiple_of(10).then(|| big_name.as_str().into());
+            let incident = (n % 10 == 0).then(|| big_name.as_str().into());
             ledger.record(call(&ids, n, incident));
         }
         while ledger.waiting() > 0 {
@@ -126,7 +126,11 @@ fn call(ids: &Ids, n: u64, incident: Option<Box<str>>) -> Call {
         runtime: Some("mcp_stdio"),
         era: "modern",
         taken_us: Some(n % 90_000),
-        outcome: if n.is_multiple_of(50) { "timeout" } else { "answered" },
+        outcome: if n.is_multiple_of(50) {
+            "timeout"
+        } else {
+            "answered"
+        },
         reason: None,
         arguments: Some(Json::of(
             &serde_json::json!({ "n": n, "text": "some words" }),

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::config::env::Env;
 use crate::config::load::{Loaded, load};
 use crate::config::resolve::{LeftOut, Resolution, ResolvedPlugin, resolve};
+use crate::control::settings::Overlay;
 use crate::control::source::{
     Broken, Build, Candidate, Discovery, DiscoverySource, Found, Source, SourceKind,
 };
@@ -130,6 +131,7 @@ impl Files {
         Candidate {
             manifest: Arc::new(plugin.manifest),
             source: plugin.source,
+            layers: plugin.layers,
             grants: plugin.grants,
             grants_chosen: plugin.grants_chosen,
             state,
@@ -144,6 +146,7 @@ impl Files {
             ("server", now.server != then.server),
             ("auth", now.auth != then.auth),
             ("policy", now.policy != then.policy),
+            ("telemetry", now.telemetry != then.telemetry),
             ("tool_names", now.tool_names != then.tool_names),
             ("max_plugins", now.max_plugins != then.max_plugins),
             ("startup", now.startup != then.startup),
@@ -154,8 +157,9 @@ impl Files {
 }
 
 impl Source for Files {
-    fn read(&self) -> Result<Found, Problems> {
-        let loaded = load(self.origin.config.as_deref(), &self.origin.env)?;
+    fn read(&self, overlay: &Overlay) -> Result<Found, Problems> {
+        let mut loaded = load(self.origin.config.as_deref(), &self.origin.env)?;
+        loaded.overlay = Arc::new(overlay.clone());
         let builtins: Vec<(PluginId, &str)> = self
             .origin
             .builtins
@@ -180,6 +184,7 @@ impl Source for Files {
             broken,
             needs_restart: self.needs_restart(&loaded.config),
             notes: resolution.nowhere.0.iter().map(said).collect(),
+            gateway: loaded.config.shown(),
         })
     }
 

@@ -28,7 +28,9 @@ type Tools = State<PluginRegistry>;
 #[async_trait]
 impl Plugin for McpHttp {
     async fn on_init(&self, context: &PluginContext) -> HookResult {
-        self.0.set(context.registry()?.clone()).ok();
+        if let Ok(registry) = context.registry() {
+            self.0.set(registry.clone()).ok();
+        }
         Ok(())
     }
 

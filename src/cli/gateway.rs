@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use crate::background::Supervisor;
-use crate::cli::Context;
+use crate::cli::{Context, tokio_runtime};
 use crate::wire::sse::Decoder;
 
 /// The variable with the token for a gateway that wants one. Arguments can be seen by everyone on the machine.
@@ -331,6 +331,20 @@ impl Gateway {
         let sent = sender.send_request(request).await;
         sent.map_err(|err| failed(err.to_string()))
     }
+}
+
+/// Asks the gateway that runs for something at any path that answers JSON as it is.
+pub(super) fn ask_json(
+    context: &Context<'_>,
+    at: &At,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value, Unanswered> {
+    let gateway = Gateway::find(context, at).map_err(Unanswered::Refused)?;
+    let runtime = tokio_runtime(Some(1))
+        .map_err(|_| Unanswered::Refused("the program cannot start".to_owned()))?;
+    runtime.block_on(gateway.whole(method, path, body))
 }
 
 /// Host and port of a URL.

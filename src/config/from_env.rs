@@ -134,7 +134,7 @@ impl FromEnv {
 }
 
 /// Has messages not quote what stands in a variable.
-fn hide(node: &mut Node) {
+pub(super) fn hide(node: &mut Node) {
     node.from_env = true;
     match &mut node.value {
         Value::Array(items) => items.iter_mut().for_each(hide),

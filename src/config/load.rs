@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -15,6 +16,7 @@ use crate::config::file::{ConfigFile, max_plugins, plugin_ignore};
 use crate::config::from_env::FromEnv;
 use crate::config::plugin_entry::PluginEntry;
 use crate::config::resolve::{Because, Builtin, LeftOut, Resolution, Source, resolve_leniently};
+use crate::control::settings::Overlay;
 use crate::manifest::decode::{Decoded, Report, decode};
 use crate::manifest::document::{Entry, Format, Node, Table, Value};
 use crate::manifest::problem::{Problem, Problems};
@@ -31,12 +33,13 @@ pub const DEFAULT_PLUGIN_DIR: &str = "custom_plugins";
 const MAX_BYTES: u64 = 16_777_216;
 
 /// The keys of our own file, for telling it from an assistant's.
-const OWN_KEYS: [&str; 11] = [
+const OWN_KEYS: [&str; 12] = [
     "server",
     "auth",
     "policy",
     "events",
     "ledger",
+    "telemetry",
     "plugin_dirs",
     "plugin_ignore",
     "plugins",
@@ -62,6 +65,8 @@ pub struct Loaded {
     pub env: Env,
     /// What variables of our own say about plugins.
     pub from_env: FromEnv,
+    /// The settings that were changed while the gateway ran.
+    pub overlay: Arc<Overlay>,
     /// The file without its plugins, for the places of late problems.
     pub(crate) document: Option<Node>,
 }
@@ -77,6 +82,7 @@ impl Loaded {
             notes: Problems::default(),
             env: env.clone(),
             from_env: FromEnv::default(),
+            overlay: Arc::default(),
             document: None,
         }
     }
@@ -247,6 +253,7 @@ impl Reading<'_> {
             policy: file.policy,
             events: file.events,
             ledger: file.ledger,
+            telemetry: file.telemetry,
             plugin_dirs: match names_dirs {
                 true => named,
                 false => default_dirs(base),

@@ -2,7 +2,11 @@
 
 pub mod because;
 
+mod finished;
+
 mod loose_ends;
+
+mod settings;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -14,6 +18,8 @@ use crate::config::expand::{Words, expand};
 use crate::config::load::Loaded;
 use crate::config::plugin_entry::PluginEntry;
 pub use crate::config::resolve::because::Because;
+use crate::config::resolve::finished::{granted, with_paths};
+use crate::control::settings::Layers;
 use crate::manifest::decode::path;
 use crate::manifest::document::{Format, Node, Value};
 use crate::manifest::import::{ForeignFormat, Imported, Refused, import};
@@ -41,6 +47,8 @@ pub struct ResolvedPlugin {
     pub enabled: bool,
     /// What it may do: what it requests and the operator grants.
     pub grants: BTreeSet<Grant>,
+    /// Where its settings come from.
+    pub layers: Layers,
     /// Whether the operator has said which grants it gets, as opposed to what it gets by default.
     pub grants_chosen: bool,
 }
@@ -296,6 +304,7 @@ impl Resolving<'_> {
         let enabled = entry.map_or(on_by_default, |entry| entry.enabled);
         self.known.extend(id.clone());
         let mut problems = Vec::new();
+        let mut layers = settings::layers(&document, entry);
         if let Some(entry) = entry {
             document.merge(entry.overrides.clone());
         }
@@ -314,7 +323,17 @@ impl Resolving<'_> {
             let words = Words::of(&self.loaded.env);
             expand(&mut document, &mut Vec::new(), words, &mut problems);
         }
-        let manifest = match read(&document) {
+        if let Some(id) = &id {
+            let over = (&self.loaded.env, &*self.loaded.overlay);
+            settings::lay_over(&mut document, id, over, &mut layers);
+        }
+        let read = read(&document).inspect(|manifest| {
+            if enabled && problems.is_empty() {
+                let wrong = settings::check(manifest, &document);
+                problems.extend(wrong.into_iter().map(|problem| locate(problem, entry)));
+            }
+        });
+        let manifest = match read {
             Ok(manifest) if problems.is_empty() => manifest,
             Ok(_) => return self.left_out(id, source, wanted, problems),
             Err(more) => {
@@ -344,6 +363,7 @@ impl Resolving<'_> {
             source,
             enabled,
             grants,
+            layers,
             grants_chosen,
         });
     }
@@ -446,43 +466,6 @@ fn adopt(format: ForeignFormat, found: &Found) -> Result<Imported, Refused> {
     import(format, &found.document, &|path| {
         found.folder.join(path).is_file()
     })
-}
-
-/// What is requested and granted. Where the operator does not say: a folder may offer its tools; a plugin the
-/// operator wrote into the config, or that is compiled in, gets what it requests.
-fn granted(
-    manifest: &Manifest,
-    given: Option<&BTreeSet<Grant>>,
-    source: &Source,
-) -> BTreeSet<Grant> {
-    let tools = BTreeSet::from([Grant::Tools]);
-    let given = match (given, source) {
-        (Some(grants), _) => grants,
-        (None, Source::Folder(_)) => &tools,
-        (None, Source::Builtin | Source::Config(_)) => &manifest.requests,
-    };
-    manifest.requests.intersection(given).copied().collect()
-}
-
-/// Makes the program and the working directory absolute.
-fn with_paths(mut manifest: Manifest, base: Option<&Path>, folder: Option<&Path>) -> Manifest {
-    let (Some(base), Some(stdio)) = (base, &mut manifest.mcp_stdio) else {
-        return manifest;
-    };
-    if let Some(program) = stdio.command.first_mut() {
-        let path = Path::new(program.as_str());
-        if path.is_relative()
-            && path.components().count() > 1
-            && let Some(absolute) = base.join(path).to_str()
-        {
-            *program = absolute.to_owned();
-        }
-    }
-    stdio.cwd = match stdio.cwd.take() {
-        Some(cwd) => Some(base.join(cwd)),
-        None => folder.map(Path::to_path_buf),
-    };
-    manifest
 }
 
 impl ResolvedPlugin {

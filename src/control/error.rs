@@ -59,6 +59,20 @@ impl ControlError {
         Self::new(ErrorKind::Invalid, "manifest_invalid", problems.to_string())
     }
 
+    pub(super) fn bad_settings(problems: &Problems) -> Self {
+        Self::new(ErrorKind::Invalid, "settings_invalid", problems.to_string())
+    }
+
+    /// The plugin does not want the settings, or does not start with them.
+    pub(super) fn settings_refused(fault: &Fault) -> Self {
+        Self::new(ErrorKind::Invalid, "settings_refused", fault.to_string())
+    }
+
+    /// It could not be kept, and so it was not done.
+    pub(super) fn not_kept(why: &str) -> Self {
+        Self::new(ErrorKind::Failed, "not_kept", why.to_owned())
+    }
+
     /// It was not done.
     pub fn failed(message: &str) -> Self {
         Self::new(ErrorKind::Failed, "failed", message.to_owned())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde::Serialize;
 
+use crate::control::settings::{Layers, Overlay};
 use crate::manifest::problem::Problems;
 use crate::manifest::{Grant, Kind, Manifest};
 use crate::model::fault::Fault;
@@ -16,9 +17,9 @@ use crate::registry::plugin::{self, Plugin};
 
 /// Where plugins can come from.
 pub trait Source: Send + Sync {
-    /// Reads everything anew. `Err` is about the operator's own file; what is wrong with one plugin is among what was
+    /// Reads everything anew, with the settings of `overlay` on top. `Err` is about the operator's own file; what is wrong with one plugin is among what was
     /// found. Blocks: it reads files.
-    fn read(&self) -> Result<Found, Problems>;
+    fn read(&self, overlay: &Overlay) -> Result<Found, Problems>;
 
     /// The directories in which something may come, go or change that makes a difference.
     fn places(&self) -> BTreeSet<PathBuf>;
@@ -125,6 +126,8 @@ pub struct Found {
     pub needs_restart: Vec<&'static str>,
     /// What the operator's file says of plugins that are nowhere.
     pub notes: Vec<String>,
+    /// What it says of the gateway itself, defaults filled in.
+    pub gateway: serde_json::Value,
 }
 
 /// A plugin that could be registered, or is.
@@ -134,6 +137,8 @@ pub struct Candidate {
     pub manifest: Arc<Manifest>,
     /// Where it comes from.
     pub source: plugin::Source,
+    /// Where its settings come from.
+    pub layers: Layers,
     /// What it may do.
     pub grants: BTreeSet<Grant>,
     /// Whether the operator has said which.
@@ -165,7 +170,7 @@ impl Candidate {
 
     /// Whether `plugin` was made of just this.
     pub fn is(&self, plugin: &Plugin) -> bool {
-        *self.manifest == *plugin.manifest
+        *self.manifest == *plugin.pool.next_manifest()
             && self.grants == plugin.grants
             && self.source == plugin.source
     }

@@ -12,7 +12,7 @@ use crate::registry::catalog::shelf::{Item, SCHEME};
 use crate::registry::catalog::{Catalog, Cause, Entry};
 use crate::registry::plugin::Plugin;
 use crate::registry::pool::Who;
-use crate::registry::rules::Withheld;
+use crate::registry::rules::Denied;
 use crate::runtime::{CallContext, Surface};
 use crate::wire::json::Json;
 use crate::wire::method::Method;
@@ -162,7 +162,7 @@ impl Dispatcher {
                 .map(|plugin| smallvec![plugin]);
         }
         let found = |catalog: &Catalog| in_catalog(catalog, subject, &context.caller);
-        if let Some(refused) = self.withheld(subject, &context.caller) {
+        if let Some(refused) = self.denied(subject, &context.caller) {
             return Err(refused);
         }
         let known = self.listed(subject, context);
@@ -223,13 +223,13 @@ impl Dispatcher {
     }
 
     /// The refusal of a tool that is there, but not for `caller`. Waits for nothing.
-    fn withheld(&self, subject: &Subject, caller: &Caller) -> Option<Fault> {
+    fn denied(&self, subject: &Subject, caller: &Caller) -> Option<Fault> {
         let Subject::Tool(name) = subject else {
             return None;
         };
         self.registry.with_catalog(|catalog| {
-            if let Some((entry, why)) = catalog.withheld(name, caller) {
-                return Some(withheld(entry, &why));
+            if let Some((entry, why)) = catalog.denied(name, caller) {
+                return Some(denied(entry, &why));
             }
             let mut hidden = catalog.hidden(caller);
             let hidden = hidden.find(|hidden| hidden.name == *name)?;
@@ -243,7 +243,7 @@ impl Dispatcher {
     /// The fault of a request about something that `caller` cannot see, with the reason if it may know it.
     pub fn unknown(&self, subject: &Subject, caller: &Caller) -> Fault {
         let name = subject.name();
-        if let Some(refused) = self.withheld(subject, caller) {
+        if let Some(refused) = self.denied(subject, caller) {
             return refused;
         }
         let message = match subject {
@@ -269,10 +269,10 @@ impl Dispatcher {
 }
 
 /// The refusal of a tool that is there, but not for this caller.
-pub(super) fn withheld(entry: &Entry, why: &Withheld) -> Fault {
+pub(super) fn denied(entry: &Entry, why: &Denied) -> Fault {
     let message = format!("`{}` is refused: {}", entry.name, why.reason());
     match why {
-        Withheld::Scope(scope) => Fault::lacking(scope, message),
-        Withheld::ReadOnly => Fault::new(FaultKind::Denied, message).because("read_only"),
+        Denied::Scope(scope) => Fault::lacking(scope, message),
+        Denied::ReadOnly => Fault::new(FaultKind::Denied, message).because("read_only"),
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dispatch::address::{Address, withheld};
+use crate::dispatch::address::{Address, denied};
 use crate::dispatch::audit::Record;
 use crate::dispatch::errand::{named, params};
 use crate::dispatch::filters::{About, Way};
@@ -17,6 +17,7 @@ use crate::dispatch::notices::Notice;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, WAKE_DEADLINE, bridge};
 use crate::manifest::Kind;
+use crate::metrics::spans::within;
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
@@ -61,7 +62,7 @@ impl Dispatcher {
     }
 
     /// A call of `owner`, for itself or for a caller of its own.
-    async fn call_between(
+    pub(super) async fn call_between(
         &self,
         owner: &PluginId,
         to: &PluginId,
@@ -75,22 +76,27 @@ impl Dispatcher {
         let caller = caller.unwrap_or_else(|| named(&format!("plugin:{owner}")));
         let context = self.errand(caller, None, CancellationToken::new());
         let subject = Subject::Tool(tool.to_owned());
-        let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
+        let mut record = Record::open(&self.audit, &Method::ToolsCall, tool, &context);
         let (unfiltered, untold) = self.exempt(owner, cause);
         if !untold {
             record.tell(&self.notices);
         }
         let mut params = params(tool, arguments);
         record.sent(&mut params);
+        let trace = record.trace(&mut params);
         let called = async {
-            let entry = self.entry_of(to, tool, &context.caller).await?;
+            let is_own = owner == to;
+            let entry = self.entry_of(to, (tool, is_own), &context.caller).await?;
             let address = Address::of_call_between(entry, unfiltered);
             let request = Request {
                 method: Method::ToolsCall,
                 params,
             };
             let called = self.go(&address, &subject, request, &context, &mut record);
-            Box::pin(called).await
+            match trace {
+                None => Box::pin(called).await,
+                Some(trace) => within(trace, called).await,
+            }
         };
         let onward = match (unfiltered, cause) {
             (true, _) => Cause::Errand,
@@ -132,11 +138,11 @@ impl Dispatcher {
         (unfiltered, untold)
     }
 
-    /// The tool of the plugin, if `caller` may see it; waits for a plugin that is not known yet.
+    /// The tool of the plugin, if `caller` may see it; its own ones whether they are listed or not. Waits for a plugin that is not known yet.
     async fn entry_of(
         &self,
         id: &PluginId,
-        tool: &str,
+        (tool, is_own): (&str, bool),
         caller: &Caller,
     ) -> Result<Arc<Entry>, Fault> {
         let plugins = self.registry.plugins();
@@ -153,11 +159,13 @@ impl Dispatcher {
         }
         self.registry.catch_up();
         let catalog = self.registry.catalog();
-        let entry = catalog.tool_of(id, tool);
-        if let Some((entry, why)) =
-            entry.and_then(|entry| Some((entry, entry.withheld_from(caller)?)))
+        let entry = match is_own {
+            true => catalog.own_tool(id, tool),
+            false => catalog.tool_of(id, tool),
+        };
+        if let Some((entry, why)) = entry.and_then(|entry| Some((entry, entry.denied_to(caller)?)))
         {
-            return Err(withheld(entry, &why));
+            return Err(denied(entry, &why));
         }
         entry.cloned().ok_or_else(|| {
             let hidden = catalog

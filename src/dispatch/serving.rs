@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dispatch::address::Address;
+use crate::dispatch::address::{Address, denied};
 use crate::dispatch::audit::Record;
 use crate::dispatch::carrying::{Held, enter};
 use crate::dispatch::errand::params;
@@ -17,6 +17,7 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{RouteRequest, RouteResponse, hold, is_stream};
 use crate::registry::catalog::Entry;
 use crate::registry::plugin::Plugin;
+use crate::registry::rules::Denied;
 use crate::runtime::{CallContext, Request};
 use crate::wire::json::Json;
 use crate::wire::message::{Outcome, Reply};
@@ -57,7 +58,7 @@ impl Dispatcher {
         request: RouteRequest,
         context: &CallContext,
     ) -> Result<Served, Fault> {
-        let mut record = Record::open(&*self.audit, &Method::of(label), "", context);
+        let mut record = Record::open(&self.audit, &Method::of(label), "", context);
         record.found(plugin);
         let bound = Duration::from_millis(plugin.manifest.limits.call_timeout_ms);
         let work = self.hand_over(plugin, request, context);
@@ -132,7 +133,7 @@ impl Dispatcher {
         context: &CallContext,
     ) -> Result<Reply, CallError> {
         let method = Method::of(label);
-        let mut record = Record::open(&*self.audit, &method, tool, context);
+        let mut record = Record::open(&self.audit, &method, tool, context);
         let subject = Subject::Tool(tool.to_owned());
         let called = async {
             let entry = self.tool_of_plugin(plugin, tool, context).await?;
@@ -184,12 +185,16 @@ impl Dispatcher {
         let own = |catalog: &crate::registry::catalog::Catalog| {
             catalog.own_tool(plugin.id(), tool).cloned()
         };
-        self.registry.with_catalog(own).ok_or_else(|| {
+        let entry = self.registry.with_catalog(own).ok_or_else(|| {
             let id = plugin.id();
             let message = format!(
                 "plugin `{id}` has no tool `{tool}` that could be called: it offers none of this name, or a rule of `policy` is against it"
             );
             Fault::new(FaultKind::NotFound, message)
-        })
+        })?;
+        match Denied::as_read_only(&context.caller, entry.category) {
+            Some(why) => Err(denied(&entry, &why)),
+            None => Ok(entry),
+        }
     }
 }

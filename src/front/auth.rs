@@ -35,6 +35,8 @@ struct Known {
     tokens: Vec<([u8; 32], Arc<Caller>)>,
     jwt: Option<Jwt>,
     anonymous: Arc<Caller>,
+    /// Who comes over HTTP where nobody needs a credential.
+    passer_by: Arc<Caller>,
     /// What clients are told about where tokens come from.
     authorization_servers: Vec<String>,
     scopes_supported: Vec<String>,
@@ -82,7 +84,8 @@ impl Callers {
         Self(Arc::new(Known {
             tokens: tokens.collect(),
             jwt: jwt.map(|jwt| Jwt::new(jwt, config.require_scopes)),
-            anonymous: Arc::new(nobody(config)),
+            anonymous: Arc::new(Caller::anonymous()),
+            passer_by: Arc::new(passer_by(config)),
             authorization_servers: match config.authorization_servers.is_empty() {
                 true => issuer.into_iter().collect(),
                 false => config.authorization_servers.clone(),
@@ -133,7 +136,7 @@ impl Callers {
     /// compared by digest, in constant time; of an authorization server's, those that were verified before are known.
     pub fn find(&self, authorization: Option<&str>) -> Result<Arc<Caller>, Unknown> {
         if !self.are_named() {
-            return Ok(Arc::clone(&self.0.anonymous));
+            return Ok(Arc::clone(&self.0.passer_by));
         }
         let token = token_in(authorization)?;
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
@@ -173,7 +176,7 @@ pub fn check_keys(config: &JwtConfig) -> Result<(), String> {
 }
 
 /// The caller without a credential. Where scopes are required it has those that it names (`X-Scopes`).
-fn nobody(config: &AuthConfig) -> Caller {
+fn passer_by(config: &AuthConfig) -> Caller {
     match config.require_scopes {
         false => Caller::anonymous(),
         true => Caller {

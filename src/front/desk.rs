@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::control::Control;
+use crate::dispatch::schedule::Schedule;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{CallError, Dispatcher};
 use crate::front::outgoing::Logs;
@@ -53,6 +54,8 @@ pub struct Desk {
     pub rounds: Arc<Rounds>,
     /// The calls that go on as tasks.
     pub tasks: Arc<Tasks>,
+    /// The tasks of users.
+    pub schedule: Arc<Schedule>,
     /// What is kept by kind and key.
     pub documents: Arc<dyn Documents>,
     /// What happened.

@@ -12,6 +12,8 @@ mod ledger;
 
 mod operation;
 
+mod work;
+
 mod rules;
 
 use std::sync::Arc;

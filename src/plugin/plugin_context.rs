@@ -5,32 +5,38 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{Clock, Events, HttpClient, PluginHandle, PluginRegistry, Templates};
+use crate::plugin::{
+    Background, Clock, Events, HttpClient, PluginHandle, PluginMetrics, PluginRegistry, Templates,
+    Workers,
+};
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
 ///
 /// A resource is there if `[resources]` in the manifest names it. Those that are `required` always are: without them the
 /// plugin is not started, so `?` is all that a hook needs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PluginContext(Arc<Given>);
 
 /// What a [`PluginContext`] is made of.
-#[derive(Debug)]
 pub(crate) struct Given {
     pub(crate) id: PluginId,
-    pub(crate) config: Value,
+    /// Exchanged when the settings are changed.
+    pub(crate) config: ArcSwap<Value>,
     pub(crate) clock: Option<Clock>,
     pub(crate) http: Option<HttpClient>,
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) registry: Option<PluginRegistry>,
+    pub(crate) metrics: Option<PluginMetrics>,
     pub(crate) templates: Option<Templates>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
+    pub(crate) workers: Option<Arc<dyn Workers>>,
     pub(crate) events: Events,
     pub(crate) span: tracing::Span,
 }
@@ -43,13 +49,15 @@ impl Given {
         Self {
             events,
             id,
-            config,
+            config: ArcSwap::from_pointee(config),
             clock: None,
             http: None,
             temp_dir: None,
             registry: None,
+            metrics: None,
             templates: None,
             providers: BTreeMap::new(),
+            workers: None,
             span,
         }
     }
@@ -71,14 +79,34 @@ impl PluginContext {
         &self.0.id
     }
 
-    /// Its settings: the `config` of the manifest and of the operator, an object.
-    pub fn config(&self) -> &Value {
-        &self.0.config
+    /// Its settings as they are now: the `config` of the manifest and of the operator, an object. Settings that are
+    /// changed while the plugin runs are seen by contexts that were kept, too.
+    pub fn config(&self) -> Arc<Value> {
+        self.0.config.load_full()
     }
 
-    /// Its settings, read into a type of its own.
+    /// Its settings as they are now, read into a type of its own.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(&self.0.config)
+        T::deserialize(&**self.0.config.load())
+    }
+
+    /// Exchanges the settings, for all clones; gives back those that were.
+    pub(crate) fn put_config(&self, config: Arc<Value>) -> Arc<Value> {
+        self.0.config.swap(config)
+    }
+
+    /// Its background work. Fails where it is not granted `BACKGROUND_TASKS`.
+    pub fn background(&self) -> Result<Background, Fault> {
+        let workers = self.0.workers.as_ref();
+        let workers = workers.ok_or_else(|| self.lacks("background"))?;
+        if !workers.is_granted() {
+            let message = format!(
+                "plugin `{}` is not granted BACKGROUND_TASKS: request it in the manifest, and grant it under `[plugins.{}]`",
+                self.0.id, self.0.id
+            );
+            return Err(Fault::new(FaultKind::Denied, message).because("permission_denied"));
+        }
+        Ok(Background::new(Arc::clone(workers)))
     }
 
     /// The span that its log lines belong to: `tracing::info!(parent: context.span(), "..")`.
@@ -113,6 +141,12 @@ impl PluginContext {
         registry.ok_or_else(|| self.lacks("registry"))
     }
 
+    /// The resource `metrics`: numbers of its own, beside those of the gateway.
+    pub fn metrics(&self) -> Result<&PluginMetrics, Fault> {
+        let metrics = self.0.metrics.as_ref();
+        metrics.ok_or_else(|| self.lacks("metrics"))
+    }
+
     /// The templates in the directory `templates` of its folder. A plugin that has no folder makes its own:
     /// [`Templates::of`].
     pub fn templates(&self) -> Result<&Templates, Fault> {
@@ -137,6 +171,15 @@ impl PluginContext {
     }
 }
 
+/// Its settings may be secrets.
+impl std::fmt::Debug for PluginContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginContext")
+            .field("id", &self.0.id)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -153,9 +196,10 @@ mod tests {
             context.http().err(),
             context.temp_dir().err(),
             context.registry().err(),
+            context.metrics().err(),
             context.provider("vault").err(),
         ];
-        let names = ["clock", "http", "temp_dir", "registry", "vault"];
+        let names = ["clock", "http", "temp_dir", "registry", "metrics", "vault"];
         for (fault, name) in faults.into_iter().zip(names) {
             let told = fault.expect("nothing was given").to_string();
             assert!(told.contains(&format!("`{name}`")), "{told}");

@@ -4,30 +4,37 @@ pub mod conduct;
 
 mod definition;
 
+mod hidden;
+
 mod merged;
+
+pub mod offer;
 
 pub mod page;
 
 pub mod shelf;
 
-use std::borrow::Cow;
+mod sight;
+
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::manifest::Kind;
 use crate::manifest::expose::Category;
+use crate::metrics::Metrics;
+use crate::metrics::calls::ToolNumbers;
 use crate::model::caller::{Caller, Sight};
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::conduct::Conduct;
+pub use crate::registry::catalog::hidden::{Cause, Hidden};
+pub use crate::registry::catalog::offer::{Offer, Offers};
 use crate::registry::catalog::shelf::{Item, Shelf};
 use crate::registry::kinds;
 use crate::registry::naming::{Alphabet, listed_name, unruled_name};
 use crate::registry::plugin::Plugin;
-use crate::registry::rules::{Rules, Withheld};
+use crate::registry::rules::Rules;
 use crate::runtime::{Definition, Surface};
 use crate::schema::Schema;
 use crate::schema::defaults::Defaults;
@@ -66,50 +73,12 @@ pub struct Entry {
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
     pub filters: Vec<Arc<Plugin>>,
+    numbers: OnceLock<Arc<ToolNumbers>>,
     /// Whether it is not listed, and only its own plugin's routes and the like call it.
     pub withheld: bool,
     input_schema: Json,
     compiled: OnceLock<Result<Schema, String>>,
     defaults: OnceLock<Option<Defaults>>,
-}
-
-/// A tool, prompt or resource that is not listed, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hidden {
-    /// The name it would be listed under, or the plugin's own where it has none.
-    pub name: String,
-    /// Whose it is.
-    pub plugin: PluginId,
-    /// What keeps it from being listed.
-    pub cause: Cause,
-    /// Why, in words that follow a `but`.
-    pub reason: String,
-}
-
-/// What keeps something from being listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A rule of `policy`.
-    Policy,
-    /// An operator has switched it off.
-    Disabled,
-    /// It may change something, and only what does not is let through: for all, or for this caller.
-    ReadOnly,
-    /// The caller lacks the scope for tools of the plugin.
-    Scope,
-    /// The plugin's `expose`.
-    Expose,
-    /// The kind of its plugin.
-    Kind,
-    /// Another plugin lists something of this name.
-    Collision,
-    /// Its definition is none: a bad schema, too large, a name that is not for it.
-    Definition,
-    /// Its plugin is not there.
-    Closed,
-    /// Its plugin may not offer it.
-    Grant,
 }
 
 /// All that is listed at one moment.
@@ -136,56 +105,6 @@ pub struct Catalog {
 
 /// What was made, and for which callers.
 type KeptKey = (&'static str, Sight);
-
-/// What all plugins offer, in their order.
-pub type Offers = Vec<Offer>;
-
-/// What one plugin offers.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// The plugin.
-    pub plugin: Arc<Plugin>,
-    /// What instances of it have said that they offer, if any has.
-    pub known: Option<Arc<Surface>>,
-    /// Why nothing of it is listed, if so.
-    pub closed: Option<Arc<str>>,
-    /// How often tools of it were switched on or off.
-    pub switched: u64,
-}
-
-impl Offer {
-    /// What `plugin` offers where its instances have said `known`.
-    pub fn of(plugin: &Arc<Plugin>, known: Option<Arc<Surface>>) -> Self {
-        Self {
-            plugin: Arc::clone(plugin),
-            known,
-            closed: plugin.closed().map(Arc::from),
-            switched: plugin.switched.load(Ordering::Acquire),
-        }
-    }
-
-    /// What is listed of it: what is known, or else what its manifest declares; nothing where it is closed.
-    pub fn listed(&self) -> Option<&Arc<Surface>> {
-        let surface = self.known.as_ref().unwrap_or(self.plugin.declared());
-        self.is_open().then_some(surface)
-    }
-
-    /// Whether clients are offered anything of it.
-    pub fn is_open(&self) -> bool {
-        self.closed.is_none() && self.plugin.withheld().is_none()
-    }
-
-    /// Whether both are the same, not only equal.
-    fn is(&self, other: &Self) -> bool {
-        let same = match (&self.known, &other.known) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (one, other) => one.is_none() && other.is_none(),
-        };
-        same && self.closed == other.closed
-            && self.switched == other.switched
-            && Arc::ptr_eq(&self.plugin, &other.plugin)
-    }
-}
 
 impl Catalog {
     /// Takes in what the plugins offer, in their order. Whoever comes second with a name is the newcomer and is hidden.
@@ -373,17 +292,6 @@ impl Catalog {
         self.offers.len() == offers.len() && pairs.all(|(one, other)| one.is(other))
     }
 
-    /// The tool of that name, if `caller` may see it.
-    pub fn find(&self, name: &str, caller: &Caller) -> Option<&Arc<Entry>> {
-        self.by_name.get(name).filter(|entry| entry.is_for(caller))
-    }
-
-    /// What keeps `caller` from a tool of that name whose plugin it may see.
-    pub fn withheld(&self, name: &str, caller: &Caller) -> Option<(&Arc<Entry>, Withheld)> {
-        let entry = self.by_name.get(name)?;
-        Some((entry, entry.withheld_from(caller)?))
-    }
-
     /// The tool that the plugin knows by that name, if it is listed.
     pub fn tool_of(&self, plugin: &PluginId, tool: &str) -> Option<&Arc<Entry>> {
         let mut entries = self.in_order.iter();
@@ -424,42 +332,6 @@ impl Catalog {
     pub fn fitting_template<'a>(&'a self, uri: &str, caller: &'a Caller) -> Option<&'a Arc<Item>> {
         let mut seen = self.templates.items(caller);
         seen.find(|item| item.fits(uri))
-    }
-
-    /// The tools that `caller` may see, in their stable order.
-    pub fn entries<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
-        self.in_order.iter().filter(|entry| entry.is_for(caller))
-    }
-
-    /// What is not listed, of plugins that `caller` may see: for anyone, then for this caller.
-    pub fn hidden<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = Cow<'a, Hidden>> {
-        let hidden = self.hidden.iter();
-        let hidden = hidden.filter(|hidden| caller.sees(&hidden.plugin));
-        let withheld = self.in_order.iter().filter_map(|entry| {
-            let why = entry.withheld_from(caller)?;
-            Some(Cow::Owned(Hidden {
-                name: entry.name.to_string(),
-                plugin: entry.plugin.manifest.id.clone(),
-                cause: why.cause(),
-                reason: why.reason(),
-            }))
-        });
-        hidden.map(Cow::Borrowed).chain(withheld)
-    }
-
-    /// The tools that `caller` could see if they were not switched off.
-    pub fn switched_off<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Entry>> {
-        let off = self.switched_off.iter();
-        off.filter(|entry| entry.is_for(caller))
-    }
-
-    /// The plugin that would list a tool of that name, if it were not closed and `caller` may see it.
-    pub(super) fn closed_owner(&self, name: &str, caller: &Caller) -> Option<&Arc<Plugin>> {
-        let hidden = self.hidden(caller).find(|hidden| hidden.name == name)?;
-        let mut closed = self.offers.iter().filter(|offer| offer.closed.is_some());
-        closed
-            .find(|offer| *offer.plugin.id() == hidden.plugin)
-            .map(|offer| &offer.plugin)
     }
 
     /// The plugins that `caller` may see, with what they offer as far as that is known.
@@ -505,33 +377,19 @@ impl Catalog {
     }
 }
 
-impl Hidden {
-    /// Why it is not listed: the one sentence that lists, models and operators are told.
-    pub fn sentence(&self) -> String {
-        format!("plugin `{}` offers it, but {}", self.plugin, self.reason)
-    }
-}
-
 impl Entry {
-    /// Whether `caller` may see and call it.
-    pub fn is_for(&self, caller: &Caller) -> bool {
-        let plugin = &self.plugin.manifest.id;
-        caller.sees(plugin) && Withheld::from(caller, plugin, self.category).is_none()
-    }
-
-    /// What keeps `caller` from it, if it may see the plugin.
-    pub fn withheld_from(&self, caller: &Caller) -> Option<Withheld> {
-        let plugin = &self.plugin.manifest.id;
-        let seen = caller.sees(plugin);
-        seen.then(|| Withheld::from(caller, plugin, self.category))?
-    }
-
     /// The schema of its arguments, compiled at first use; or why it is none.
     pub fn schema(&self) -> Result<&Schema, &str> {
         let compiled = self
             .compiled
             .get_or_init(|| Schema::compile(&self.input_schema));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// Where its calls are counted; looked up once.
+    pub fn numbers(&self, metrics: &Metrics) -> &Arc<ToolNumbers> {
+        let of_tool = || metrics.calls.of_tool(self.plugin.id().as_str(), &self.name);
+        self.numbers.get_or_init(of_tool)
     }
 
     /// The defaults that its schema gives, where they are filled in.

@@ -136,6 +136,7 @@ impl Plugin {
         let declared = Arc::new(declared(&manifest));
         let pool = Pool::new(
             (Arc::clone(&manifest), Arc::clone(&declared)),
+            grants.clone(),
             (runtime, Arc::clone(&life)),
             isolation,
             supervisor,
@@ -311,6 +312,8 @@ impl Plugin {
         if stops {
             self.life.ended(faults.first());
             self.pool.tell_stopped();
+            let id = self.id();
+            tracing::debug!(plugin.id = %id, step = "routes", "Stops `{id}`");
         }
         faults
     }

@@ -9,7 +9,11 @@ mod ending;
 
 mod check;
 
+mod configured;
+
 mod lease;
+
+mod log;
 
 mod offered;
 
@@ -25,20 +29,22 @@ mod surrounded;
 
 pub mod usage;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::caller::ClientProfile;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::life::record::Life;
 use crate::registry::pool::budget::NotNow;
 pub use crate::registry::pool::check::UNHEALTHY;
+pub use crate::registry::pool::configured::Taken;
 pub use crate::registry::pool::lease::Lease;
 use crate::registry::pool::lease::Reserved;
 use crate::registry::pool::offered::Offered;
@@ -47,7 +53,7 @@ use crate::registry::pool::speech::{Asker, Speech};
 pub use crate::registry::pool::standing::Standing;
 use crate::registry::pool::surrounded::Surrounded;
 use crate::runtime::updates::Updates;
-use crate::runtime::{CallContext, Instance, Runtime, Surface};
+use crate::runtime::{CallContext, Instance, LogLine, Runtime, Surface};
 use crate::session::Session;
 
 /// The reason of a start that is refused because something is missing.
@@ -59,6 +65,11 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 /// The instances of one plugin.
 pub struct Pool {
     manifest: Arc<Manifest>,
+    /// The manifest with the settings of the next start, where they are others.
+    configured: ArcSwapOption<Manifest>,
+    /// Whether what runs has other settings than those.
+    behind: AtomicBool,
+    grants: Arc<BTreeSet<Grant>>,
     runtime: Arc<dyn Runtime>,
     life: Arc<Life>,
     supervisor: Supervisor,
@@ -68,6 +79,8 @@ pub struct Pool {
     updates: Arc<AtomicU64>,
     surrounded: Surrounded,
     state: Mutex<State>,
+    /// The last lines of instances that are gone.
+    past: Mutex<Vec<LogLine>>,
     version: &'static str,
 }
 
@@ -113,6 +126,7 @@ impl Pool {
     /// A pool without instances, which tells `life` what becomes of them. `declared` is offered until one says more.
     pub fn new(
         (manifest, declared): (Arc<Manifest>, Arc<Surface>),
+        grants: BTreeSet<Grant>,
         (runtime, life): (Arc<dyn Runtime>, Arc<Life>),
         isolation: Isolation,
         supervisor: Supervisor,
@@ -124,6 +138,9 @@ impl Pool {
         };
         Arc::new(Self {
             manifest,
+            configured: ArcSwapOption::empty(),
+            behind: AtomicBool::new(false),
+            grants: Arc::new(grants),
             runtime,
             life,
             supervisor,
@@ -132,6 +149,7 @@ impl Pool {
             updates: Arc::default(),
             surrounded: Surrounded::default(),
             state: Mutex::new(state),
+            past: Mutex::default(),
             version,
         })
     }

@@ -45,12 +45,12 @@ pub enum Reason {
     Listed,
     /// A rule of `policy` hides it.
     Policy,
-    /// An operator has switched it off.
-    Disabled,
     /// It may change something, and only what does not is let through: for all, or for this caller.
     ReadOnly,
     /// The caller lacks the scope for tools of the plugin.
     Scope,
+    /// An operator has switched it off.
+    Disabled,
     /// The plugin's `expose` hides it.
     Expose,
     /// Its plugin is of a kind whose tools are not for clients.
@@ -221,10 +221,6 @@ fn not_listed(name: &str, hidden: &Hidden, plugin: Option<&Plugin>) -> Why {
             Reason::Policy,
             "change `[policy]` in the configuration, or give the tool its `category` in the plugin's `[[tools]]`".to_owned(),
         ),
-        Cause::Disabled => (
-            Reason::Disabled,
-            format!("switch it on: `PUT /api/plugins/{name}/toggle` with `{{\"enabled\": true}}`"),
-        ),
         Cause::ReadOnly => (
             Reason::ReadOnly,
             "give the tool its `category` in the plugin's `[[tools]]` if it changes nothing, or call with another credential, or without `read_only`".to_owned(),
@@ -232,6 +228,10 @@ fn not_listed(name: &str, hidden: &Hidden, plugin: Option<&Plugin>) -> Why {
         Cause::Scope => (
             Reason::Scope,
             format!("give the credential the scope `{}`", tools_of(id)),
+        ),
+        Cause::Disabled => (
+            Reason::Disabled,
+            format!("switch it on: `PUT /api/plugins/{name}/toggle` with `{{\"enabled\": true}}`"),
         ),
         Cause::Expose => (
             Reason::Expose,

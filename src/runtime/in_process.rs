@@ -7,9 +7,13 @@ mod ask;
 
 mod call;
 
+mod crew;
+
 mod given;
 
 mod hooks;
+
+mod metrics;
 
 mod news;
 
@@ -33,13 +37,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
-use crate::manifest::{Isolation, Manifest};
+use crate::background::work::Work;
+use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
-use crate::plugin::{Announce, Events, Factory, Notifier, PluginContext, no_resource};
+use crate::plugin::{Announce, Events, Factory, Notifier, PluginContext, Workers, no_resource};
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
+use crate::runtime::in_process::crew::Crew;
 use crate::runtime::in_process::given::gather;
 use crate::runtime::in_process::hooks::Life;
 use crate::runtime::in_process::news::News;
@@ -142,8 +148,12 @@ impl Runtime for InProcess {
     async fn start(&self, manifest: Arc<Manifest>, host: Host) -> Result<Arc<dyn Instance>, Fault> {
         match self.find(&manifest)? {
             Entry::Plugin(factory) => {
-                let given = gather(&manifest, &host, self.homes.as_deref())?;
-                Resident::start(manifest, &factory, &host, given).await
+                let granted = host.grants.contains(&Grant::BackgroundTasks);
+                let id = manifest.id.clone();
+                let crew = Crew::new(id, granted, host.supervisor.child());
+                let workers = Arc::clone(&crew) as Arc<dyn Workers>;
+                let given = gather(&manifest, &host, self.homes.as_deref(), workers)?;
+                Resident::start(manifest, &factory, &host, (given, crew)).await
             }
             Entry::Rmcp(hosted) => hosted.start(manifest, host).await,
         }
@@ -167,7 +177,7 @@ impl Resident {
         manifest: Arc<Manifest>,
         factory: &Factory,
         host: &Host,
-        (given, temp_dir): (PluginContext, Option<TempDir>),
+        ((given, temp_dir), crew): ((PluginContext, Option<TempDir>), Arc<Crew>),
     ) -> Result<Arc<dyn Instance>, Fault> {
         let id = &manifest.id;
         let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -185,14 +195,19 @@ impl Resident {
         let notifier = Notifier::new(Arc::clone(&news) as Arc<dyn Announce>);
         let reached = Arc::clone(&host.reached);
         let events = given.events().clone();
-        let life = Arc::new(Life::new(id.clone(), plugin, given, (notifier, reached)));
+        let life = Arc::new(Life::new(
+            id.clone(),
+            plugin,
+            (given, crew),
+            (notifier, reached),
+        ));
         // The code of a plugin that does not start may still hold on to what it was given.
         let closing = Closing::of(&events);
         let seated = match cooperative {
             true => Seat::here(&life, &manifest.limits).await,
             false => Seat::there(&life, &manifest.limits).await,
         };
-        let (seat, offers) = seated?;
+        let (seat, offers) = seated.inspect_err(|_| life.abandon())?;
         closing.disarm();
         let offer = Offer::new(offers, &manifest.limits, &Surface::default());
         let ended = seat.thread_ended().cloned().unwrap_or_default();
@@ -352,11 +367,30 @@ impl Instance for Resident {
         self.seat.last_words()
     }
 
+    fn background(&self) -> Vec<Arc<Work>> {
+        self.life.works()
+    }
+
+    fn reconfigure(&self, config: serde_json::Value) -> BoxFuture<'_, Result<bool, Fault>> {
+        Box::pin(async move {
+            let life = Arc::clone(&self.life);
+            let asked = async move { life.reconfigure(config).await };
+            let bound = Duration::from_millis(self.manifest.limits.start_timeout_ms);
+            let taken = tokio::time::timeout(bound, self.seat.run(&self.life, asked)).await;
+            taken.unwrap_or_else(|_| Err(self.life.late(bound)))?;
+            // What it offers may depend on its settings.
+            self.renew().await;
+            Ok(true)
+        })
+    }
+
     fn stop(&self) -> BoxFuture<'_, Option<Fault>> {
         self.supervisor.stopping().cancel();
         self.events.close();
         Box::pin(async move {
             self.seat.stop(&self.life).await;
+            let id = &self.life.id;
+            tracing::debug!(plugin.id = %id, step = "resources", "Stops `{id}`");
             if let Some(directory) = &self.temp_dir {
                 directory.remove().await;
             }
@@ -372,6 +406,7 @@ impl Instance for Resident {
 
 impl Drop for Resident {
     fn drop(&mut self) {
+        self.life.abandon();
         self.supervisor.stopping().cancel();
         self.events.close();
     }

@@ -28,8 +28,9 @@ use crate::runtime::process::{
 };
 use crate::runtime::server::Server;
 use crate::runtime::temp_dir::{self, TempDir};
-use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
+use crate::runtime::{CallContext, Host, Instance, LogLine, Request, Runtime, Surface};
 use crate::session::Session;
+use crate::wire::json::Json;
 use crate::wire::message::Params;
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
@@ -45,6 +46,9 @@ const LAST_LINES: usize = 20;
 
 /// How many plugins' eras are remembered. One that is forgotten is only asked again.
 const MAX_MEMORIES: usize = 4096;
+
+/// The variable that holds a child's settings as JSON, where it has some.
+const CONFIG_VARIABLE: &str = "TOOLGATE_PLUGIN_CONFIG";
 
 /// Starts child processes.
 pub struct McpStdio {
@@ -130,6 +134,11 @@ impl McpStdio {
         })?;
         let temp_dir = self.temp_dir(manifest)?;
         let mut variables = self.variables(&manifest.id, section);
+        if !manifest.config.is_empty() {
+            // The plugin's own `env` may say something else.
+            let config = variables.entry(CONFIG_VARIABLE.to_owned());
+            config.or_insert_with(|| Json::of(&manifest.config).as_str().to_owned());
+        }
         if let Some(made) = &temp_dir {
             let path = made.path().to_string_lossy().into_owned();
             variables.insert(temp_dir::VARIABLE.to_owned(), path);
@@ -381,6 +390,10 @@ impl Instance for Child {
 
     fn pid(&self) -> Option<u32> {
         Some(self.pid)
+    }
+
+    fn log_lines(&self) -> Vec<LogLine> {
+        self.tail.lines()
     }
 
     fn usage(&self) -> Option<Usage> {

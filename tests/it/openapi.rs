@@ -80,8 +80,8 @@ async fn operations_have_different_names_and_references_lead_somewhere() {
             let name = operation["operationId"].as_str().expect("a name");
             assert!(names.insert(name.to_owned()), "{name} twice");
             let responses = operation["responses"].as_object().expect("an object");
-            let is_well = ["200", "201"].map(|code| responses.contains_key(code));
-            assert!(is_well.contains(&true), "{verb} {path}");
+            let goes_well = responses.keys().any(|status| status.starts_with('2'));
+            assert!(goes_well, "{verb} {path}");
             for response in responses
                 .values()
                 .filter_map(|response| response["$ref"].as_str())

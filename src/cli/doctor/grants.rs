@@ -58,6 +58,7 @@ mod tests {
                 source: Source::Builtin,
                 enabled: true,
                 grants: grants.iter().copied().collect(),
+                layers: Default::default(),
                 grants_chosen: false,
             };
             super::check(&plugin).map(|found| (found.mark, found.message))

@@ -1,6 +1,6 @@
 //! Names in the configuration that lead nowhere.
 
-use crate::config::resolve::{DEPENDS_ON, Resolving};
+use crate::config::resolve::{DEPENDS_ON, Resolving, settings};
 use crate::manifest::decode::{in_list, path};
 use crate::manifest::problem::{Problem, nearest};
 use crate::model::plugin_id::PluginId;
@@ -49,6 +49,7 @@ impl Resolving<'_> {
                 notes.push(Problem::at(place, &path([id.as_str()]), message));
             }
         }
+        notes.extend(settings::unmatched(&self.loaded.env, self.known.iter()));
         self.result.notes.0.extend(notes);
         self.result.nowhere.0.extend(nowhere);
     }

@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::control::error::ControlError;
 use crate::front::admin::answer::failed;
 use crate::front::admin::query::{Target, read_body};
-use crate::front::admin::{answer, sees};
+use crate::front::admin::{Refused, answer, sees};
 use crate::front::http::HttpFront;
 use crate::front::http::body::Body;
 use crate::front::http::mcp::busy;
@@ -21,9 +21,9 @@ use crate::wire::json::Json;
 /// An order of somebody with the scope for it. An empty body is as good as `{}`; what a page of another site can send
 /// without asking is refused.
 pub(in crate::front) struct Order {
-    front: Arc<HttpFront>,
-    caller: Arc<Caller>,
-    body: Json,
+    pub(in crate::front) front: Arc<HttpFront>,
+    pub(in crate::front) caller: Arc<Caller>,
+    pub(in crate::front) body: Json,
 }
 
 impl FromRequest<Front> for Order {
@@ -78,17 +78,30 @@ impl Order {
         W: Future<Output = Result<T, ControlError>> + Send + 'static,
         T: serde::Serialize + Send + 'static,
     {
+        match self.finish(work).await {
+            Ok(done) => answer(done),
+            Err(refused) => *refused,
+        }
+    }
+
+    /// The same, for who has an answer of another form.
+    pub(in crate::front) async fn finish<T, W>(
+        self,
+        work: impl FnOnce(Arc<Control>) -> W,
+    ) -> Result<Result<T, ControlError>, Refused>
+    where
+        W: Future<Output = Result<T, ControlError>> + Send + 'static,
+        T: Send + 'static,
+    {
         let Some(active) = self.front.enter() else {
-            return busy("the gateway is stopping");
+            return Err(Box::new(busy("the gateway is stopping")));
         };
         let work = work(Arc::clone(&self.front.desk.control));
         let work = self.front.desk.supervisor.spawn_request(async move {
             let _active = active;
             work.await
         });
-        match work.await {
-            Ok(done) => answer(done),
-            Err(_) => failed(&ControlError::failed("it was not done to its end")),
-        }
+        let failed = |_| Err(ControlError::failed("it was not done to its end"));
+        Ok(work.await.unwrap_or_else(failed))
     }
 }

@@ -1,3 +1,5 @@
+//! Which credentials are taken, and for whom.
+
 use super::*;
 use crate::front::config::{Secret, TokenDigest};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};

@@ -149,10 +149,12 @@ impl Asked {
             let route = &self.plugin.manifest.routes[index];
             return Ok(self.by_tool(front, route, params).await);
         }
-        if self.plugin.runtime == RuntimeKind::InProcess
-            && let Some(answer) = self.by_router(front).await
-        {
-            return Ok(answer);
+        if self.plugin.runtime == RuntimeKind::InProcess {
+            match self.by_router(front).await {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {}
+                Err(scope) => return Ok(self.by_public_files(front, &scope).await),
+            }
         }
         match found {
             Found::OtherMethods(methods) => Err(Some(Box::new(not_allowed(&methods)))),
@@ -220,12 +222,14 @@ impl Asked {
             .map_err(|error| Box::new(Refusal::of_text(&error).response()))
     }
 
-    /// Has the plugin's own router answer; `None` where none of its routes is for the path.
-    async fn by_router(&self, front: &HttpFront) -> Option<Response<Body>> {
+    /// Has the plugin's own router answer; `None` where none of its routes is for the path. `Err` is the scope that the
+    /// caller lacks.
+    async fn by_router(&self, front: &HttpFront) -> Result<Option<Response<Body>>, String> {
         let query = self.parts.uri.query().map(|query| format!("?{query}"));
-        let uri: Uri = format!("{}{}", self.rest, query.unwrap_or_default())
-            .parse()
-            .ok()?;
+        let uri = format!("{}{}", self.rest, query.unwrap_or_default());
+        let Ok(uri) = uri.parse::<Uri>() else {
+            return Ok(None);
+        };
         let mut request = http::Request::new(RequestBody::from(self.body.clone()));
         *request.method_mut() = self.parts.method.clone();
         *request.uri_mut() = uri;
@@ -237,12 +241,27 @@ impl Asked {
         match served.await {
             Ok(Served::Answer(response)) => {
                 let response = until(response, front.draining.clone());
-                Some(response.map(Body::Routed))
+                Ok(Some(response.map(Body::Routed)))
             }
-            Ok(Served::Nothing) => None,
-            Ok(Served::Denied(scope)) => Some(missing_scope(&scope)),
-            Err(failed) => Some(fault(&failed)),
+            Ok(Served::Nothing) => Ok(None),
+            Ok(Served::Denied(scope)) => Err(scope),
+            Err(failed) => Ok(Some(fault(&failed))),
         }
+    }
+
+    /// For a caller that may not use the routes: a file that is for everyone, if the path means one.
+    async fn by_public_files(&self, front: &HttpFront, scope: &str) -> Response<Body> {
+        if self.is_read() && static_files::are_public(&self.plugin) {
+            let file = static_files::answer(front, &self.plugin, &self.parts, &self.rest).await;
+            if file.status() != StatusCode::NOT_FOUND {
+                return file;
+            }
+        }
+        missing_scope(scope)
+    }
+
+    fn is_read(&self) -> bool {
+        self.parts.method == Method::GET || self.parts.method == Method::HEAD
     }
 
     /// Looks among the files. Where there is nothing it says what the plugin asked for and may not do.
@@ -254,8 +273,7 @@ impl Asked {
             if !caller.may(&scope) && !static_files::are_public(plugin) {
                 return missing_scope(&scope);
             }
-            let is_read = self.parts.method == Method::GET || self.parts.method == Method::HEAD;
-            if is_read || plugin.routes.is_empty() {
+            if self.is_read() || plugin.routes.is_empty() {
                 return static_files::answer(front, plugin, &self.parts, &self.rest).await;
             }
         }

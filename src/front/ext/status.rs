@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::control::source::{Broken, Discovery, DiscoverySource};
+use crate::dispatch::background::BackgroundInfo;
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response};
 use crate::front::scope::need;
@@ -39,7 +39,7 @@ struct Extension {
     routes: Vec<RouteInfo>,
     #[serde(rename = "static")]
     serves_files: bool,
-    background: Vec<Value>,
+    background: Vec<BackgroundInfo>,
     subscriptions: Vec<SubscriptionInfo>,
     metrics: Metrics,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +96,11 @@ pub(super) fn answer(front: &HttpFront, caller: &Caller) -> Response<Body> {
     let seen: Vec<&Arc<Plugin>> = seen.collect();
     let mut extensions: BTreeMap<String, Extension> = seen
         .iter()
-        .map(|plugin| (plugin.id().to_string(), Extension::of(plugin, is_operator)))
+        .map(|plugin| {
+            let background = front.desk.dispatcher.background_of(plugin.id());
+            let extension = Extension::of(plugin, background, is_operator);
+            (plugin.id().to_string(), extension)
+        })
         .collect();
     let Discovery { sources, broken } = front.desk.control.discovery();
     if is_operator {
@@ -132,7 +136,7 @@ pub(super) fn answer(front: &HttpFront, caller: &Caller) -> Response<Body> {
 }
 
 impl Extension {
-    fn of(plugin: &Plugin, is_operator: bool) -> Self {
+    fn of(plugin: &Plugin, background: Vec<BackgroundInfo>, is_operator: bool) -> Self {
         let (manifest, life) = (&plugin.manifest, plugin.life.snapshot());
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         let whole = life
@@ -163,7 +167,7 @@ impl Extension {
             loaded_ms: whole.map(milliseconds),
             routes: routes(plugin),
             serves_files: plugin.may(Grant::Static) && manifest.static_files.is_some(),
-            background: Vec::new(),
+            background,
             subscriptions: subscriptions(plugin),
             metrics: Metrics {
                 calls,

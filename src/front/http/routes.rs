@@ -16,7 +16,8 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::mcp::is_json;
 use crate::front::{
-    admin, approvals, auth, calls, events, ext, health, incidents, openapi, recorded, rest, toggles,
+    admin, approvals, auth, background, calls, events, ext, health, incidents, metrics, openapi,
+    overview, recorded, rest, settings, tasks_of_users, toggles,
 };
 
 /// State of the routes: the front they belong to.
@@ -40,6 +41,7 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/report", get(admin::report)),
         ("/api/v1/plugin/ps", get(admin::ps)),
         ("/api/v1/plugin/why", get(admin::why)),
+        ("/api/v1/plugin/logs", get(admin::logs)),
         ("/api/v1/plugin/execute", post(admin::execute)),
         ("/api/v1/plugin/register", post(admin::register)),
         ("/api/v1/plugin/unregister", post(admin::unregister)),
@@ -47,6 +49,23 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/start", post(admin::start)),
         ("/api/v1/plugin/stop", post(admin::stop)),
         ("/api/v1/plugin/reload", post(admin::reload)),
+        ("/api/background", get(background::list)),
+        (
+            "/api/background/{plugin}/{name}/{order}",
+            post(background::act),
+        ),
+        (
+            "/api/tasks",
+            get(tasks_of_users::list).post(tasks_of_users::create),
+        ),
+        ("/api/tasks/stream", get(tasks_of_users::stream)),
+        (
+            "/api/tasks/{id}",
+            get(tasks_of_users::show).delete(tasks_of_users::remove),
+        ),
+        ("/api/tasks/{id}/{order}", post(tasks_of_users::act)),
+        ("/api/config", get(settings::all)),
+        ("/api/config/{id}", get(settings::one).put(settings::change)),
         ("/api/calls", get(calls::list)),
         ("/api/calls/stream", get(calls::stream)),
         ("/api/calls/{id}", get(calls::show)),
@@ -75,7 +94,15 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),
         ("/readyz", get(health::ready)),
+        ("/metrics", get(metrics::text)),
+        ("/api/overview", get(overview::show)),
+        ("/api/overview/stream", get(overview::stream)),
     ]
+}
+
+/// The pattern of each path.
+pub(super) fn patterns() -> impl Iterator<Item = &'static str> {
+    rows().into_iter().map(|(path, _)| path)
 }
 
 /// All routes.

@@ -27,6 +27,8 @@ pub struct Conduct {
     pub dry_run: DryRun,
     /// Whether `success: false` in a result is a failure, and `retry: true` there asks for another attempt.
     pub success_flag: bool,
+    /// Whether a call may be made twice without harm.
+    pub may_repeat: bool,
     /// How often a call that failed may be made anew, where it may.
     pub retry: Option<Retry>,
     /// Whether defaults of its schema are filled in.
@@ -79,6 +81,7 @@ impl Conduct {
                 .and_then(|entry| entry.dry_run.clone())
                 .unwrap_or(DryRun::Never),
             success_flag: success_flag.unwrap_or(is_ours || declares),
+            may_repeat,
             retry: (may_repeat && manifest.retry.max_attempts > 1).then(|| manifest.retry.clone()),
             fills_defaults: is_ours
                 || rules.fill_defaults

@@ -35,14 +35,16 @@ impl Pool {
                 profile: Arc::clone(&slot.profile),
                 folder: None,
                 session: slot.owner.borrow().clone(),
+                grants: Arc::clone(&pool.grants),
                 prefer,
                 updates: Arc::clone(&slot.updates),
                 supply: pool.supply(),
+                metrics: pool.metrics(),
                 events: pool.events(),
                 version: pool.version,
             };
             let started = tokio::select! {
-                started = pool.runtime.start(Arc::clone(&pool.manifest), host) => started,
+                started = pool.runtime.start(pool.manifest_for_start(), host) => started,
                 () = slot.retired.cancelled() => return pool.given_up(&slot),
                 () = stop.cancelled() => Err(pool.stopping()),
             };

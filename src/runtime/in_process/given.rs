@@ -10,7 +10,8 @@ use crate::manifest::kinds::is_own;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Templates,
+    Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginMetrics, PluginRegistry,
+    Templates, Workers,
 };
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
@@ -22,6 +23,7 @@ pub(super) fn gather(
     manifest: &Manifest,
     host: &Host,
     homes: Option<&Path>,
+    workers: Arc<dyn Workers>,
 ) -> Result<(PluginContext, Option<TempDir>), Fault> {
     let id = &manifest.id;
     let config = serde_json::to_value(&manifest.config).map_err(|err| {
@@ -29,6 +31,7 @@ pub(super) fn gather(
         Fault::new(FaultKind::Unavailable, message).caused_by(err)
     })?;
     let mut given = Given::bare(id.clone(), config);
+    given.workers = Some(workers);
     given.events = Events::new(
         id.clone(),
         host.events.clone(),
@@ -40,6 +43,9 @@ pub(super) fn gather(
     given.http = resources.names("http").then(|| outbound(host.version));
     if let Some(supply) = host.supply.as_ref().filter(|_| resources.names("registry")) {
         given.registry = Some(PluginRegistry::new(id.clone(), supply.clone()));
+    }
+    if let Some(metrics) = host.metrics.as_ref().filter(|_| resources.names("metrics")) {
+        given.metrics = Some(PluginMetrics::new(id.clone(), Arc::clone(metrics) as _));
     }
     let homes = homes.filter(|_| resources.names("temp_dir"));
     let made = homes.map(|homes| TempDir::make(homes, id)).transpose();
@@ -62,6 +68,7 @@ pub(super) fn gather(
     let there = [
         ("temp_dir", given.temp_dir.is_some()),
         ("registry", given.registry.is_some()),
+        ("metrics", given.metrics.is_some()),
     ];
     if let Some((name, _)) = there.iter().find(|(name, there)| !there && requires(name)) {
         return Err(missing(manifest, name));

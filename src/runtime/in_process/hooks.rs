@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::background::work::Work;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::routes::Routes;
@@ -14,6 +15,7 @@ use crate::plugin::{
     BuiltPrompt, BuiltResource, BuiltTool, Cause, HookResult, Notifier, Plugin, PluginContext,
     Prompts, Resources, Tools,
 };
+use crate::runtime::in_process::crew::Crew;
 use crate::runtime::own_thread::panic_text;
 use crate::runtime::{Milestone, Reached};
 
@@ -29,6 +31,7 @@ pub(super) struct Life {
     pub(super) id: PluginId,
     pub(super) plugin: Arc<dyn Plugin>,
     given: PluginContext,
+    crew: Arc<Crew>,
     notifier: Notifier,
     reached: Reached,
     /// The hook that runs, or ran last.
@@ -67,7 +70,7 @@ impl Life {
     pub(super) fn new(
         id: PluginId,
         plugin: Arc<dyn Plugin>,
-        given: PluginContext,
+        (given, crew): (PluginContext, Arc<Crew>),
         (notifier, reached): (Notifier, Reached),
     ) -> Self {
         Self {
@@ -76,6 +79,7 @@ impl Life {
             id,
             plugin,
             given,
+            crew,
             stage: Arc::new(Mutex::new("on_load")),
             stop_failure: Arc::default(),
         }
@@ -88,6 +92,7 @@ impl Life {
 
     /// Brings the plugin to where it can be called. `on_error` hears of a failure.
     pub(super) async fn start(&self) -> Result<Offers, Fault> {
+        self.crew.settle_here();
         match self.steps().await {
             Ok(started) => Ok(started),
             Err(fault) if self.tell(&fault).await => Err(fault.because("hook_failed_handled")),
@@ -149,8 +154,44 @@ impl Life {
         })
     }
 
-    /// Runs `on_stop`, within its bound.
+    /// Runs `on_stop`, then ends the background work, each within its bound.
     pub(super) async fn stop(&self) {
+        let id = &self.id;
+        tracing::debug!(plugin.id = %id, step = "on_stop", "Stops `{id}`");
+        self.on_stop().await;
+        tracing::debug!(plugin.id = %id, step = "background", "Stops `{id}`");
+        self.crew.stop(STOP_BOUND).await;
+    }
+
+    /// Ends its background work without waiting for that.
+    pub(super) fn abandon(&self) {
+        self.crew.end();
+    }
+
+    /// Its background work.
+    pub(super) fn works(&self) -> Vec<Arc<Work>> {
+        self.crew.works()
+    }
+
+    /// Gives the plugin other settings. When it does not want them it gets back those it had.
+    pub(super) async fn reconfigure(&self, config: serde_json::Value) -> Result<(), Fault> {
+        let before = self.given.put_config(Arc::new(config));
+        let taken = self
+            .hook("on_init", || self.plugin.on_init(&self.given))
+            .await;
+        if taken.is_err() {
+            self.given.put_config(before);
+            let back = self
+                .hook("on_init", || self.plugin.on_init(&self.given))
+                .await;
+            if let Err(fault) = back {
+                tracing::warn!(plugin.id = %self.id, reason = fault.reason, "`{}` did not take back the settings it had: {fault}", self.id);
+            }
+        }
+        taken
+    }
+
+    async fn on_stop(&self) {
         let hook = self.hook("on_stop", || self.plugin.on_stop());
         let failed = match tokio::time::timeout(STOP_BOUND, hook).await {
             Ok(Ok(())) => return,

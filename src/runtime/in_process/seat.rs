@@ -18,6 +18,9 @@ use crate::model::plugin_id::PluginId;
 use crate::runtime::in_process::hooks::{Life, Offers, STOP_BOUND};
 use crate::runtime::own_thread::OwnThread;
 
+/// How much longer than its `on_stop` the thread of a plugin may take to end: its background work is dropped meanwhile.
+const SLACK: Duration = Duration::from_secs(1);
+
 /// Where one plugin runs.
 pub(super) enum Seat {
     /// In the tasks of its callers.
@@ -129,8 +132,8 @@ impl Seat {
             }
             Self::There(thread) => {
                 thread.stop.cancel();
-                if !thread.thread.wait(STOP_BOUND).await {
-                    let (id, s) = (&life.id, STOP_BOUND.as_secs());
+                if !thread.thread.wait(STOP_BOUND + SLACK).await {
+                    let (id, s) = (&life.id, (STOP_BOUND + SLACK).as_secs());
                     tracing::warn!(plugin.id = %id, "Left the thread of `{id}` behind: it did not end within {s} s");
                 }
             }

@@ -1,5 +1,7 @@
 //! Plugins of all kinds, well and ill, in this process.
 
+mod background;
+
 mod calls;
 
 mod life;

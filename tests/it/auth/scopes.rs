@@ -129,6 +129,36 @@ async fn where_scopes_are_required_a_token_without_any_calls_nothing() {
     gateway.finish().await;
 }
 
+/// O22: without any credential this machine is believed what it claims, and has nothing without a claim.
+#[tokio::test]
+async fn without_credentials_a_required_scope_is_claimed_by_header() {
+    let builder = TestGateway::builder().config("[plugins.clock]\n");
+    let gateway = builder
+        .variable("TOOLGATE_REQUIRE_SCOPES", "1")
+        .build()
+        .await;
+    let call = modern::call("clock__now", json!({}));
+    is_challenge(&gateway.send(&call).await);
+    let other = call.clone().header("x-scopes", "ext:echo:tools");
+    is_challenge(&gateway.send(&other).await);
+    let claimed = call.header("x-scopes", "ext:clock:tools");
+    assert_eq!(gateway.send(&claimed).await.status, 200);
+    gateway.finish().await;
+}
+
+/// A header takes away what a credential has, also where that is all tools.
+#[tokio::test]
+async fn a_header_narrows_what_a_token_may_call() {
+    let gateway = guarded("").await;
+    let call = modern::call("clock__now", json!({})).token(ANN);
+    assert_eq!(gateway.send(&call).await.status, 200);
+    let narrowed = call.clone().header("x-scopes", "ext:echo:tools");
+    is_challenge(&gateway.send(&narrowed).await);
+    let narrowed = call.header("x-scopes", "ext:clock:tools");
+    assert_eq!(gateway.send(&narrowed).await.status, 200);
+    gateway.finish().await;
+}
+
 /// S16: with the way to the authorization server.
 #[tokio::test]
 async fn a_missing_scope_leads_to_the_authorization_server() {

@@ -49,7 +49,7 @@ fn folder() -> TempDir {
 async fn gateway(folder: &Path, more: &str) -> TestGateway {
     let dir = folder.join("plugins");
     let config = format!(
-        "plugin_dirs = [\"{}\"]\n{more}\n[plugins.site]\ngrants = [\"ROUTES\", \"STATIC\"]\n",
+        "plugin_dirs = [\"{}\"]\n{more}\n[plugins.code]\nenabled = false\n[plugins.site]\ngrants = [\"ROUTES\", \"STATIC\"]\n",
         dir.display()
     );
     TestGateway::builder()

@@ -1,3 +1,5 @@
+//! When keys are fetched, and what is taken for a key.
+
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 

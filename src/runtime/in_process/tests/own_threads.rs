@@ -115,7 +115,8 @@ async fn stopping_a_blocked_plugin_is_bounded() {
     tokio::time::pause();
     let before = tokio::time::Instant::now();
     plugin.stop().await;
-    assert_eq!(before.elapsed().as_secs(), 10);
+    // What `on_stop` may take, and a little for the thread to end after it.
+    assert_eq!(before.elapsed().as_secs(), 11);
     tokio::time::resume();
     // What was left behind ends as soon as it can, and what it has done by then is still an answer.
     hold.go.send(()).expect("it waits");
