@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::cli::gateway::{At, Gateway, Unanswered};
+use crate::cli::gateway::{At, ask_json};
 use crate::cli::plugins::text;
-use crate::cli::{Context, failure, output, tokio_runtime};
+use crate::cli::{Context, failure, output};
 
 /// How much of the arguments is shown on a line.
 const ARGUMENTS: usize = 60;
@@ -50,25 +50,12 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
     }
 }
 
-fn ask(
-    context: &Context<'_>,
-    at: &At,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Value, Unanswered> {
-    let gateway = Gateway::find(context, at).map_err(Unanswered::Refused)?;
-    let runtime = tokio_runtime(Some(1))
-        .map_err(|_| Unanswered::Refused("the program cannot start".to_owned()))?;
-    runtime.block_on(gateway.ask_path(method, path, body))
-}
-
 fn list(context: &Context<'_>, json: bool, all: bool, at: &At) -> ExitCode {
     let path = match all {
         true => "/api/approvals",
         false => "/api/approvals?status=pending",
     };
-    let answer = match ask(context, at, Method::GET, path, None) {
+    let answer = match ask_json(context, at, Method::GET, path, None) {
         Ok(answer) => answer,
         Err(unanswered) => return failure(&unanswered.message()),
     };
@@ -114,7 +101,7 @@ fn decide(context: &Context<'_>, verb: &str, Decision { id, reason, at }: &Decis
     }
     let path = format!("/api/approvals/{id}/{verb}");
     let body = json!({ "reason": reason });
-    match ask(context, at, Method::POST, &path, Some(&body)) {
+    match ask_json(context, at, Method::POST, &path, Some(&body)) {
         Ok(approval) => {
             let (tool, status) = (text(&approval, "tool"), text(&approval, "status"));
             output::say(&format!("{tool}: {status}"));

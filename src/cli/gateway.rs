@@ -127,31 +127,6 @@ impl Gateway {
         self.ask(Method::POST, path, Some(body)).await
     }
 
-    /// Asks any path; the whole of an answer that went well.
-    pub(super) async fn ask_path(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Unanswered> {
-        let (status, text) = self.exchange(method, path, body).await?;
-        let strange = || {
-            let message = format!(
-                "what answers at http://{} is no toolgate: HTTP {status}",
-                self.authority
-            );
-            Unanswered::Refused(message)
-        };
-        let answer: Value = serde_json::from_slice(&text).map_err(|_| strange())?;
-        if (200..300).contains(&status) {
-            return Ok(answer);
-        }
-        match answer.pointer("/error/message") {
-            Some(Value::String(message)) => Err(Unanswered::Refused(message.clone())),
-            _ => Err(strange()),
-        }
-    }
-
     /// The `data` of an answer.
     async fn ask(
         &self,
