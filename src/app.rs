@@ -44,6 +44,8 @@ use crate::registry::naming::Alphabet;
 use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
 use crate::runtime::process::Launcher;
+use crate::telemetry::config::TracesConfig;
+use crate::telemetry::traces;
 
 /// How long tasks may take to end after everything was stopped.
 const LAST_TASKS: Duration = Duration::from_secs(2);
@@ -58,6 +60,8 @@ pub struct App {
     /// Who may call.
     pub callers: Callers,
     config: Config,
+    /// Where spans of calls go.
+    traces: TracesConfig,
     /// What the operator's file is called, or would be.
     config_name: OsString,
     supervisor: Supervisor,
@@ -98,6 +102,10 @@ impl App {
         let config = loaded.config.clone();
         let named = origin.config.as_deref().and_then(Path::file_name);
         let config_name = named.unwrap_or(OsStr::new(FILE_NAME)).to_owned();
+        let traces = config
+            .telemetry
+            .traces
+            .with_variables(|name| origin.env.get(name));
         let supervisor = Supervisor::new();
         let files = Files::new(origin, loaded, supervisor.clone());
         let plugins = files.register(resolution);
@@ -134,6 +142,7 @@ impl App {
             Duration::from_millis(config.server.drain_ms),
             config.max_plugins,
         );
+        measure(&dispatcher, &control);
         let desk = Desk {
             schedule: Schedule::new(&dispatcher, Arc::clone(&documents), supervisor.clone()),
             dispatcher,
@@ -149,6 +158,7 @@ impl App {
         Self {
             desk: Arc::new(desk),
             callers,
+            traces,
             config,
             config_name,
             supervisor,
@@ -162,6 +172,12 @@ impl App {
             dispatcher.begin_events();
             dispatcher.begin_notices();
             dispatcher.begin_background();
+            traces::begin(
+                &self.traces,
+                dispatcher.metrics(),
+                &self.supervisor,
+                self.desk.version,
+            );
         });
     }
 
@@ -268,6 +284,18 @@ impl App {
         self.desk.ledger.close().await;
         self.supervisor.stop(LAST_TASKS).await
     }
+}
+
+/// Has everything read that is known in numbers. Nothing is kept alive by that.
+fn measure(dispatcher: &Arc<Dispatcher>, control: &Arc<Control>) {
+    let (calls, plugins) = (Arc::downgrade(dispatcher), Arc::downgrade(control));
+    dispatcher.metrics().read_from(move |page| {
+        if let (Some(dispatcher), Some(control)) = (calls.upgrade(), plugins.upgrade()) {
+            dispatcher.registry().measure(page);
+            dispatcher.measure(page);
+            control.measure(page);
+        }
+    });
 }
 
 /// How lists are made by this configuration.

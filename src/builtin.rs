@@ -12,6 +12,8 @@ mod hash;
 
 mod mcp_http;
 
+mod observability;
+
 mod ping;
 
 mod text;
@@ -56,6 +58,11 @@ pub fn all() -> Vec<Builtin> {
             "mcp_http",
             include_str!("../plugins/mcp_http/plugin.toml"),
             mcp_http::McpHttp::default,
+        ),
+        row(
+            "observability",
+            include_str!("../plugins/observability/plugin.toml"),
+            observability::Observability::default,
         ),
         row("ping", include_str!("../plugins/ping/plugin.toml"), || {
             ping::Ping

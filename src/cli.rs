@@ -229,7 +229,9 @@ impl Context<'_> {
             builtins: manifests.map(|(id, text)| (id, text.to_owned())).collect(),
             runtimes: Runtimes::new(self.in_process.clone(), launcher(&self.env, self.helper())),
         };
-        App::new(loaded, resolution, origin, log.audit())
+        let app = App::new(loaded, resolution, origin, log.audit());
+        app.desk.dispatcher.metrics().read_from(log.measure());
+        app
     }
 
     /// This program, where it can serve as the helper of child processes.

@@ -31,6 +31,7 @@ use crate::front::config::{AuthConfig, ServerConfig};
 use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
 use crate::model::plugin_id::PluginId;
+use crate::telemetry::config::TelemetryConfig;
 
 pub use crate::config::env::Env;
 pub use crate::config::load::{Loaded, load, prepare};
@@ -46,6 +47,7 @@ pub struct Config {
     pub policy: PolicyConfig,
     pub events: EventsConfig,
     pub ledger: LedgerConfig,
+    pub telemetry: TelemetryConfig,
     /// Absolute, or relative to the working directory when the config file's own path is.
     pub plugin_dirs: Vec<PathBuf>,
     /// Folders in them that are passed over, by name.
@@ -107,6 +109,7 @@ impl Default for Config {
             policy: PolicyConfig::default(),
             events: EventsConfig::default(),
             ledger: LedgerConfig::default(),
+            telemetry: TelemetryConfig::default(),
             plugin_dirs: Vec::new(),
             plugin_ignore: file::plugin_ignore(),
             plugins: IndexMap::new(),

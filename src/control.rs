@@ -9,6 +9,8 @@ pub mod info;
 
 pub mod instances;
 
+pub mod logs;
+
 pub mod reload;
 
 pub mod settings;
@@ -30,6 +32,7 @@ use crate::control::reload::Reloads;
 use crate::control::settings::{Overlay, Stored};
 use crate::control::source::{Build, Candidate, Discovery, Found, Source};
 use crate::manifest::Kind;
+use crate::metrics::page::Page;
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
 use crate::registry::life::State;
@@ -290,6 +293,30 @@ impl Control {
         let stopped = plugin.halt(self.drain).await;
         stopped.map_err(|err| ControlError::conflict(err.to_string()))?;
         Ok(PluginInfo::of(&plugin))
+    }
+
+    /// Writes what became of reloads, in numbers.
+    pub fn measure(&self, page: &mut Page) {
+        let reloads = self.reloads();
+        let failed = usize::from(reloads.last_error.is_some());
+        let help = "Whether the last reload changed nothing, because the configuration was wrong";
+        page.level("toolgate_config_reload_failed", help, &[], failed);
+        let help = "Reloads, by what became of them";
+        for (outcome, count) in [("done", reloads.done), ("failed", reloads.failed)] {
+            page.counter(
+                "toolgate_config_reloads",
+                help,
+                &[("outcome", outcome)],
+                count,
+            );
+        }
+        let help = "Plugins that are wrong as of the last reload, and stay as they were";
+        page.level(
+            "toolgate_config_broken_plugins",
+            help,
+            &[],
+            reloads.broken.len(),
+        );
     }
 
     /// The plugin of that id in the registry.

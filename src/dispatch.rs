@@ -40,6 +40,8 @@ mod handles;
 
 mod kept;
 
+pub mod measured;
+
 mod listed;
 
 mod notices;
@@ -64,6 +66,8 @@ mod tasks;
 
 mod telling;
 
+mod traced;
+
 pub mod watching;
 
 use std::sync::Arc;
@@ -74,7 +78,7 @@ use tokio_util::sync::CancellationToken;
 use crate::background::Supervisor;
 use crate::dispatch::address::Address;
 use crate::dispatch::approval::Approvals;
-use crate::dispatch::audit::{Record, Sink};
+use crate::dispatch::audit::{Ends, Record, Sink};
 use crate::dispatch::background::Jobs;
 use crate::dispatch::config::PolicyConfig;
 use crate::dispatch::events::Events;
@@ -87,6 +91,8 @@ use crate::dispatch::watching::Watching;
 use crate::events::config::EventsConfig;
 use crate::ledger::Ledger;
 use crate::ledger::ids::Ids;
+use crate::metrics::Metrics;
+use crate::metrics::spans::within;
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::Registry;
@@ -105,7 +111,7 @@ const WAKE_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Dispatcher {
     registry: Arc<Registry>,
     policy: PolicyConfig,
-    audit: Arc<dyn Sink>,
+    audit: Arc<Ends>,
     supervisor: Supervisor,
     calls: Ids,
     ledger: Ledger,
@@ -131,12 +137,16 @@ impl Dispatcher {
         supervisor: Supervisor,
         handles: Bounds,
     ) -> Self {
+        let metrics = Arc::clone(&registry.surroundings().metrics);
         let events = Arc::new(Events::new(&EventsConfig::default()));
         Self {
             approvals: Approvals::new(policy.approval.clone()),
             registry,
             policy,
-            audit,
+            audit: Arc::new(Ends {
+                sink: audit,
+                metrics,
+            }),
             supervisor,
             calls: Ids::default(),
             ledger,
@@ -162,6 +172,11 @@ impl Dispatcher {
     /// The plugins it carries calls to.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// What is counted and measured.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.audit.metrics
     }
 
     /// A number for the next call, which is its number in the ledger as well.
@@ -198,12 +213,17 @@ impl Dispatcher {
         replay_of: Option<u64>,
     ) -> Result<Reply, CallError> {
         let name = subject.name();
-        let mut record = Record::open(&*self.audit, &method, name, &context);
+        let mut record = Record::open(&self.audit, &method, name, &context);
         record.sent(&mut params);
         record.replays(replay_of);
         record.tell(&self.notices);
+        let trace = record.trace(&mut params);
         let request = Request { method, params };
-        let called = self.walk(subject, request, &context, &mut record).await;
+        let walk = self.walk(subject, request, &context, &mut record);
+        let called = match trace {
+            None => walk.await,
+            Some(trace) => within(trace, walk).await,
+        };
         let outcome = called.and_then(|answer| bridge::to_client(answer, subject, context.era()));
         record.close(outcome.as_ref());
         match outcome? {
@@ -262,6 +282,9 @@ impl Dispatcher {
     ) -> Result<Answer, Fault> {
         let plugin = &address.plugin;
         record.found(plugin);
+        if let Some(entry) = &address.tool {
+            record.is_of(entry);
+        }
         let (context, _in_flight) = self.bound(plugin, &mut request.params, context)?;
         let context = &*context;
         if let Some(session) = &context.session {

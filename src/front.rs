@@ -28,7 +28,11 @@ pub mod http;
 
 mod incidents;
 
+mod metrics;
+
 mod openapi;
+
+mod overview;
 
 mod recorded;
 

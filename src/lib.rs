@@ -11,7 +11,7 @@
 //! | 5 | [`dispatch`] | the one way through |
 //! | 4 | [`registry`], [`builtin`] | which plugins there are, what they offer, which instances run |
 //! | 3 | [`runtime`] | how plugins come to life and are spoken to |
-//! | 2 | [`manifest`], [`plugin`], [`session`], [`background`], [`schema`], [`events`] | what the floors above are made of |
+//! | 2 | [`manifest`], [`plugin`], [`session`], [`background`], [`schema`], [`events`], [`metrics`] | what the floors above are made of |
 //! | 1 | [`model`] | words: who calls, what is answered, what went wrong |
 //! | 0 | [`wire`] | bytes: the protocol over raw JSON; no I/O, no async, no clock |
 //!
@@ -42,6 +42,7 @@ pub mod background;
 pub mod events;
 pub mod ledger;
 pub mod manifest;
+pub mod metrics;
 pub mod plugin;
 pub mod schema;
 pub mod session;

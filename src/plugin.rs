@@ -160,6 +160,8 @@ mod http_client;
 
 mod message;
 
+mod metrics;
+
 mod notifier;
 
 mod plugin_context;
@@ -207,6 +209,8 @@ pub(crate) use handle::{Reach, Supply, first_text};
 pub(crate) use http_client::Fetch;
 pub use http_client::HttpClient;
 pub use message::{Content, IntoPromptResult, Message, PromptResult};
+pub use metrics::{Counter, Gauge, Histogram, PluginMetrics};
+pub(crate) use metrics::{Instrument, MetricKind, MetricsSource};
 pub(crate) use notifier::Announce;
 pub use notifier::Notifier;
 pub(crate) use plugin_context::Given;

@@ -26,6 +26,8 @@ pub mod naming;
 
 mod bringing_up;
 
+mod measured;
+
 mod membership;
 
 pub mod discover;

@@ -44,7 +44,7 @@ pub(crate) mod surface;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -55,6 +55,7 @@ use tokio_util::sync::CancellationToken;
 use crate::background::Supervisor;
 use crate::background::work::Work;
 use crate::manifest::{Grant, Isolation, Manifest};
+use crate::metrics::Metrics;
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::{Client, Farewell};
@@ -120,6 +121,8 @@ pub struct Host {
     pub folder: Option<PathBuf>,
     /// Who hands it other plugins, if anyone does.
     pub(crate) supply: Option<Arc<dyn Supply>>,
+    /// Where it may count, if anywhere.
+    pub metrics: Option<Arc<Metrics>>,
     /// The way to the bus, if there is one.
     pub(crate) events: Option<Way>,
     /// The version of the gateway, for handshakes.
@@ -241,10 +244,26 @@ pub trait Instance: Send + Sync {
         None
     }
 
+    /// The last lines that it wrote beside the protocol, the oldest first, where it has some way to.
+    fn log_lines(&self) -> Vec<LogLine> {
+        Vec::new()
+    }
+
     /// What its processes use, if it has some of its own. Does not look: says what was seen last.
     fn usage(&self) -> Option<Usage> {
         None
     }
+}
+
+/// A line that a plugin wrote beside the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was read.
+    pub time: SystemTime,
+    /// Where it came from: `stderr`.
+    pub stream: &'static str,
+    /// The line, without its end and with control characters escaped.
+    pub text: String,
 }
 
 /// A request to an instance.
@@ -349,6 +368,7 @@ impl Host {
             grants: Arc::default(),
             folder: None,
             supply: None,
+            metrics: Some(Arc::default()),
             events: None,
             version,
             reached: Arc::new(|_| {}),

@@ -1,4 +1,10 @@
-//! The log: lines on standard error, written by a thread of its own so that a reader who does not read stops nobody.
+//! What the gateway tells of itself: the log here, spans of calls in `traces`.
+//!
+//! The log is lines on standard error, written by a thread of its own so that a reader who does not read stops nobody.
+
+pub mod config;
+
+pub(crate) mod traces;
 
 mod one_line;
 
@@ -11,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::audit::{Audited, Sink};
 use crate::ledger::ids::shown;
+use crate::metrics::page::Page;
 use crate::telemetry::one_line::OneLine;
 
 /// The most lines that wait to be written; what comes then is dropped.
@@ -62,6 +69,16 @@ pub fn start(filter: &str, format: Format) -> Result<Log, String> {
 }
 
 impl Log {
+    /// How many lines were dropped because nobody read fast enough, written as a number.
+    pub fn measure(&self) -> impl Fn(&mut Page) + Send + Sync + 'static {
+        let dropped = self.writer.error_counter();
+        move |page| {
+            let help = "Lines of the log that were dropped because nobody read fast enough";
+            let count = dropped.dropped_lines() as u64;
+            page.counter("toolgate_log_lines_dropped", help, &[], count);
+        }
+    }
+
     /// Where audit records go: a line each, at level info under the target `toolgate::audit`.
     pub fn audit(&self) -> Arc<dyn Sink> {
         Arc::new(AuditLines {

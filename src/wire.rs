@@ -17,6 +17,8 @@ pub mod cache;
 
 pub mod revision;
 
+pub mod trace;
+
 pub mod meta;
 
 pub mod error;

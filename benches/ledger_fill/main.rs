@@ -126,7 +126,11 @@ fn call(ids: &Ids, n: u64, incident: Option<Box<str>>) -> Call {
         runtime: Some("mcp_stdio"),
         era: "modern",
         taken_us: Some(n % 90_000),
-        outcome: if n % 50 == 0 { "timeout" } else { "answered" },
+        outcome: if n.is_multiple_of(50) {
+            "timeout"
+        } else {
+            "answered"
+        },
         reason: None,
         arguments: Some(Json::of(
             &serde_json::json!({ "n": n, "text": "some words" }),

@@ -146,6 +146,7 @@ impl Files {
             ("server", now.server != then.server),
             ("auth", now.auth != then.auth),
             ("policy", now.policy != then.policy),
+            ("telemetry", now.telemetry != then.telemetry),
             ("tool_names", now.tool_names != then.tool_names),
             ("max_plugins", now.max_plugins != then.max_plugins),
             ("startup", now.startup != then.startup),

@@ -2,6 +2,8 @@
 
 mod auth;
 
+use http::{HeaderName, HeaderValue};
+
 use crate::config::file::ConfigFile;
 use crate::events::config::EventsConfig;
 use crate::front::auth::is_safe;
@@ -11,6 +13,7 @@ use crate::manifest::check::{MAX_MS, in_range};
 use crate::manifest::decode::{Report, in_list, path};
 use crate::manifest::glob::Pattern;
 use crate::manifest::problem::Problem;
+use crate::telemetry::config::TracesConfig;
 
 /// Notes everything that is wrong with the operator's file beyond the types of its values.
 pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
@@ -18,6 +21,7 @@ pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
     auth::check(&config.auth, &config.server, report);
     check_ledger(&config.ledger, report);
     check_events(&config.events, report);
+    check_traces(&config.telemetry.traces, report);
     if let Some(problem) = exposed(&config.server, &config.auth) {
         let mend = problem.mend.unwrap_or_default();
         report.add_with_mend(&path(["server", "listen"]), problem.message, &mend);
@@ -29,6 +33,30 @@ pub fn check(config: &ConfigFile, report: &mut Report<'_>) {
         1,
         10_000,
     );
+}
+
+fn check_traces(traces: &TracesConfig, report: &mut Report<'_>) {
+    let at = |key: &str| path(["telemetry", "traces", key]);
+    if !(0.0..=1.0).contains(&traces.sample_ratio) {
+        report.add(&at("sample_ratio"), "it is a part of all calls, 0 to 1");
+    }
+    if traces
+        .service_name
+        .as_ref()
+        .is_some_and(|name| name.trim().is_empty())
+    {
+        report.add(&at("service_name"), "the name is empty");
+    }
+    for (name, value) in &traces.headers {
+        let sound =
+            name.parse::<HeaderName>().is_ok() && HeaderValue::from_str(value.expose()).is_ok();
+        if !sound {
+            report.add(
+                &path(["telemetry", "traces", "headers", name]),
+                "this is no header",
+            );
+        }
+    }
 }
 
 fn check_events(events: &EventsConfig, report: &mut Report<'_>) {

@@ -14,6 +14,7 @@ use crate::events::config::EventsConfig;
 use crate::front::config::{AuthConfig, ServerConfig};
 use crate::ledger::config::LedgerConfig;
 use crate::manifest::glob::Pattern;
+use crate::telemetry::config::TelemetryConfig;
 
 /// The settings of toolgate.
 ///
@@ -32,6 +33,8 @@ pub struct ConfigFile {
     pub events: EventsConfig,
     /// Where calls are recorded.
     pub ledger: LedgerConfig,
+    /// What the gateway tells other systems of itself.
+    pub telemetry: TelemetryConfig,
     /// Directories that are searched for plugins, relative to this file. When left out, `custom_plugins` beside this
     /// file, if it is there. The variable `TOOLGATE_PLUGIN_PATHS` adds more.
     pub plugin_dirs: Vec<PathBuf>,

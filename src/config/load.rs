@@ -33,12 +33,13 @@ pub const DEFAULT_PLUGIN_DIR: &str = "custom_plugins";
 const MAX_BYTES: u64 = 16_777_216;
 
 /// The keys of our own file, for telling it from an assistant's.
-const OWN_KEYS: [&str; 11] = [
+const OWN_KEYS: [&str; 12] = [
     "server",
     "auth",
     "policy",
     "events",
     "ledger",
+    "telemetry",
     "plugin_dirs",
     "plugin_ignore",
     "plugins",
@@ -252,6 +253,7 @@ impl Reading<'_> {
             policy: file.policy,
             events: file.events,
             ledger: file.ledger,
+            telemetry: file.telemetry,
             plugin_dirs: match names_dirs {
                 true => named,
                 false => default_dirs(base),

@@ -2,12 +2,16 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use memchr::memmem::Finder;
 
 use crate::dispatch::notices::{Notice, Notices};
+use crate::dispatch::traced::{self, Traced};
+use crate::metrics::Metrics;
+use crate::metrics::calls::{ToolNumbers, UNKNOWN, in_us};
 use crate::model::fault::{Fault, FaultKind};
+use crate::registry::catalog::Entry;
 use crate::registry::plugin::Plugin;
 use crate::runtime::CallContext;
 use crate::session::{Session, shown};
@@ -17,6 +21,7 @@ use crate::wire::message::{Outcome, Params};
 use crate::wire::meta;
 use crate::wire::method::Method;
 use crate::wire::revision::Era;
+use crate::wire::trace::TraceContext;
 
 /// What a record says.
 #[derive(Debug, Clone, Copy)]
@@ -102,9 +107,15 @@ impl Sink for NoSink {
     fn write(&self, _: &Audited<'_>) {}
 }
 
+/// Where calls end up: what is kept of each, and what is counted of all.
+pub(super) struct Ends {
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
 /// The record of one call. It is written when it is closed; one that is dropped open was abandoned.
 pub(super) struct Record<'a> {
-    sink: &'a dyn Sink,
+    ends: &'a Ends,
     method: Method,
     subject: &'a str,
     context: &'a CallContext,
@@ -112,6 +123,12 @@ pub(super) struct Record<'a> {
     plugin: Option<Arc<Plugin>>,
     /// Who is told of the call, if anyone may be.
     notices: Option<&'a Notices>,
+    /// Where its tool is counted, once that is known.
+    numbers: Option<Arc<ToolNumbers>>,
+    /// Whether the gateway itself calls, on the way of another call.
+    is_errand: bool,
+    /// What is told of it to a tracing system, if anything is.
+    span: Option<Traced>,
     dry_run: bool,
     attempts: u32,
     approval: Option<String>,
@@ -128,19 +145,22 @@ static IS_ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"is
 
 impl<'a> Record<'a> {
     pub(super) fn open(
-        sink: &'a dyn Sink,
+        ends: &'a Ends,
         method: &Method,
         subject: &'a str,
         context: &'a CallContext,
     ) -> Self {
         Self {
-            sink,
+            ends,
             method: method.clone(),
             subject,
             context,
             begun: Instant::now(),
             plugin: None,
             notices: None,
+            numbers: None,
+            is_errand: false,
+            span: None,
             dry_run: false,
             attempts: 1,
             approval: None,
@@ -184,6 +204,27 @@ impl<'a> Record<'a> {
         if let Some(notices) = self.listeners() {
             notices.tell(self.notice("call.started"));
         }
+    }
+
+    /// The call is one of this tool.
+    pub(super) fn is_of(&mut self, entry: &Entry) {
+        self.numbers = Some(Arc::clone(entry.numbers(&self.ends.metrics)));
+    }
+
+    /// The gateway calls of its own accord: that is counted with the tool, and not among what clients call.
+    pub(super) fn is_errand_of(&mut self, plugin: &Plugin) {
+        let id = plugin.id().as_str();
+        self.numbers = Some(self.ends.metrics.calls.of_tool(id, self.subject));
+        self.is_errand = true;
+    }
+
+    /// Tells a tracing system of the call, if that is wanted: says where in its trace it stands.
+    pub(super) fn trace(&mut self, params: &mut Params) -> Option<TraceContext> {
+        let spans = self.ends.metrics.spans()?;
+        let span = traced::begin(spans, (&self.method, self.subject), params, self.context)?;
+        let context = span.context();
+        self.span = Some(span);
+        Some(context)
     }
 
     /// The call is to change nothing.
@@ -295,6 +336,7 @@ impl<'a> Record<'a> {
         self.written = true;
         let audited = self.audited(outcome, fault.map(|fault| fault.reason), result);
         let taken_us = audited.taken_us;
+        self.count(outcome, Duration::from_micros(taken_us));
         if let Some(plugin) = &self.plugin {
             let counts = &plugin.counts;
             counts.busy_us.fetch_add(taken_us, Ordering::Relaxed);
@@ -302,7 +344,14 @@ impl<'a> Record<'a> {
                 counts.faults.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.sink.write(&audited);
+        self.ends.sink.write(&audited);
+        if let Some(span) = self.span.take() {
+            span.ended(
+                self.plugin.as_deref(),
+                outcome,
+                fault.map(|fault| fault.reason),
+            );
+        }
         if let Some(notices) = self.listeners() {
             notices.tell(Notice {
                 outcome: Some(outcome),
@@ -316,6 +365,38 @@ impl<'a> Record<'a> {
             && let Some(source) = std::error::Error::source(fault)
         {
             tracing::debug!(call = self.context.id, "{fault}: {source}");
+        }
+    }
+}
+
+impl Record<'_> {
+    /// Counts the call where it belongs.
+    fn count(&self, outcome: &'static str, taken: Duration) {
+        let calls = &self.ends.metrics.calls;
+        let plugin = self.plugin.as_ref().map(|plugin| plugin.id().as_str());
+        match (&self.numbers, plugin, &self.method) {
+            (Some(numbers), ..) => numbers.add(outcome, in_us(taken)),
+            (None, Some(plugin), Method::ToolsCall) => {
+                calls.of_tool(plugin, UNKNOWN).add(outcome, in_us(taken));
+            }
+            // The tools that the gateway has itself are the only ones that answer without a plugin.
+            (None, None, Method::ToolsCall) if outcome == "answered" => {
+                calls
+                    .of_tool("toolgate", self.subject)
+                    .add(outcome, in_us(taken));
+            }
+            (None, None, Method::ToolsCall) => calls.add_unknown(outcome),
+            (None, plugin, method) => {
+                let method = match method {
+                    Method::Other(name) if name.contains(" /ext/") => "route",
+                    method => method.known(),
+                };
+                calls.add_request(plugin.unwrap_or_default(), method, outcome);
+            }
+        }
+        let is_call = self.method == Method::ToolsCall || self.numbers.is_some();
+        if is_call && !self.is_errand {
+            self.ends.metrics.recent.add(self.begun, taken, outcome);
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::SemaphorePermit;
 use crate::dispatch::address::Address;
 use crate::dispatch::deadline::Deadline;
 use crate::dispatch::subject::Subject;
-use crate::dispatch::{Dispatcher, cancelled, full, rounds, shutting_down, tasks};
+use crate::dispatch::{Dispatcher, cancelled, full, rounds, shutting_down, tasks, traced};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::breaker::guard::Pass;
@@ -99,7 +99,7 @@ impl Dispatcher {
             return Box::pin(asked).await;
         }
         let (_permit, lease) = entered?;
-        say(lease, request, context).await
+        self.say(plugin, lease, request, context).await
     }
 
     /// Asks `next`, which has taken the place of the plugin that the request was for.
@@ -128,7 +128,25 @@ impl Dispatcher {
         self.check_arguments(&address, &request)?;
         held.moved = Some(Arc::clone(&address.plugin));
         let (_permit, lease) = enter(&address.plugin, context, held).await?;
-        say(lease, request, context).await
+        self.say(&address.plugin, lease, request, context).await
+    }
+
+    /// Asks the instance. Where a tracing system is told of that, the plugin is told of its place in the trace.
+    async fn say(
+        &self,
+        plugin: &Plugin,
+        lease: &Lease,
+        mut request: Request,
+        context: &CallContext,
+    ) -> Result<Answer, Fault> {
+        let spans = self.metrics().spans();
+        let asked = spans.and_then(|spans| traced::ask(spans, plugin, &mut request));
+        let Some(span) = asked else {
+            return say(lease, request, context).await;
+        };
+        let answer = Box::pin(say(lease, request, context)).await;
+        span.answered(&answer);
+        answer
     }
 
     /// The place of the same thing in `next`. A tool must be listed there as well: the operator may have exchanged the

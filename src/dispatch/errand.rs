@@ -11,6 +11,7 @@ use crate::dispatch::address::Address;
 use crate::dispatch::audit::Record;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, bridge};
+use crate::metrics::spans::within;
 use crate::model::answer::Answer;
 use crate::model::caller::{Caller, ClientProfile};
 use crate::model::client::Deaf;
@@ -83,17 +84,22 @@ impl Dispatcher {
         context: &CallContext,
     ) -> Result<Members, Fault> {
         let name = format!("{}{tool}", plugin.manifest.effective_prefix());
-        let mut record = Record::open(&*self.audit, &Method::ToolsCall, &name, context);
+        let mut record = Record::open(&self.audit, &Method::ToolsCall, &name, context);
         record.found(plugin);
+        record.is_errand_of(plugin);
         let (address, subject) = (Address::of_plugin(plugin), Subject::Tool(name.clone()));
         let mut params = params(tool, arguments);
         record.sent(&mut params);
+        let trace = record.trace(&mut params);
         let request = Request {
             method: Method::ToolsCall,
             params,
         };
-        let carried = self.carry(&address, &subject, request, context);
-        let called = Cause::Errand.during(carried).await;
+        let carried = Cause::Errand.during(self.carry(&address, &subject, request, context));
+        let called = match trace {
+            None => carried.await,
+            Some(trace) => within(trace, carried).await,
+        };
         tool_result(record, called, &subject, context, &name)
     }
 }

@@ -41,6 +41,11 @@ impl Handles {
         }
     }
 
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
     pub(super) fn close_all(&self) {
         self.sessions.close_all();
     }

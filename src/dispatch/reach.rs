@@ -17,6 +17,7 @@ use crate::dispatch::notices::Notice;
 use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, WAKE_DEADLINE, bridge};
 use crate::manifest::Kind;
+use crate::metrics::spans::within;
 use crate::model::caller::Caller;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
@@ -75,13 +76,14 @@ impl Dispatcher {
         let caller = caller.unwrap_or_else(|| named(&format!("plugin:{owner}")));
         let context = self.errand(caller, None, CancellationToken::new());
         let subject = Subject::Tool(tool.to_owned());
-        let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
+        let mut record = Record::open(&self.audit, &Method::ToolsCall, tool, &context);
         let (unfiltered, untold) = self.exempt(owner, cause);
         if !untold {
             record.tell(&self.notices);
         }
         let mut params = params(tool, arguments);
         record.sent(&mut params);
+        let trace = record.trace(&mut params);
         let called = async {
             let is_own = owner == to;
             let entry = self.entry_of(to, (tool, is_own), &context.caller).await?;
@@ -91,7 +93,10 @@ impl Dispatcher {
                 params,
             };
             let called = self.go(&address, &subject, request, &context, &mut record);
-            Box::pin(called).await
+            match trace {
+                None => Box::pin(called).await,
+                Some(trace) => within(trace, called).await,
+            }
         };
         let onward = match (unfiltered, cause) {
             (true, _) => Cause::Errand,

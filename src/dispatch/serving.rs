@@ -58,7 +58,7 @@ impl Dispatcher {
         request: RouteRequest,
         context: &CallContext,
     ) -> Result<Served, Fault> {
-        let mut record = Record::open(&*self.audit, &Method::of(label), "", context);
+        let mut record = Record::open(&self.audit, &Method::of(label), "", context);
         record.found(plugin);
         let bound = Duration::from_millis(plugin.manifest.limits.call_timeout_ms);
         let work = self.hand_over(plugin, request, context);
@@ -133,7 +133,7 @@ impl Dispatcher {
         context: &CallContext,
     ) -> Result<Reply, CallError> {
         let method = Method::of(label);
-        let mut record = Record::open(&*self.audit, &method, tool, context);
+        let mut record = Record::open(&self.audit, &method, tool, context);
         let subject = Subject::Tool(tool.to_owned());
         let called = async {
             let entry = self.tool_of_plugin(plugin, tool, context).await?;

@@ -71,7 +71,7 @@ impl Dispatcher {
     ) -> Result<(Watched, Reply), CallError> {
         let subject = Subject::Resource(uri.to_owned());
         let method = Method::ResourcesSubscribe;
-        let mut record = Record::open(&*self.audit, &method, uri, &context);
+        let mut record = Record::open(&self.audit, &method, uri, &context);
         let placed = self
             .place(&subject, &hearer, handle, &context, &mut record)
             .await;
@@ -170,7 +170,7 @@ impl Dispatcher {
         };
         let subject = Subject::Resource(uri.to_owned());
         let method = Method::ResourcesUnsubscribe;
-        let mut record = Record::open(&*self.audit, &method, uri, &context);
+        let mut record = Record::open(&self.audit, &method, uri, &context);
         if let Some(plugin) = placed.plugin.upgrade() {
             record.found(&plugin);
         }

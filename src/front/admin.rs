@@ -140,6 +140,35 @@ pub(super) async fn why(
     data(&front.desk.control.why(&tool, &rest::viewer(&caller)).await)
 }
 
+#[derive(Deserialize)]
+pub(super) struct LogsQuery {
+    /// Which plugin.
+    id: String,
+    /// How many lines, 1 to 1000.
+    limit: Option<usize>,
+}
+
+/// `GET /api/v1/plugin/logs?id=&limit=`: the last lines that a plugin wrote beside the protocol, the oldest first. They may
+/// say anything, so they are for who has the scope `admin`.
+pub(super) async fn logs(
+    Door(front): Door,
+    Extension(caller): Extension<Arc<Caller>>,
+    query: Result<Query<LogsQuery>, QueryRejection>,
+) -> Response<Body> {
+    let query = query.map(|Query(LogsQuery { id, limit })| (id, limit.unwrap_or(100)));
+    let Ok((id, limit @ 1..=1_000)) = query else {
+        return bad_request("name the plugin: `?id=`; `limit` is a number from 1 to 1000");
+    };
+    if let Err(refused) = need(&caller, ADMIN) {
+        return *refused;
+    }
+    if !sees(&caller, &id) {
+        return failed(&ControlError::not_found(&id));
+    }
+    let lines = front.desk.control.logs(&id, limit);
+    answer(lines.map(|lines| serde_json::json!({ "lines": lines })))
+}
+
 pub(in crate::front) fn sees(caller: &Caller, id: &str) -> bool {
     id.parse().is_ok_and(|id| caller.sees(&id))
 }

@@ -81,7 +81,7 @@ struct Numbers {
 
 /// How many plugins stand where.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Counts {
+pub(super) struct Counts {
     active: usize,
     idle: usize,
     starting: usize,
@@ -90,7 +90,7 @@ struct Counts {
 
 /// How many plugins are how.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Wellness {
+pub(super) struct Wellness {
     healthy: usize,
     degraded: usize,
     unhealthy: usize,
@@ -172,7 +172,7 @@ impl Place {
 }
 
 impl Counts {
-    fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
+    pub(super) fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
         let mut counts = Self::default();
         for plugin in plugins
             .iter()
@@ -191,7 +191,7 @@ impl Counts {
 }
 
 impl Wellness {
-    fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
+    pub(super) fn of(plugins: &[Arc<Plugin>], caller: &Caller) -> Self {
         let mut counts = Self::default();
         for plugin in plugins.iter().filter(|plugin| caller.sees(plugin.id())) {
             let place = match plugin.health().status {

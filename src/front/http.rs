@@ -25,7 +25,7 @@ pub(in crate::front) mod stream;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -36,6 +36,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
+use crate::dispatch::measured::SESSIONS;
 use crate::front::auth::{Callers, METADATA_PATHS, Unknown};
 use crate::front::config::ServerConfig;
 use crate::front::denied::{Asked, to};
@@ -44,6 +45,9 @@ use crate::front::ext::may_be_public;
 use crate::front::http::body::Body;
 use crate::front::http::guard::{Guard, Origin, only};
 use crate::front::scope::narrowed;
+use crate::metrics::calls::in_us;
+use crate::metrics::page::Page;
+use crate::metrics::requests::Requests;
 use crate::model::caller::Caller;
 use crate::session::table::Sessions;
 use crate::wire::header::MCP_PARAM_PREFIX;
@@ -97,6 +101,9 @@ impl HttpFront {
         address: SocketAddr,
     ) -> Arc<Self> {
         let bounds = config.sessions.bounds(callers.are_named());
+        let metrics = desk.dispatcher.metrics();
+        let paths = [MCP_PATH, MCP_ALIAS].into_iter().chain(routes::patterns());
+        metrics.requests.get_or_init(|| Requests::new(paths));
         callers.serve_at(&config, address);
         let mut hosts = config.allowed_hosts.clone();
         hosts.extend(config.public_host());
@@ -115,7 +122,20 @@ impl HttpFront {
         let counted = Arc::downgrade(&front);
         let sessions = move || counted.upgrade().map_or(0, |front| front.sessions.len());
         registry.surroundings().sessions_counted_by(sessions);
+        let measured = Arc::downgrade(&front);
+        front.desk.dispatcher.metrics().read_from(move |page| {
+            if let Some(front) = measured.upgrade() {
+                front.measure(page);
+            }
+        });
         front
+    }
+
+    fn measure(&self, page: &mut Page) {
+        let kind = [("kind", "http")];
+        page.level("toolgate_sessions", SESSIONS, &kind, self.sessions.len());
+        let help = "Calls over HTTP that run";
+        page.level("toolgate_http_calls_in_flight", help, &[], self.active());
     }
 
     /// The sessions of its clients.
@@ -129,7 +149,7 @@ impl HttpFront {
     }
 
     /// Cancelled when the gateway is about to stop.
-    pub(super) fn draining(&self) -> &CancellationToken {
+    pub(in crate::front) fn draining(&self) -> &CancellationToken {
         &self.draining
     }
 
@@ -177,7 +197,15 @@ impl HttpFront {
         // Of a body with both chunks and a length the length is gone by now. Whoever forwarded it may have gone by that,
         // so what follows may be anyone's: the connection ends with the answer (RFC 9112 section 6.1).
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let metrics = Arc::clone(self.desk.dispatcher.metrics());
+        let requests = metrics.requests.get();
+        let route = requests.map(|requests| requests.route(request.uri().path()));
+        let (begun, method) = (Instant::now(), request.method().clone());
         let mut response = self.guarded(request).await;
+        if let (Some(requests), Some(route)) = (requests, route) {
+            let (status, took_us) = (response.status().as_u16(), in_us(begun.elapsed()));
+            requests.add(route, method.as_str(), status, took_us);
+        }
         if is_chunked {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);

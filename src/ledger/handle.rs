@@ -131,6 +131,22 @@ impl Ledger {
 
     /// How it does.
     pub async fn status(&self) -> Status {
+        let mut status = self.counts();
+        let store = self
+            .0
+            .as_ref()
+            .and_then(|inner| inner.store.borrow().clone());
+        if let Some(store) = store {
+            let look = async { Ok((store.oldest().await?, store.bytes().await?)) };
+            if let Ok((oldest, bytes)) = bounded(look).await {
+                (status.oldest, status.bytes) = (oldest, Some(bytes));
+            }
+        }
+        status
+    }
+
+    /// The same as far as that is known without asking the database.
+    pub fn counts(&self) -> Status {
         let Some(inner) = &self.0 else {
             return Status {
                 backend: "off",
@@ -156,10 +172,6 @@ impl Ledger {
         let store = inner.store.borrow().clone();
         if let Some(store) = store {
             status.backend = store.name();
-            let look = async { Ok((store.oldest().await?, store.bytes().await?)) };
-            if let Ok((oldest, bytes)) = bounded(look).await {
-                (status.oldest, status.bytes) = (oldest, Some(bytes));
-            }
         }
         status
     }

@@ -11,7 +11,7 @@ use crate::manifest::{Isolation, Kind, Manifest};
 use crate::model::plugin_id::PluginId;
 
 /// The names of resources that the gateway has itself; every other name is that of a provider.
-pub const OWN_RESOURCES: [&str; 4] = ["clock", "http", "temp_dir", "registry"];
+pub const OWN_RESOURCES: [&str; 5] = ["clock", "http", "temp_dir", "registry", "metrics"];
 
 /// How a filter is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,7 +58,7 @@ pub struct Notifier {
     pub timeout_ms: u64,
 }
 
-/// What is handed to the plugin: `clock`, `http`, `temp_dir`, `registry`, and plugins of kind `provider` by their ids.
+/// What is handed to the plugin: `clock`, `http`, `temp_dir`, `registry`, `metrics`, and plugins of kind `provider` by their ids.
 /// Child processes get `temp_dir` alone, by the variable `TOOLGATE_TEMP_DIR`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -228,7 +228,7 @@ fn check_resources(manifest: &Manifest, report: &mut Report<'_>) {
     for (index, name) in required.iter().enumerate() {
         let handed = match name.as_str() {
             "temp_dir" => in_process || child,
-            "clock" | "http" | "registry" => in_process,
+            "clock" | "http" | "registry" | "metrics" => in_process,
             // A provider that is needed starts before whoever needs it, wherever that runs.
             _ => true,
         };

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    Background, Clock, Events, HttpClient, PluginHandle, PluginRegistry, Templates, Workers,
+    Background, Clock, Events, HttpClient, PluginHandle, PluginMetrics, PluginRegistry, Templates,
+    Workers,
 };
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
@@ -32,6 +33,7 @@ pub(crate) struct Given {
     pub(crate) http: Option<HttpClient>,
     pub(crate) temp_dir: Option<PathBuf>,
     pub(crate) registry: Option<PluginRegistry>,
+    pub(crate) metrics: Option<PluginMetrics>,
     pub(crate) templates: Option<Templates>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
     pub(crate) workers: Option<Arc<dyn Workers>>,
@@ -52,6 +54,7 @@ impl Given {
             http: None,
             temp_dir: None,
             registry: None,
+            metrics: None,
             templates: None,
             providers: BTreeMap::new(),
             workers: None,
@@ -138,6 +141,12 @@ impl PluginContext {
         registry.ok_or_else(|| self.lacks("registry"))
     }
 
+    /// The resource `metrics`: numbers of its own, beside those of the gateway.
+    pub fn metrics(&self) -> Result<&PluginMetrics, Fault> {
+        let metrics = self.0.metrics.as_ref();
+        metrics.ok_or_else(|| self.lacks("metrics"))
+    }
+
     /// The templates in the directory `templates` of its folder. A plugin that has no folder makes its own:
     /// [`Templates::of`].
     pub fn templates(&self) -> Result<&Templates, Fault> {
@@ -187,9 +196,10 @@ mod tests {
             context.http().err(),
             context.temp_dir().err(),
             context.registry().err(),
+            context.metrics().err(),
             context.provider("vault").err(),
         ];
-        let names = ["clock", "http", "temp_dir", "registry", "vault"];
+        let names = ["clock", "http", "temp_dir", "registry", "metrics", "vault"];
         for (fault, name) in faults.into_iter().zip(names) {
             let told = fault.expect("nothing was given").to_string();
             assert!(told.contains(&format!("`{name}`")), "{told}");

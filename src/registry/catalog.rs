@@ -23,6 +23,8 @@ use bytes::Bytes;
 
 use crate::manifest::Kind;
 use crate::manifest::expose::Category;
+use crate::metrics::Metrics;
+use crate::metrics::calls::ToolNumbers;
 use crate::model::caller::{Caller, Sight};
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::conduct::Conduct;
@@ -71,6 +73,7 @@ pub struct Entry {
     pub param_headers: Vec<ParamHeader>,
     /// The filters that its calls pass, in order.
     pub filters: Vec<Arc<Plugin>>,
+    numbers: OnceLock<Arc<ToolNumbers>>,
     /// Whether it is not listed, and only its own plugin's routes and the like call it.
     pub withheld: bool,
     input_schema: Json,
@@ -381,6 +384,12 @@ impl Entry {
             .compiled
             .get_or_init(|| Schema::compile(&self.input_schema));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// Where its calls are counted; looked up once.
+    pub fn numbers(&self, metrics: &Metrics) -> &Arc<ToolNumbers> {
+        let of_tool = || metrics.calls.of_tool(self.plugin.id().as_str(), &self.name);
+        self.numbers.get_or_init(of_tool)
     }
 
     /// The defaults that its schema gives, where they are filled in.

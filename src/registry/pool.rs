@@ -13,6 +13,8 @@ mod configured;
 
 mod lease;
 
+mod log;
+
 mod offered;
 
 mod slot;
@@ -51,7 +53,7 @@ use crate::registry::pool::speech::{Asker, Speech};
 pub use crate::registry::pool::standing::Standing;
 use crate::registry::pool::surrounded::Surrounded;
 use crate::runtime::updates::Updates;
-use crate::runtime::{CallContext, Instance, Runtime, Surface};
+use crate::runtime::{CallContext, Instance, LogLine, Runtime, Surface};
 use crate::session::Session;
 
 /// The reason of a start that is refused because something is missing.
@@ -77,6 +79,8 @@ pub struct Pool {
     updates: Arc<AtomicU64>,
     surrounded: Surrounded,
     state: Mutex<State>,
+    /// The last lines of instances that are gone.
+    past: Mutex<Vec<LogLine>>,
     version: &'static str,
 }
 
@@ -145,6 +149,7 @@ impl Pool {
             updates: Arc::default(),
             surrounded: Surrounded::default(),
             state: Mutex::new(state),
+            past: Mutex::default(),
             version,
         })
     }

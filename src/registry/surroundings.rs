@@ -1,7 +1,9 @@
-//! What surrounds the plugins of one registry: who hears of their lives, and who hands them what they require.
+//! What surrounds the plugins of one registry: who hears of their lives, who counts what they do, and who
+//! hands them what they require.
 
 use std::sync::{Arc, OnceLock};
 
+use crate::metrics::Metrics;
 use crate::plugin::{Hub, Supply};
 use crate::registry::life_events::LifeEvents;
 
@@ -10,6 +12,8 @@ use crate::registry::life_events::LifeEvents;
 pub struct Surroundings {
     /// Told what happens to them.
     pub life: LifeEvents,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
     supply: OnceLock<Arc<dyn Supply>>,
     hub: OnceLock<Arc<dyn Hub>>,
     sessions: OnceLock<Count>,

@@ -13,6 +13,8 @@ mod given;
 
 mod hooks;
 
+mod metrics;
+
 mod news;
 
 mod offer;

@@ -28,7 +28,7 @@ use crate::runtime::process::{
 };
 use crate::runtime::server::Server;
 use crate::runtime::temp_dir::{self, TempDir};
-use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
+use crate::runtime::{CallContext, Host, Instance, LogLine, Request, Runtime, Surface};
 use crate::session::Session;
 use crate::wire::json::Json;
 use crate::wire::message::Params;
@@ -390,6 +390,10 @@ impl Instance for Child {
 
     fn pid(&self) -> Option<u32> {
         Some(self.pid)
+    }
+
+    fn log_lines(&self) -> Vec<LogLine> {
+        self.tail.lines()
     }
 
     fn usage(&self) -> Option<Usage> {

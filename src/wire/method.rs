@@ -19,6 +19,14 @@ macro_rules! methods {
                 }
             }
 
+            /// The name on the wire where it is one that we know, else `other`: one of a bounded number of words.
+            pub fn known(&self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                    Self::Other(_) => "other",
+                }
+            }
+
             /// The name on the wire.
             pub fn as_str(&self) -> &str {
                 match self {

@@ -18,9 +18,10 @@ mod postgres;
 
 mod program;
 
+pub(crate) mod prometheus;
+
 pub(crate) mod redis;
 
-mod records;
 pub(crate) mod records;
 
 mod shell;

@@ -181,6 +181,49 @@ async fn what_does_not_fit_is_refused_and_others_see_nothing() {
     gateway.finish().await;
 }
 
+/// What was made and changed is kept in the ledger's database.
+#[tokio::test]
+async fn tasks_and_settings_survive_a_restart() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("ledger.db");
+    let config = format!("[ledger]\nurl = \"sqlite:{}\"\n", file.display());
+    let start = async || TestGateway::builder().config(&config).build().await;
+    let gateway = start().await;
+    let greet = |schedule: Value| json!({ "tool": "echo__echo", "arguments": { "text": "x" }, "schedule": schedule });
+    let later = greet(json!({ "kind": "at", "time": "2999-01-01T00:00:00Z" }));
+    let later = create(&gateway, later).await;
+    let every = create(
+        &gateway,
+        greet(json!({ "kind": "every", "interval_ms": 1000 })),
+    )
+    .await;
+    let path = format!("/api/tasks/{}", id(&every));
+    while get(&gateway, &path).await["runs"] == 0 {}
+    let change = Request::new("PUT", "/api/config/echo").body_of(&json!({ "word": "kept" }));
+    let (status, changed) = send(&gateway, change).await;
+    assert_eq!(status, 200, "{changed}");
+    gateway.finish().await;
+
+    let gateway = start().await;
+    let before = get(&gateway, &path).await["runs"]
+        .as_u64()
+        .expect("a number");
+    assert!(before >= 1);
+    while get(&gateway, &path).await["runs"].as_u64() <= Some(before) {}
+    let later = get(&gateway, &format!("/api/tasks/{}", id(&later))).await;
+    assert_eq!(
+        (&later["status"], &later["runs"]),
+        (&json!("scheduled"), &json!(0))
+    );
+    let echo = get(&gateway, "/api/config/echo").await;
+    assert_eq!(
+        (&echo["config"]["word"], &echo["layers"]["word"]),
+        (&json!("kept"), &json!("store"))
+    );
+    assert_eq!(echo["needs_restart"], false);
+    gateway.finish().await;
+}
+
 #[tokio::test]
 async fn tasks_are_made_on_the_command_line() {
     let gateway = TestGateway::plain().await;

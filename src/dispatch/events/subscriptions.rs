@@ -137,7 +137,7 @@ impl Dispatcher {
     ) -> Result<(), Fault> {
         let context = self.errand(gateway_for(None), None, CancellationToken::new());
         let subject = Subject::Tool(tool.to_owned());
-        let mut record = Record::open(&*self.audit, &Method::ToolsCall, tool, &context);
+        let mut record = Record::open(&self.audit, &Method::ToolsCall, tool, &context);
         let called = async {
             let entry = self.tool_of_plugin(plugin, tool, &context).await?;
             let request = Request {

@@ -13,9 +13,11 @@ use crate::front::http::{Active, HttpFront};
 use crate::model::caller::Caller;
 use crate::wire::error::{INVALID_REQUEST, RpcError};
 use crate::wire::header::MCP_PROTOCOL_VERSION;
+use crate::wire::json::Json;
 use crate::wire::message::{Id, Message, Params, Reject, write_error};
 use crate::wire::meta;
 use crate::wire::revision::{Era, Revision};
+use crate::wire::trace::{TRACEPARENT, TraceContext};
 
 /// When a client should try again while the gateway stops or is full, in seconds.
 const RETRY_AFTER_S: &str = "1";
@@ -83,7 +85,7 @@ impl HttpFront {
     async fn message(
         self: &Arc<Self>,
         headers: HeaderMap,
-        message: Message,
+        mut message: Message,
         caller: Arc<Caller>,
         active: Option<Active>,
     ) -> Response<Body> {
@@ -93,6 +95,9 @@ impl HttpFront {
             // Calls that still run may wait for what it says.
             (None, Message::Notification(_) | Message::Response(_)) => self.enter_anyway(),
         };
+        if self.desk.dispatcher.metrics().spans().is_some() {
+            join_trace(&headers, &mut message);
+        }
         let era = match &message {
             Message::Request(request) => era(&headers, &request.params),
             Message::Notification(notification) => era(&headers, &notification.params),
@@ -113,6 +118,23 @@ impl HttpFront {
             }
             (message, Era::Legacy) => self.legacy(&headers, message, &caller, active).await,
         }
+    }
+}
+
+/// A request belongs to the trace that its `_meta` names, else to the one of the header.
+fn join_trace(headers: &HeaderMap, message: &mut Message) {
+    let named = headers
+        .get(TRACEPARENT)
+        .and_then(|value| value.to_str().ok());
+    if let Message::Request(request) = message
+        && request.params.meta.get(TRACEPARENT).is_none()
+        && let Some(context) = named.and_then(TraceContext::parse)
+    {
+        let place = context.to_string();
+        request
+            .params
+            .meta
+            .set(TRACEPARENT, Json::of(place.as_str()));
     }
 }
 

@@ -16,8 +16,8 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, problem};
 use crate::front::http::mcp::is_json;
 use crate::front::{
-    admin, approvals, auth, background, calls, events, ext, health, incidents, openapi, recorded,
-    rest, settings, tasks_of_users, toggles,
+    admin, approvals, auth, background, calls, events, ext, health, incidents, metrics, openapi,
+    overview, recorded, rest, settings, tasks_of_users, toggles,
 };
 
 /// State of the routes: the front they belong to.
@@ -41,6 +41,7 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/api/v1/plugin/report", get(admin::report)),
         ("/api/v1/plugin/ps", get(admin::ps)),
         ("/api/v1/plugin/why", get(admin::why)),
+        ("/api/v1/plugin/logs", get(admin::logs)),
         ("/api/v1/plugin/execute", post(admin::execute)),
         ("/api/v1/plugin/register", post(admin::register)),
         ("/api/v1/plugin/unregister", post(admin::unregister)),
@@ -93,7 +94,15 @@ fn rows() -> Vec<(&'static str, MethodRouter<Front>)> {
         ("/health", get(health::summary)),
         ("/livez", get(health::alive)),
         ("/readyz", get(health::ready)),
+        ("/metrics", get(metrics::text)),
+        ("/api/overview", get(overview::show)),
+        ("/api/overview/stream", get(overview::stream)),
     ]
+}
+
+/// The pattern of each path.
+pub(super) fn patterns() -> impl Iterator<Item = &'static str> {
+    rows().into_iter().map(|(path, _)| path)
 }
 
 /// All routes.

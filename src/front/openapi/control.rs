@@ -19,6 +19,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
             json!({ "get": plain("ps", "The instances that run") }),
         ),
         ("/api/v1/plugin/why", json!({ "get": why() })),
+        ("/api/v1/plugin/logs", json!({ "get": logs() })),
         ("/api/v1/plugin/execute", json!({ "post": execute() })),
         (
             "/api/v1/plugin/register",
@@ -106,6 +107,18 @@ fn why() -> Value {
         "schema": { "type": "string" },
     }]);
     why
+}
+
+fn logs() -> Value {
+    let mut logs = plain(
+        "logs",
+        "The last lines that a plugin wrote beside the protocol",
+    );
+    logs["parameters"] = json!([
+        { "name": "id", "in": "query", "required": true, "schema": { "type": "string" } },
+        { "name": "limit", "in": "query", "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 } },
+    ]);
+    logs
 }
 
 fn get() -> Value {

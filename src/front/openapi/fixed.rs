@@ -41,6 +41,12 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
             json!({ "get": open("livez", "Whether the process answers", "Alive") }),
         ),
         ("/readyz", json!({ "get": readyz() })),
+        ("/metrics", json!({ "get": metrics() })),
+        (
+            "/api/overview",
+            json!({ "get": overview("overview", "How the gateway does at a glance") }),
+        ),
+        ("/api/overview/stream", json!({ "get": overview_stream() })),
     ]);
     paths
 }
@@ -119,6 +125,35 @@ fn readyz() -> Value {
         "content": { "application/json": { "schema": reference("Readiness") } },
     });
     ready
+}
+
+fn metrics() -> Value {
+    let text = json!({ "text/plain": { "schema": { "type": "string" } } });
+    let mut metrics = route(
+        "metrics",
+        "All numbers, as Prometheus reads them",
+        &json!({}),
+    );
+    metrics["responses"]["200"]["content"] = text;
+    metrics
+}
+
+fn overview(id: &str, summary: &str) -> Value {
+    let mut overview = route(id, summary, &json!({ "type": "object" }));
+    overview["parameters"] = json!([{
+        "name": "seconds",
+        "in": "query",
+        "description": "How far the series go back.",
+        "schema": { "type": "integer", "minimum": 60, "maximum": 300, "default": 300 },
+    }]);
+    overview
+}
+
+fn overview_stream() -> Value {
+    let mut stream = overview("overview_stream", "The same as events, one a second");
+    let events = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+    stream["responses"]["200"]["content"] = events;
+    stream
 }
 
 /// An operation that answers JSON of this schema.

@@ -66,6 +66,7 @@ pub(super) fn entry(
         param_headers: headers_of(&input_schema)?,
         input_schema,
         filters: Vec::new(),
+        numbers: OnceLock::new(),
         withheld: false,
         compiled: OnceLock::new(),
         defaults: OnceLock::new(),

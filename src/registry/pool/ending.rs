@@ -36,12 +36,16 @@ impl Pool {
         };
         let stops = instances.iter().map(|instance| instance.stop());
         let faults = futures::future::join_all(stops).await;
+        instances
+            .iter()
+            .for_each(|instance| self.remember(&**instance));
         faults.into_iter().flatten().collect()
     }
 
     /// Stops an instance that leaves.
     pub(super) async fn end(&self, instance: &Arc<dyn Instance>) {
         instance.stop().await;
+        self.remember(&**instance);
         self.state()
             .leaving
             .retain(|leaving| !Arc::ptr_eq(leaving, instance));

@@ -39,6 +39,7 @@ impl Pool {
                 prefer,
                 updates: Arc::clone(&slot.updates),
                 supply: pool.supply(),
+                metrics: pool.metrics(),
                 events: pool.events(),
                 version: pool.version,
             };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use crate::manifest::Grant;
+use crate::metrics::Metrics;
 use crate::plugin::{Supply, Way};
 use crate::registry::life_events::{LifeEvent, LifeKind};
 use crate::registry::pool::Pool;
@@ -41,6 +42,10 @@ impl Pool {
             may_publish: is_granted(Grant::EventsPub),
             may_hear: is_granted(Grant::EventsSub),
         })
+    }
+
+    pub(super) fn metrics(&self) -> Option<Arc<Metrics>> {
+        Some(Arc::clone(&self.surrounded.surroundings.get()?.metrics))
     }
 
     /// Tells that all instances of it were stopped.

@@ -10,8 +10,8 @@ use crate::manifest::kinds::is_own;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginRegistry, Templates,
-    Workers,
+    Clock, Events, Given, PluginContext, PluginHandle, PluginKind, PluginMetrics, PluginRegistry,
+    Templates, Workers,
 };
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
@@ -44,6 +44,9 @@ pub(super) fn gather(
     if let Some(supply) = host.supply.as_ref().filter(|_| resources.names("registry")) {
         given.registry = Some(PluginRegistry::new(id.clone(), supply.clone()));
     }
+    if let Some(metrics) = host.metrics.as_ref().filter(|_| resources.names("metrics")) {
+        given.metrics = Some(PluginMetrics::new(id.clone(), Arc::clone(metrics) as _));
+    }
     let homes = homes.filter(|_| resources.names("temp_dir"));
     let made = homes.map(|homes| TempDir::make(homes, id)).transpose();
     let requires = |name: &str| {
@@ -65,6 +68,7 @@ pub(super) fn gather(
     let there = [
         ("temp_dir", given.temp_dir.is_some()),
         ("registry", given.registry.is_some()),
+        ("metrics", given.metrics.is_some()),
     ];
     if let Some((name, _)) = there.iter().find(|(name, there)| !there && requires(name)) {
         return Err(missing(manifest, name));

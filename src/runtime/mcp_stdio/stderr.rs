@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::background::Supervisor;
 use crate::model::plugin_id::PluginId;
+use crate::runtime::LogLine;
 use crate::wire::line::{LineDecoder, LineError};
 
 /// The longest line that is kept; of longer ones is only said that they were there.
@@ -20,7 +21,7 @@ const LOGGED_PER_SECOND: u32 = 50;
 /// The last lines of a child's stderr.
 #[derive(Debug)]
 pub(super) struct Tail {
-    lines: Mutex<(VecDeque<String>, usize)>,
+    lines: Mutex<(VecDeque<(SystemTime, String)>, usize)>,
     max_bytes: usize,
     /// Cancelled when the end was read, or nobody reads any more.
     over: CancellationToken,
@@ -95,13 +96,24 @@ impl Tail {
         let mut kept = self.lines.lock().expect("no holder of this lock panics");
         let (lines, bytes) = &mut *kept;
         *bytes += line.len();
-        lines.push_back(line);
+        lines.push_back((SystemTime::now(), line));
         while *bytes > self.max_bytes {
             let Some(oldest) = lines.pop_front() else {
                 break;
             };
-            *bytes -= oldest.len();
+            *bytes -= oldest.1.len();
         }
+    }
+
+    /// All lines that are kept, the oldest first; control characters are escaped.
+    pub(super) fn lines(&self) -> Vec<LogLine> {
+        let kept = self.lines.lock().expect("no holder of this lock panics");
+        let lines = kept.0.iter().map(|(time, line)| LogLine {
+            time: *time,
+            stream: "stderr",
+            text: escaped(line),
+        });
+        lines.collect()
     }
 
     /// The last `count` lines as the end of a sentence; control characters are escaped. Empty when there are none.
@@ -112,17 +124,18 @@ impl Tail {
             return String::new();
         }
         let last = lines.iter().skip(lines.len().saturating_sub(count));
-        let escaped = last.map(|line| {
-            line.escape_debug()
-                .to_string()
-                .replace("\\\"", "\"")
-                .replace("\\'", "'")
-        });
+        let escaped = last.map(|(_, line)| escaped(line));
         format!(
             "; its last lines on stderr:\n  {}",
             escaped.collect::<Vec<_>>().join("\n  ")
         )
     }
+}
+
+/// The line without anything that a terminal would obey.
+fn escaped(line: &str) -> String {
+    let escaped = line.escape_debug().to_string();
+    escaped.replace("\\\"", "\"").replace("\\'", "'")
 }
 
 #[cfg(test)]
@@ -169,7 +182,7 @@ mod tests {
             .expect("fine")
             .0
             .back()
-            .is_none_or(|line| !line.starts_with("line 99"))
+            .is_none_or(|(_, line)| !line.starts_with("line 99"))
         {
             tokio::task::yield_now().await;
         }
