@@ -57,8 +57,9 @@ async function sections(gateway) {
 }
 
 async function openAll({ gateway, open }, viewport, scheme, word) {
+  const all = await sections(gateway);
   const page = await open('#/', { viewport, scheme });
-  for (const [name, place] of Object.entries(await sections(gateway))) {
+  for (const [name, place] of Object.entries(all)) {
     await page.evaluate((hash) => {
       window.location.hash = hash;
     }, place);

@@ -137,7 +137,8 @@ async function approve({ open, gateway }, word) {
 async function declineIt({ open, gateway }) {
   const page = await open('#/approvals');
   const call = gateway.ask('POST', '/api/tools/ops__restart', { service: 'search' });
-  const question = page.locator('.question').first();
+  // Another one waits since the sections were opened.
+  const question = page.locator('.question', { hasNotText: 'true' }).first();
   await question.getByLabel('Reason').fill('not now');
   await question.getByRole('button', { name: 'Decline' }).click();
   await card(page, 'Decided').getByText('not now').first().waitFor();

@@ -97,10 +97,10 @@ export const tests = {
       const sent = [];
       page.on('request', (request) => sent.push(request));
       await page.getByRole('dialog', { name: 'This gateway wants a token' }).waitFor();
-      await page.getByLabel('Token').fill('wrong');
+      await page.locator('#token').fill('wrong');
       await page.getByRole('button', { name: 'Use it' }).click();
       await page.getByText('The token you gave is not known').waitFor();
-      await page.getByLabel('Token').fill('looks');
+      await page.locator('#token').fill('looks');
       await page.getByRole('button', { name: 'Use it' }).click();
       const row = page.locator('tr', { has: page.getByRole('link', { name: 'echo', exact: true }) });
       await row.waitFor();
@@ -128,7 +128,7 @@ export const tests = {
       const page = await open('#/tools', { url: gateway.url, allows: [/status of (401|403)/] });
       await page.getByRole('button', { name: 'Not now' }).click();
       await page.getByRole('button', { name: 'Give a token' }).first().click();
-      await page.getByLabel('Token').fill('looks');
+      await page.locator('#token').fill('looks');
       await page.getByRole('button', { name: 'Use it' }).click();
       await page.getByRole('link', { name: 'echo__echo' }).waitFor();
     } finally {

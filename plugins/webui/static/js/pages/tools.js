@@ -95,7 +95,6 @@ async function load(signal) {
     return {
       ...rest,
       description: tool.description ?? more?.description,
-      category: tool.category ?? more?.category,
       enabled: more?.enabled ?? tool.enabled ?? true,
       requires_approval: tool.requires_approval ?? more?.requires_approval,
       canSwitch: Boolean(more),
