@@ -12,7 +12,10 @@ TOOL = {
 
 
 def call(arguments):
-    pong = {"pong": True, "times": arguments.get("times", 1)}
+    times = arguments.get("times", 1)
+    if type(times) is not int or not 1 <= times <= 9:
+        return {"content": [{"type": "text", "text": "`times` is a number from 1 to 9"}], "isError": True}
+    pong = {"pong": True, "times": times}
     return {"content": [{"type": "text", "text": json.dumps(pong)}], "structuredContent": pong}
 
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::manifest::check::is_tool_name;
-use crate::manifest::{Kind, Manifest};
+use crate::manifest::{Grant, Kind, Manifest};
 use crate::registry::kinds;
 use crate::runtime::{Definition, Instance};
 use crate::schema::Schema;
@@ -38,11 +38,15 @@ pub(super) fn check(manifest: &Manifest, instance: &Arc<dyn Instance>) -> Verdic
     for tool in listed {
         wrong.extend(wrong_with(manifest, tool));
     }
-    if counts.is_empty() && wrong.is_empty() && manifest.kind == Kind::Tool {
+    let asks = manifest.requests.contains(&Grant::Tools);
+    if counts.is_empty() && wrong.is_empty() && manifest.kind == Kind::Tool && asks {
         return Verdict::failed("it offers nothing: no tools, prompts or resources")
             .mend("offer a tool, or say in the manifest what `kind` of plugin it is");
     }
     match wrong.is_empty() {
+        true if counts.is_empty() && !asks => {
+            Verdict::ok("it offers nothing, and asks for no `TOOLS`")
+        }
         true if counts.is_empty() => Verdict::ok("it offers nothing, as its kind may"),
         true => Verdict::ok(counts.join(", ")),
         false => {
