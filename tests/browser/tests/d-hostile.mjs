@@ -27,6 +27,19 @@ async function unharmed(page) {
   assert.doesNotMatch(found.title, /attacked/);
 }
 
+/** The test with a gateway of its own that wants a token. Its page goes before the gateway does. */
+async function guarded(open, place, test) {
+  const gateway = await Gateway.start('guarded.toml');
+  let page;
+  try {
+    page = await open(place, { url: gateway.url, allows: [/status of (401|403)/] });
+    await test(page);
+  } finally {
+    await page?.context().close();
+    await gateway.stop();
+  }
+}
+
 export const tests = {
   async 'S36: names, descriptions, schemas and results of a tool are text'({ open }) {
     const page = await open('#/tools');
@@ -90,10 +103,7 @@ export const tests = {
   },
 
   async 'S04: the page asks for a token, keeps it in the tab, and sends it as a header'({ open }) {
-    const gateway = await Gateway.start('guarded.toml');
-    try {
-      const allows = [/status of (401|403)/];
-      const page = await open('#/plugins', { url: gateway.url, allows });
+    await guarded(open, '#/plugins', async (page) => {
       const sent = [];
       page.on('request', (request) => sent.push(request));
       await page.getByRole('dialog', { name: 'This gateway wants a token' }).waitFor();
@@ -117,22 +127,16 @@ export const tests = {
       await row.waitFor();
       await page.getByRole('button', { name: 'Forget the token' }).click();
       await page.getByRole('dialog', { name: 'This gateway wants a token' }).waitFor();
-    } finally {
-      await gateway.stop();
-    }
+    });
   },
 
   async 'without a token the page says so, and asks again when it is told to'({ open }) {
-    const gateway = await Gateway.start('guarded.toml');
-    try {
-      const page = await open('#/tools', { url: gateway.url, allows: [/status of (401|403)/] });
+    await guarded(open, '#/tools', async (page) => {
       await page.getByRole('button', { name: 'Not now' }).click();
       await page.getByRole('button', { name: 'Give a token' }).first().click();
       await page.locator('#token').fill('looks');
       await page.getByRole('button', { name: 'Use it' }).click();
       await page.getByRole('link', { name: 'echo__echo' }).waitFor();
-    } finally {
-      await gateway.stop();
-    }
+    });
   },
 };
