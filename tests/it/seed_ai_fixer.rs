@@ -127,7 +127,9 @@ async fn categories_are_annotations_and_policy() {
                 assert_eq!(destroys, changes, "{name}");
             } else {
                 let answer = call(gateway.address, name, json!({})).await;
-                assert!(answer.json()["error"].is_object(), "{}", answer.text());
+                let result = &answer.json()["result"];
+                assert_eq!(result["isError"], true, "{}", answer.text());
+                assert_eq!(result["_meta"]["toolgate/reason"], "read_only");
             }
         }
         gateway.finish().await;

@@ -1,6 +1,6 @@
 //! Settings of plugins: layer upon layer, changed while the gateway runs, never a secret shown.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use toolgate::plugin::{HookResult, NoArguments, Plugin, PluginContext, ToolContext, Tools};
@@ -13,7 +13,7 @@ use crate::tokens::{ANN, BOB, token};
 /// Says what its settings are; refuses those that say `refuse`.
 #[derive(Clone, Default)]
 struct Told {
-    kept: Arc<OnceLock<PluginContext>>,
+    kept: Arc<Mutex<Option<PluginContext>>>,
     inits: Arc<Mutex<usize>>,
 }
 
@@ -21,7 +21,7 @@ struct Told {
 impl Plugin for Told {
     async fn on_init(&self, context: &PluginContext) -> HookResult {
         *self.inits.lock().expect("no holder panics") += 1;
-        self.kept.set(context.clone()).ok();
+        *self.kept.lock().expect("no holder panics") = Some(context.clone());
         match context.config()["refuse"].as_bool() {
             Some(true) => Err("not with me".into()),
             _ => Ok(()),
@@ -35,7 +35,8 @@ impl Plugin for Told {
                 "config",
                 "Says its settings",
                 move |_: NoArguments, _: ToolContext| {
-                    let context = kept.get().cloned().expect("`on_init` comes first");
+                    let context = kept.lock().expect("no holder panics").clone();
+                    let context = context.expect("`on_init` comes first");
                     async move { context.config().to_string() }
                 },
             )
@@ -182,7 +183,7 @@ async fn what_does_not_fit_or_is_not_wanted_changes_nothing() {
     gateway.finish().await;
 }
 
-/// F39: what was changed outlives the gateway, and does not count any more once it does not fit.
+/// F39: what was changed outlives the gateway; what does not fit changes nothing.
 #[tokio::test]
 async fn what_was_kept_counts_from_the_next_start() {
     let told = Told::default();
