@@ -61,7 +61,7 @@ pub(super) const MCP_PATH: &str = "/mcp";
 pub(super) const MCP_ALIAS: &str = "/ext/mcp_http/mcp";
 
 /// The paths that need no credential: without one they tell nothing but whether the gateway is there.
-const OPEN_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
+const OPEN_PATHS: [&str; 4] = ["/", "/livez", "/readyz", "/health"];
 
 /// The headers a browser may send and see, once its origin is allowed.
 const CORS_REQUEST_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, last-event-id, x-scopes, toolgate-incident";

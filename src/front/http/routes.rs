@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::routing::{MethodRouter, any, get, post, put};
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
@@ -19,6 +19,9 @@ use crate::front::{
     admin, approvals, auth, background, calls, events, ext, health, incidents, metrics, openapi,
     overview, recorded, rest, settings, tasks_of_users, toggles,
 };
+
+/// The plugin that is a page for operators.
+const PAGE: &str = "webui";
 
 /// State of the routes: the front they belong to.
 pub(in crate::front) type Front = Weak<HttpFront>;
@@ -115,6 +118,7 @@ pub(super) fn table(front: Front) -> Router {
     // them to say.
     let routes = routes.route_layer(axum::middleware::from_fn(json_only));
     routes
+        .route("/", get(home))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .with_state(front)
@@ -142,6 +146,21 @@ async fn json_only(request: Request, next: Next) -> Response<axum::body::Body> {
         return refusal.map(axum::body::Body::new);
     }
     next.run(request).await
+}
+
+/// `GET /`: a browser is shown the page for operators, where there is one. To programs there is nothing.
+async fn home(Door(front): Door, headers: HeaderMap, uri: Uri) -> Response<Body> {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let is_browser = accept.is_some_and(|accept| accept.contains("text/html"));
+    let page = front.desk.registry().named(PAGE);
+    if !is_browser || page.iter().all(|page| page.closed().is_some()) {
+        return not_found(uri).await;
+    }
+    let mut response = Response::new(Body::of(""));
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let place = HeaderValue::from_static("/ext/webui/");
+    response.headers_mut().insert(LOCATION, place);
+    response
 }
 
 async fn not_found(uri: Uri) -> Response<Body> {

@@ -182,3 +182,25 @@ async fn files_are_for_those_with_the_scope_or_for_everyone() {
     assert_eq!(get(&open, "/ext/site/greet").await.status, 404);
     open.finish().await;
 }
+
+/// Whoever opens the gateway's address in a browser sees the page for operators; programs are told what there is.
+#[tokio::test]
+async fn a_browser_is_shown_the_page() {
+    let root = |accept: &str| Request::new("GET", "/").header("accept", accept);
+    let with_page = format!(
+        "{}\n[plugins.webui]\nenabled = true\n",
+        token("ann", ANN, "")
+    );
+    let gateway = TestGateway::builder().config(&with_page).build().await;
+    let answer = gateway.send(&root("text/html,*/*;q=0.8")).await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/ext/webui/")
+    );
+    assert_eq!(gateway.send(&root("*/*")).await.status, 404);
+    assert_eq!(get(&gateway, "/ext/webui/").await.status, 200);
+    gateway.finish().await;
+    let gateway = TestGateway::plain().await;
+    assert_eq!(gateway.send(&root("text/html")).await.status, 404);
+    gateway.finish().await;
+}
