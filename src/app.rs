@@ -50,6 +50,9 @@ use crate::telemetry::traces;
 /// How long tasks may take to end after everything was stopped.
 const LAST_TASKS: Duration = Duration::from_secs(2);
 
+/// How long after a failure it is tried again to read what operators decided in an earlier life.
+const RECALL: Duration = Duration::from_secs(2);
+
 /// The variables that every child process gets.
 const BASE_VARIABLES: [&str; 5] = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
@@ -185,9 +188,21 @@ impl App {
     /// settings were changed.
     pub async fn recall(&self) {
         if let Err(why) = self.desk.recall().await {
-            tracing::error!(
-                "Tools that were switched off are on, because that could not be read: {why}"
-            );
+            tracing::error!("Tools that were switched off are on until that can be read: {why}");
+            let desk = Arc::clone(&self.desk);
+            self.supervisor
+                .spawn("what operators decided", |stop| async move {
+                    let again = async {
+                        while desk.recall().await.is_err() {
+                            tokio::time::sleep(RECALL).await;
+                        }
+                        desk.control.restore_settings().await;
+                    };
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = again => tracing::info!("What operators decided before could be read after all"),
+                    }
+                });
         }
         self.desk.control.restore_settings().await;
     }

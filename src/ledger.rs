@@ -155,7 +155,12 @@ impl Ledger {
     pub fn lived(&self, life: LifeRow) {
         if let Some(inner) = &self.0 {
             let id = inner.ids.next();
-            inner.queue.push(Entry::Life(LifeRow { id, ..life }));
+            // PostgreSQL takes no NUL.
+            let error = life
+                .error
+                .as_deref()
+                .map(|why| why.replace('\0', "\u{fffd}"));
+            inner.queue.push(Entry::Life(LifeRow { id, error, ..life }));
         }
     }
 

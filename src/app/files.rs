@@ -142,10 +142,13 @@ impl Files {
     /// The sections that are others than at the start, of those that are read at the start only.
     fn needs_restart(&self, now: &Config) -> Vec<&'static str> {
         let then = &self.config;
+        // The command line may have made it so, whatever the file says.
+        let mut policy = now.policy.clone();
+        policy.read_only |= then.policy.read_only;
         let sections = [
             ("server", now.server != then.server),
             ("auth", now.auth != then.auth),
-            ("policy", now.policy != then.policy),
+            ("policy", policy != then.policy),
             ("telemetry", now.telemetry != then.telemetry),
             ("tool_names", now.tool_names != then.tool_names),
             ("max_plugins", now.max_plugins != then.max_plugins),

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::caller::Caller;
 use crate::model::topic::Topic;
 use crate::plugin::routes::Routes;
 use crate::plugin::{
@@ -90,24 +91,30 @@ impl State {
         })
     }
 
-    async fn recent(&self, wanted: Recent) -> Result<Shown, ToolError> {
+    async fn recent(&self, wanted: Recent, caller: &Caller) -> Result<Shown, ToolError> {
         let pattern = wanted.topic.as_deref().unwrap_or("*");
         let limit = wanted.limit.unwrap_or(SHOWN).clamp(1, MAX_SHOWN);
         let events = self.events()?.recent(pattern, limit).await?;
-        let events = events.iter().map(|event| ShownEvent::of(event));
+        let events = events.iter().filter(|event| routes::sees(caller, event));
+        let events = events.map(|event| ShownEvent::of(event));
         Ok(Shown {
             events: events.collect(),
         })
     }
 
     /// The contents of `events://{topic}`; `None` for what is no topic.
-    async fn read(&self, request: &ResourceRequest) -> Result<Option<String>, ToolError> {
+    async fn read(
+        &self,
+        request: &ResourceRequest,
+        caller: &Caller,
+    ) -> Result<Option<String>, ToolError> {
         let topic = request.value("topic").unwrap_or_default();
         if topic.parse::<Topic>().is_err() {
             return Ok(None);
         }
         let events = self.events()?.recent(topic, SHOWN).await?;
-        let events: Vec<&Event> = events.iter().map(|event| &**event).collect();
+        let events = events.iter().map(|event| &**event);
+        let events: Vec<&Event> = events.filter(|event| routes::sees(caller, event)).collect();
         Ok(Some(Json::of(&events).as_str().to_owned()))
     }
 }
@@ -166,9 +173,9 @@ impl Plugin for EventsDemo {
             .add(
                 "recent",
                 "Shows the events that were published last",
-                move |wanted: Recent, _: ToolContext| {
+                move |wanted: Recent, context: ToolContext| {
                     let state = Arc::clone(&state);
-                    async move { state.recent(wanted).await.map(Structured) }
+                    async move { state.recent(wanted, context.caller()).await.map(Structured) }
                 },
             )
             .title("Recent events")
@@ -182,10 +189,10 @@ impl Plugin for EventsDemo {
             .template(
                 "events://{topic}",
                 "events",
-                move |request: ResourceRequest, _| {
+                move |request: ResourceRequest, context: ToolContext| {
                     let state = Arc::clone(&state);
                     async move {
-                        let read = state.read(&request).await;
+                        let read = state.read(&request, context.caller()).await;
                         read.map_err(|error| crate::plugin::RequestError::new(error.message()))
                     }
                 },

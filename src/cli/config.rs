@@ -138,6 +138,8 @@ fn change(
         let (Some((id, Some(key))), true) = (found, !name.starts_with('.')) else {
             return failure(&format!("`{name}` is no `PLUGIN.KEY`"));
         };
+        let schema = &answer["plugins"][id]["schema"];
+        let value = as_wanted(value, &schema["properties"][key]);
         let of_plugin = changes.entry(id.to_owned()).or_default();
         of_plugin.insert(key.to_owned(), value);
     }
@@ -155,6 +157,15 @@ fn change(
     code
 }
 
+/// The value as its schema wants it: digits are a text where that is one, such as a PIN.
+fn as_wanted(value: Value, schema: &Value) -> Value {
+    let is_plain = value.is_i64() || value.is_u64() || value.is_boolean();
+    match is_plain && schema["type"] == "string" {
+        true => Value::String(value.to_string()),
+        false => value,
+    }
+}
+
 /// The plugin and the key in `PLUGIN.KEY`. Both may have dots: the longest id that there is counts.
 fn split(name: &str, known: impl Fn(&str) -> bool) -> Option<(&str, Option<&str>)> {
     if known(name) {
@@ -168,6 +179,13 @@ fn split(name: &str, known: impl Fn(&str) -> bool) -> Option<(&str, Option<&str>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_a_text_where_one_is_wanted() {
+        let text = serde_json::json!({ "type": "string" });
+        assert_eq!(as_wanted(1234.into(), &text), "1234");
+        assert_eq!(as_wanted(1234.into(), &Value::Null), 1234);
+    }
 
     #[test]
     fn the_longest_id_that_there_is_counts() {

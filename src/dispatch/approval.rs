@@ -23,6 +23,7 @@ use crate::dispatch::approval::record::{Approval, Decided, Decision, Status};
 use crate::dispatch::approval::table::{Kept, Table, Undecided};
 use crate::dispatch::audit::{Record, short_session};
 use crate::dispatch::config::ApprovalPolicy;
+use crate::dispatch::dry_run::DRY_RUN_META;
 use crate::dispatch::{Dispatcher, cancelled, shutting_down};
 use crate::ledger::documents::{Documents, NotKept};
 use crate::model::fault::{Fault, FaultKind};
@@ -146,7 +147,9 @@ impl Approvals {
         let over = self.table().sweep(self.clock.unix_ms());
         for id in over {
             // What is left there is out of time all the same when it is read again.
-            self.forget(&id).await.ok();
+            if self.forget(&id).await.is_err() {
+                return;
+            }
         }
     }
 
@@ -167,11 +170,14 @@ impl Approvals {
     /// Uses what was given for such a call. It is not used where that could not be kept: a restart would give it again.
     async fn take(&self, digest: &str) -> Result<Option<Approval>, Fault> {
         self.sweep().await;
-        let taken = self.table().take(digest);
-        if let Some(taken) = &taken {
-            self.forget(&taken.id).await.map_err(not_kept)?;
+        let Some(taken) = self.table().take(digest) else {
+            return Ok(None);
+        };
+        if let Err(why) = self.forget(&taken.id).await {
+            self.table().untake(&taken.id);
+            return Err(not_kept(why));
         }
-        Ok(taken)
+        Ok(Some(taken))
     }
 
     /// The id of the pending approval for such a call; made where there is none.
@@ -355,7 +361,10 @@ impl Dispatcher {
             principal: context.caller.principal.to_string(),
             session: short_session(context).map(str::to_owned),
             arguments: shown::arguments(request.params.members.get("arguments")),
-            effect: entry.effect(),
+            effect: match is_dry(request) {
+                true => format!("is to be a dry run; a call {}", entry.effect()),
+                false => entry.effect(),
+            },
             risk: entry.conduct.risk,
             status: Status::Pending,
             created: time(now),
@@ -372,15 +381,24 @@ impl Dispatcher {
 fn digest_of(entry: &Entry, request: &Request, context: &CallContext) -> String {
     let nothing = Json::literal("{}");
     let arguments = request.params.members.get("arguments");
-    let parts = BTreeMap::from([
+    let mut parts = BTreeMap::from([
         ("arguments", arguments.unwrap_or(&nothing).clone()),
         ("plugin", Json::of(entry.plugin.id().as_str())),
         ("principal", Json::of(&*context.caller.principal)),
         ("tool", Json::of(&*entry.name)),
     ]);
+    // A yes to a dry run is none to the call.
+    if is_dry(request) {
+        parts.insert("dry_run", Json::literal("true"));
+    }
     let members = parts.iter().map(|(key, value)| (key.as_bytes(), value));
     let digest = digest(members);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_dry(request: &Request) -> bool {
+    let asked = request.params.meta.get(DRY_RUN_META);
+    asked.is_some_and(Json::is_true)
 }
 
 fn declined(by: &str, approval: &Approval) -> Fault {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::manifest::dry_run::DryRun;
 use crate::model::answer::Answer;
+use crate::model::fault::{Fault, FaultKind};
 use crate::registry::catalog::Entry;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
@@ -26,11 +27,17 @@ pub(super) enum Wish {
 }
 
 /// Reads what the call wants to be, and tells the tool, where it can be told.
-pub(super) fn wish(entry: &Entry, params: &mut Params) -> Wish {
-    if !params.meta.get(DRY_RUN_META).is_some_and(Json::is_true) {
-        return Wish::Call;
+pub(super) fn wish(entry: &Entry, params: &mut Params) -> Result<Wish, Fault> {
+    match params.meta.get(DRY_RUN_META).map(Json::as_str) {
+        None | Some("false" | "null") => return Ok(Wish::Call),
+        Some("true") => {}
+        // It may have been meant so.
+        Some(_) => {
+            let message = format!("`/params/_meta/{DRY_RUN_META}` must be `true` or `false`");
+            return Err(Fault::new(FaultKind::BadInput, message));
+        }
     }
-    match &entry.conduct.dry_run {
+    Ok(match &entry.conduct.dry_run {
         DryRun::Never => Wish::Ours,
         DryRun::Meta => Wish::OfTool,
         DryRun::Argument(name) => {
@@ -42,7 +49,7 @@ pub(super) fn wish(entry: &Entry, params: &mut Params) -> Wish {
             params.members.set("arguments", arguments.to_json());
             Wish::OfTool
         }
-    }
+    })
 }
 
 /// What would be done.

@@ -30,7 +30,7 @@ impl Dispatcher {
             return self.carry(address, subject, request, context).await;
         };
         defaults::fill(entry, &mut request.params);
-        let wish = dry_run::wish(entry, &mut request.params);
+        let wish = dry_run::wish(entry, &mut request.params)?;
         if wish == Wish::Ours {
             record.dry_run();
             arguments::check(entry, &request.params)?;

@@ -164,7 +164,8 @@ impl Schedule {
     /// rights does not see it: it could have done what it may not do.
     pub fn is_for(task: &Task, caller: &Caller) -> bool {
         let is_own = task.owner.principal == caller.principal && task.owner == Owner::of(caller);
-        is_own || caller.may(ADMIN)
+        // Which plugin a task is about is not kept: who may not see all of them sees no one else's.
+        is_own || (caller.may(ADMIN) && caller.plugins.is_none())
     }
 
     /// The tasks that `caller` may see, the newest first.
@@ -238,14 +239,27 @@ impl Schedule {
 
     /// Has a task that failed or was called off go on.
     pub async fn retry(&self, id: &str, caller: &Caller) -> Change {
+        self.may_start(id, caller)?;
         self.change(id, caller, |table, now| table.retry(id, now))
             .await
     }
 
     /// Has a task run now.
     pub async fn run(&self, id: &str, caller: &Caller) -> Change {
+        self.may_start(id, caller)?;
         self.change(id, caller, |table, now| table.run(id, now))
             .await
+    }
+
+    /// A run has the rights of its owner: who may only look begins none that could do more.
+    fn may_start(&self, id: &str, caller: &Caller) -> Result<(), ScheduleError> {
+        let task = self.get(id, caller)?;
+        match caller.read_only && !task.owner.read_only {
+            true => Err(ScheduleError::Conflict(
+                "a credential that is `read_only` begins no task of somebody who may do more",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Takes a task out, with all that is kept of it.

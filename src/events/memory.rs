@@ -74,6 +74,8 @@ impl Memory {
 impl Bus for Memory {
     fn publish(&self, topic: Topic, source: Arc<str>, payload: Json) -> Result<EventId, TooLarge> {
         weigh(&payload)?;
+        // The message that it came in may be much larger.
+        let payload = payload.detached();
         let mut state = self.state();
         // Made under the lock, so that the order of the ids is that of the deliveries.
         let event = Arc::new(Event {

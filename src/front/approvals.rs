@@ -95,7 +95,11 @@ async fn decide(
         by: caller.principal.to_string(),
         reason,
     };
-    match approvals.decide(&id, &decision).await {
+    let (desk, of) = (Arc::clone(&front.desk), id.clone());
+    // To its end, also when the caller goes away meanwhile.
+    let work = async move { desk.dispatcher.approvals().decide(&of, &decision).await };
+    let decided = front.desk.supervisor.spawn_request(work).await;
+    match decided.unwrap_or(Err(Undecided::NotKept)) {
         Ok(approval) => json_response(
             StatusCode::OK,
             Body::of(Json::of(&approval).bytes().clone()),

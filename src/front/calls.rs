@@ -85,7 +85,15 @@ pub(super) async fn replay(
     let Some(_active) = front.enter() else {
         return busy("the gateway is stopping");
     };
-    let how = How::replaying(call.id);
+    let viewer = rest::viewer(&caller);
+    let catalog = front.desk.registry().settled_view(&viewer).await;
+    let now = catalog.find(&call.tool, &caller);
+    let now = now.map(|entry| entry.plugin.id().as_str());
+    if now.is_some() && now != call.plugin.as_deref() {
+        let message = "a tool of another plugin has this name now";
+        return problem(StatusCode::CONFLICT, "other_tool", message, None);
+    }
+    let how = How::replaying(call.id, call.dry_run);
     match rest::ask(&front, (call.tool, how), arguments, caller).await {
         Ok(result) => json_response(StatusCode::OK, Body::of(result.bytes().clone())),
         Err(CallError::Plugin(error)) => Refusal::of_plugin(&error).response(),

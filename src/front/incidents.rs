@@ -142,6 +142,7 @@ async fn events(
     let plugins = caller.plugins.as_ref();
     let filter = CallFilter {
         incident: Some(incident),
+        principal: Bounds::of(caller).principal.map(str::to_owned),
         plugins: plugins.map(|seen| seen.iter().map(ToString::to_string).collect()),
         ..CallFilter::default()
     };

@@ -4,7 +4,7 @@
 //! nobody needs to look into its words for that. Every other status is the gateway's own, or stands for a JSON-RPC error
 //! of the plugin.
 
-mod how;
+pub(super) mod how;
 
 mod listing;
 

@@ -35,7 +35,9 @@ pub(in crate::front) fn narrowed(
     let named = named.flat_map(|value| value.to_str().unwrap_or_default().split([',', ' ', '\t']));
     let named = named.filter(|scope| !scope.is_empty());
     // Who may call all tools may as well say that it calls those of one plugin.
-    let calls = |scope: &str| !caller.tools_by_scope && scope.ends_with(":tools");
+    let calls = |scope: &str| {
+        !caller.tools_by_scope && scope.starts_with("ext:") && scope.ends_with(":tools")
+    };
     let scopes = named.filter(|scope| is_local || caller.may(scope) || calls(scope));
     let scopes = Scopes::only(scopes.map(str::to_owned));
     Arc::new(Caller {

@@ -78,6 +78,12 @@ pub(super) async fn toggle(
     };
     let (front, caller, body) = order.into_parts();
     let body = Members::of(&body).unwrap_or_default();
+    if let Some((name, _)) = body.iter().find(|(name, _)| *name != b"enabled") {
+        let name = String::from_utf8_lossy(name);
+        return bad_request(&format!(
+            "`/{name}` is not known; the body is `{{\"enabled\": true}}`"
+        ));
+    }
     let wanted = match body.get("enabled").map(Json::as_str) {
         None => None,
         Some("true") => Some(true),

@@ -24,7 +24,8 @@ const SHOWN: usize = 8;
 /// Remembers incidents.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    of_sessions: HashMap<String, u64>,
+    /// With the incident itself while it is not known to be written.
+    of_sessions: HashMap<String, (u64, Option<Incident>)>,
     named: HashMap<u64, Known>,
 }
 
@@ -78,10 +79,11 @@ impl Book {
     ) -> Result<Found, StoreError> {
         let mut key = text::sha256(session.as_bytes());
         key.truncate(KEY);
-        if let Some(known) = self.of_sessions.get(&key) {
+        if let Some((id, new)) = self.of_sessions.get(&key) {
             return Ok(Found {
-                incident: Some(*known),
-                ..Found::default()
+                incident: Some(*id),
+                new: new.clone(),
+                strayed: false,
             });
         }
         let known = store.incident_of_session(&key).await?;
@@ -95,13 +97,25 @@ impl Book {
         });
         let id = known.or(new.clone()).map(|incident| incident.id);
         if let Some(id) = id {
-            bounded(&mut self.of_sessions).insert(key, id);
+            bounded(&mut self.of_sessions).insert(key, (id, new.clone()));
         }
         Ok(Found {
             incident: id,
             new,
             strayed: false,
         })
+    }
+
+    /// These are in the database.
+    pub(super) fn written(&mut self, incidents: &[Incident]) {
+        let keys = incidents
+            .iter()
+            .filter_map(|incident| incident.session_key.as_ref());
+        for key in keys {
+            if let Some((_, new)) = self.of_sessions.get_mut(key) {
+                *new = None;
+            }
+        }
     }
 
     /// Whether calls of `principal` may belong to it.

@@ -71,7 +71,15 @@ async fn round(inner: &Inner, store: &Arc<Store>, beats: u32) -> Result<(), Stor
         );
     }
     if beats.is_multiple_of(BEATS_PER_CLEANING) {
-        clean(store, inner.config.keep_days, inner.config.max_bytes).await?;
+        // May take long; the others must not think meanwhile that this gateway is dead.
+        let cleaning = clean(store, inner.config.keep_days, inner.config.max_bytes);
+        tokio::pin!(cleaning);
+        loop {
+            tokio::select! {
+                done = &mut cleaning => return done,
+                () = tokio::time::sleep(BEAT) => store.beat(now_ms()).await?,
+            }
+        }
     }
     Ok(())
 }

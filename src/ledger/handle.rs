@@ -304,22 +304,25 @@ impl Inner {
     /// The database. Waits while it is being opened, and not where that has failed already.
     pub(super) async fn opened(&self) -> Result<Arc<Store>, StoreError> {
         self.wanted.cancel();
-        if let Some(store) = &*self.store.borrow() {
-            return Ok(Arc::clone(store));
-        }
         let trouble = || {
             let trouble = self.trouble.lock().expect("no holder of this lock panics");
             trouble.as_ref().map(|why| StoreError(why.to_string()))
         };
-        if let Some(error) = trouble() {
-            return Err(error);
-        }
         let mut stores = self.store.subscribe();
-        let store = tokio::select! {
-            store = stores.wait_for(Option::is_some) => store.ok().and_then(|store| store.clone()),
-            () = self.closed.cancelled() => None,
-        };
-        store.ok_or_else(|| StoreError("it is closed".to_owned()))
+        loop {
+            let store = stores.borrow_and_update().clone();
+            if let Some(store) = store {
+                return Ok(store);
+            }
+            if let Some(error) = trouble() {
+                return Err(error);
+            }
+            tokio::select! {
+                // Told also when it could not be opened. Its sender lives as long as this.
+                _ = stores.changed() => {}
+                () = self.closed.cancelled() => return Err(StoreError("it is closed".to_owned())),
+            }
+        }
     }
 }
 

@@ -45,6 +45,50 @@ impl Redaction {
     }
 }
 
+impl Redaction {
+    /// The text to be kept of a tool's result: the places count from its structured content, and from what its texts are as
+    /// JSON.
+    pub(super) fn of_result(&self, json: &Json) -> String {
+        if self.0.is_empty() {
+            return json.as_str().to_owned();
+        }
+        let Ok(mut value) = json.parse::<Value>() else {
+            return MASK.to_owned();
+        };
+        let mut found = false;
+        self.hide(&mut value, &mut found);
+        if let Some(structured) = value.get_mut("structuredContent") {
+            self.hide(structured, &mut found);
+        }
+        let parts = value.get_mut("content").and_then(Value::as_array_mut);
+        for part in parts.into_iter().flatten() {
+            if let Some(Value::String(text)) = part.get_mut("text") {
+                self.hide_in_text(text, &mut found);
+            }
+        }
+        match found {
+            true => value.to_string(),
+            false => json.as_str().to_owned(),
+        }
+    }
+
+    fn hide(&self, value: &mut Value, found: &mut bool) {
+        self.0.iter().for_each(|place| mask(value, place, found));
+    }
+
+    fn hide_in_text(&self, text: &mut String, found: &mut bool) {
+        let Ok(mut value) = serde_json::from_str::<Value>(text) else {
+            return;
+        };
+        let mut hidden = false;
+        self.hide(&mut value, &mut hidden);
+        if hidden {
+            *text = value.to_string();
+            *found = true;
+        }
+    }
+}
+
 fn mask(value: &mut Value, place: &[String], found: &mut bool) {
     let Some((part, rest)) = place.split_first() else {
         *value = MASK.into();
@@ -78,6 +122,16 @@ fn mask(value: &mut Value, place: &[String], found: &mut bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn results_are_looked_into() {
+        let redaction = Redaction::new(&["/password".to_owned()]);
+        let text = r#"{"content":[{"type":"text","text":"{\"password\":\"x\",\"a\":1}"},{"type":"text","text":"password x"}],"structuredContent":{"password":"x"}}"#;
+        let expect = r#"{"content":[{"type":"text","text":"{\"password\":\"***\",\"a\":1}"},{"type":"text","text":"password x"}],"structuredContent":{"password":"***"}}"#;
+        assert_eq!(redaction.of_result(&Json::literal(text)), expect);
+        let plain = r#"{ "content" : [] }"#;
+        assert_eq!(redaction.of_result(&Json::literal(plain)), plain);
+    }
 
     #[test]
     fn what_a_pointer_names_is_left_out() {

@@ -100,7 +100,11 @@ impl Inner {
                     self.store.send_replace(Some(Arc::clone(&store)));
                     return Some(store);
                 }
-                Err(error) => self.unwell(&error),
+                Err(error) => {
+                    self.unwell(&error);
+                    // Whoever waits for it is told.
+                    self.store.send_replace(None);
+                }
             }
             tokio::select! {
                 biased;
@@ -121,7 +125,17 @@ impl Inner {
     ) -> bool {
         let mut wait = RETRY.0;
         loop {
-            if self.write(store, &entries).await.is_ok() {
+            // What is under way when the gateway stops has as long as the last batches.
+            let over = async {
+                ends().await;
+                tokio::time::sleep(LAST).await;
+            };
+            let written = tokio::select! {
+                biased;
+                written = self.write(store, &entries) => written.is_ok(),
+                () = over => false,
+            };
+            if written {
                 return true;
             }
             tokio::select! {
@@ -140,6 +154,9 @@ impl Inner {
         let write = async {
             let batch = self.batch(store, entries).await?;
             store.write(&batch).await?;
+            if !batch.incidents.is_empty() {
+                self.book.lock().await.written(&batch.incidents);
+            }
             Ok(batch)
         };
         let late = || StoreError(format!("it did not answer within {} s", WRITE.as_secs()));
@@ -213,7 +230,10 @@ impl Inner {
         let arguments = call.arguments.as_ref();
         let body = self.keeps_body(&call.subject).then(|| {
             let arguments = arguments.map(|json| self.redaction.of(json));
-            let result = call.result.as_ref().map(|json| self.redaction.of(json).0);
+            let result = call
+                .result
+                .as_ref()
+                .map(|json| self.redaction.of_result(json));
             let (arguments, redacted) = arguments.unzip();
             Body {
                 arguments,
@@ -230,7 +250,11 @@ impl Inner {
         let found = book.find(call, store, &self.ids).await?;
         drop(book);
         let open = row(call, found.incident);
-        store.open_call(&open, found.new.as_ref()).await
+        store.open_call(&open, found.new.as_ref()).await?;
+        if let Some(new) = &found.new {
+            self.book.lock().await.written(std::slice::from_ref(new));
+        }
+        Ok(())
     }
 }
 

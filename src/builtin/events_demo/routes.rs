@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::json;
 
+use crate::model::caller::{Caller, READ};
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{
     Bytes, IntoResponse, JsonBody, Path, RouteContext, RouteResponse, Router, Routes, State,
@@ -24,13 +25,22 @@ pub(super) fn routes(events: Events) -> Routes {
     Routes::new(router)
 }
 
+/// Whether `caller` is shown the event. Those of the gateway say what others do.
+pub(super) fn sees(caller: &Caller, event: &Event) -> bool {
+    caller.may(READ) || !event.topic.as_str().starts_with("toolgate.")
+}
+
 /// `POST publish/{topic}`: publishes an event; the body is its payload, `null` where there is none.
 async fn publish(
     State(events): State<Events>,
+    context: RouteContext,
     Path(topic): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> RouteResponse {
+    if context.caller().read_only {
+        return refused(StatusCode::FORBIDDEN, "the credential is `read_only`");
+    }
     // Pages of other sites can send forms without asking anyone.
     if !body.is_empty() && !is_json(&headers) {
         let message = "send the payload with `Content-Type: application/json`";
@@ -62,7 +72,10 @@ async fn follow(
         Ok(tail) => {
             // Something at once, so that whoever opens it knows that it is open.
             let open = StreamEvent::default().comment("");
-            let events = tail.map(|event| written(&event));
+            let caller = Arc::clone(context.caller());
+            let events = tail
+                .filter(move |event| std::future::ready(sees(&caller, event)))
+                .map(|event| written(&event));
             context.stream(stream::iter([open]).chain(events))
         }
         Err(fault) => failed(&fault),

@@ -12,10 +12,10 @@ pub(super) fn look(ground: &Ground<'_>) -> Vec<Finding> {
 fn check(plugin: &ResolvedPlugin) -> Option<Finding> {
     let (requests, grants) = (&plugin.manifest.requests, &plugin.grants);
     let id = &plugin.manifest.id;
-    if !requests.contains(&Grant::Tools) {
+    if requests.is_empty() {
         let found = Finding::problem(
             about(plugin),
-            "does not ask to offer tools, so nothing of it is listed",
+            "asks for nothing that it could be granted, so nothing of it is there",
         );
         return Some(found.mend("add `TOOLS` to `requests` of its manifest"));
     }
@@ -26,7 +26,7 @@ fn check(plugin: &ResolvedPlugin) -> Option<Finding> {
     }
     let wanted: Vec<String> = requests.iter().map(word).collect();
     let message = format!("asks for {} and is not granted that", refused.join(", "));
-    let found = match grants.contains(&Grant::Tools) {
+    let found = match !grants.is_empty() && !refused.contains(&word(&Grant::Tools)) {
         true => Finding::warn(about(plugin), message),
         false => Finding::problem(
             about(plugin),
@@ -71,7 +71,8 @@ mod tests {
             check("requests = ['TOOLS', 'ROUTES']", &[Grant::Tools]).expect("a finding");
         assert_eq!(mark, Mark::Warn);
         assert!(message.contains("\"ROUTES\"") && !message.contains("TOOLS"));
-        let (mark, _) = check("requests = ['ROUTES']", &[Grant::Routes]).expect("a finding");
+        assert_eq!(check("requests = ['ROUTES']", &[Grant::Routes]), None);
+        let (mark, _) = check("requests = []", &[]).expect("a finding");
         assert_eq!(mark, Mark::Problem);
     }
 }

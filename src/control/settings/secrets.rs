@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 pub const MASK: &str = "***";
 
 /// Words that make a name that of a secret, whatever else is in it.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 15] = [
+    "bearer",
+    "pwd",
     "token",
     "secret",
     "password",
@@ -46,6 +48,7 @@ fn mask(value: &mut Value, schema: Option<&Value>, root: Option<&Value>) {
             for (name, member) in members {
                 let below = schema.and_then(|schema| {
                     let named = schema.get("properties").and_then(|known| known.get(name));
+                    let named = named.or_else(|| in_parts(schema, name, root));
                     named.or_else(|| schema.get("additionalProperties"))
                 });
                 let is_marked = below.is_some_and(|below| is_marked(resolved(below, root)));
@@ -76,6 +79,16 @@ fn mask(value: &mut Value, schema: Option<&Value>, root: Option<&Value>) {
     }
 }
 
+/// What the parts that a schema is made of say of a member.
+fn in_parts<'a>(schema: &'a Value, name: &str, root: Option<&'a Value>) -> Option<&'a Value> {
+    let parts = ["allOf", "anyOf", "oneOf"].into_iter();
+    let parts = parts
+        .filter_map(|key| schema.get(key)?.as_array())
+        .flatten();
+    let mut parts = parts.map(|part| resolved(part, root));
+    parts.find_map(|part| part.get("properties")?.get(name))
+}
+
 /// What a schema refers to within itself.
 fn resolved<'a>(schema: &'a Value, root: Option<&'a Value>) -> &'a Value {
     let place = schema.get("$ref").and_then(Value::as_str);
@@ -99,6 +112,7 @@ fn is_secret(name: &str, value: &Value) -> bool {
 fn is_of_texts(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().all(Value::is_string),
+        Value::Object(members) => !members.is_empty() && members.values().all(Value::is_string),
         other => other.is_string(),
     }
 }
@@ -128,8 +142,11 @@ fn without_password(text: &str) -> Option<String> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let (user, host) = authority.rsplit_once('@')?;
-    let (user, _) = user.split_once(':')?;
-    Some(format!("{scheme}://{user}:{MASK}@{host}{path}"))
+    Some(match user.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:{MASK}@{host}{path}"),
+        // Alone it may be a token.
+        None => format!("{scheme}://{MASK}@{host}{path}"),
+    })
 }
 
 #[cfg(test)]
@@ -152,12 +169,14 @@ mod tests {
                 "apiKey": "a", "GITHUB_TOKEN": "b", "max_tokens": 5, "keyboard": "c", "monkey": "d",
                 "db": { "pass-word": "e", "password": "f", "tokens": ["g"] }, "token": null,
                 "use_token": true, "url": "redis://u:p@h:1/0", "plain": "http://h/a:b@c",
+                "git": "https://ghp_x@h/r", "db_pwd": "h", "api_keys": { "github": "i" }, "keys": { "a": 1 },
             }),
             None,
             json!({
                 "apiKey": "***", "GITHUB_TOKEN": "***", "max_tokens": 5, "keyboard": "c", "monkey": "d",
                 "db": { "pass-word": "***", "password": "***", "tokens": "***" }, "token": null,
                 "use_token": true, "url": "redis://u:***@h:1/0", "plain": "http://h/a:b@c",
+                "git": "https://***@h/r", "db_pwd": "***", "api_keys": "***", "keys": { "a": 1 },
             }),
         );
     }

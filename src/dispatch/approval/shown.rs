@@ -9,7 +9,8 @@ use crate::wire::members::Members;
 const MAX_SHOWN: usize = 64 << 10;
 
 /// Parts of names that secrets have.
-const SECRET: [&str; 12] = [
+const SECRET: [&str; 13] = [
+    "pwd",
     "password",
     "passwd",
     "passphrase",

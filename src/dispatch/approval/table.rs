@@ -10,6 +10,9 @@ use crate::plugin::utc;
 /// The most approvals that wait for a decision or for their call.
 const MAX_OPEN: usize = 1_000;
 
+/// The most of these that are of one principal.
+const MAX_OPEN_OF_ONE: usize = 100;
+
 /// The most that are remembered in all.
 const MAX_KEPT: usize = 2_000;
 
@@ -66,8 +69,9 @@ impl Table {
 
     /// Remembers one. Those that are over make place, the oldest first.
     pub(super) fn add(&mut self, kept: Kept) -> Result<(), Full> {
-        let open = self.0.iter().filter(|kept| kept.is_open()).count();
-        if kept.is_open() && open >= MAX_OPEN {
+        let open = || self.0.iter().filter(|known| known.is_open());
+        let own = open().filter(|known| known.approval.principal == kept.approval.principal);
+        if kept.is_open() && (open().count() >= MAX_OPEN || own.count() >= MAX_OPEN_OF_ONE) {
             return Err(Full);
         }
         if self.0.len() >= MAX_KEPT
@@ -93,6 +97,16 @@ impl Table {
         let kept = known.find(fits)?;
         kept.approval.status = Status::Used;
         Some(kept.approval.clone())
+    }
+
+    /// It was not used after all.
+    pub(super) fn untake(&mut self, id: &str) {
+        let mut known = self.0.iter_mut();
+        let fits =
+            |kept: &&mut Kept| kept.approval.id == id && kept.approval.status == Status::Used;
+        if let Some(kept) = known.find(fits) {
+            kept.approval.status = Status::Approved;
+        }
     }
 
     /// Decides; what is given can be used for `ttl_ms` from now on.
@@ -128,7 +142,9 @@ impl Table {
     /// Puts back what was there before something that was not kept.
     pub(super) fn put_back(&mut self, before: Kept) {
         let mut known = self.0.iter_mut();
-        if let Some(kept) = known.find(|kept| kept.approval.id == before.approval.id) {
+        let kept = known.find(|kept| kept.approval.id == before.approval.id);
+        // One that was used meanwhile stays so.
+        if let Some(kept) = kept.filter(|kept| kept.approval.status != Status::Used) {
             *kept = before;
         }
     }
@@ -196,6 +212,8 @@ mod tests {
         let used = table.take("one").expect("it was given");
         assert_eq!((&*used.id, used.status), ("a", Status::Used));
         assert!(table.take("one").is_none(), "once");
+        table.untake("a");
+        assert!(table.take("one").is_some(), "it was not used after all");
         let again = table.decide("a", &decision(false), (50, 100));
         assert_eq!(again.err(), Some(Undecided::Not(Status::Used)));
         let unknown = table.decide("b", &decision(true), (50, 100));
@@ -221,17 +239,28 @@ mod tests {
 
     #[test]
     fn there_is_a_bound_for_what_is_open_and_for_all() {
+        let of = |n: usize| {
+            let mut one = kept(&n.to_string(), "d");
+            one.approval.principal = format!("p{}", n / MAX_OPEN_OF_ONE);
+            one
+        };
         let mut table = Table::default();
-        for n in 0..MAX_OPEN {
-            table.add(kept(&n.to_string(), "d")).expect("there is room");
+        for n in 0..MAX_OPEN_OF_ONE {
+            table.add(of(n)).expect("there is room");
         }
-        assert_eq!(table.add(kept("more", "d")), Err(Full));
+        let mut more = of(0);
+        more.approval.id = "more".into();
+        assert_eq!(table.add(more), Err(Full), "of one principal");
+        for n in MAX_OPEN_OF_ONE..MAX_OPEN {
+            table.add(of(n)).expect("there is room");
+        }
+        assert_eq!(table.add(of(MAX_OPEN)), Err(Full));
         for n in 0..MAX_OPEN {
             let done = table.decide(&n.to_string(), &decision(false), (1, 1));
             done.expect("pending");
         }
         for n in MAX_OPEN..MAX_KEPT + 1 {
-            table.add(kept(&n.to_string(), "d")).ok();
+            table.add(of(n)).ok();
         }
         assert!(table.newest_first().count() <= MAX_KEPT);
     }

@@ -48,11 +48,14 @@ impl Store {
         id: &str,
         now: impl FnOnce() -> Option<Arc<Task>>,
     ) -> Result<(), NotKept> {
-        let _alone = self.writing.lock().await;
-        match now() {
-            Some(task) => within(self.documents.put(KIND, id, Json::of(&*task))).await,
-            None => within(self.documents.remove(KIND, id)).await.map(drop),
-        }
+        within(async {
+            let _alone = self.writing.lock().await;
+            match now() {
+                Some(task) => self.documents.put(KIND, id, Json::of(&*task)).await,
+                None => self.documents.remove(KIND, id).await.map(drop),
+            }
+        })
+        .await
     }
 }
 

@@ -115,6 +115,9 @@ impl Table {
             });
             // What it has done is not known, so only what would have come anyway comes.
             plan_next(&mut task, now, Status::Failed);
+        } else if task.status == Status::Scheduled && task.next_run.is_none() {
+            // It was kept, and not again once it was planned.
+            task.next_run = Some(now);
         }
         self.put(task)
     }

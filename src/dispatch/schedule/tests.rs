@@ -239,6 +239,26 @@ async fn tasks_survive_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_was_kept_before_it_was_planned_runs() {
+    let documents = Arc::new(InMemory::default());
+    let rig = Rig::with(&documents).await;
+    let late = r#"{"tool":"c__count","schedule":{"kind":"every","interval_ms":3600000}}"#;
+    let id = rig.make(late).await.expect("it is made").id.clone();
+    rig.end().await;
+    let kept = documents.get("task", &id).await.expect("it answers");
+    let mut kept: serde_json::Value = kept.expect("it is kept").parse().expect("JSON");
+    kept["status"] = "scheduled".into();
+    kept["next_run"] = serde_json::Value::Null;
+    let kept = Json::of(&kept);
+    documents.put("task", &id, kept).await.expect("it is kept");
+    let rig = Rig::with(&documents).await;
+    let before = rig.task(&id).runs;
+    pass(1_000).await;
+    assert_eq!(rig.task(&id).runs, before + 1);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_may_what_its_maker_may_and_is_seen_by_it() {
     let mut rig = Rig::new().await;
     let blind = |principal: &str, scopes| Caller {
@@ -259,7 +279,23 @@ async fn a_task_may_what_its_maker_may_and_is_seen_by_it() {
         ScheduleError::NotFound
     );
     let admin = blind("admin", vec![ADMIN.to_owned()].into());
+    assert!(
+        rig.schedule.get(&task, &admin).is_err(),
+        "it sees no plugin"
+    );
+    let admin = Caller {
+        plugins: None,
+        ..admin
+    };
     assert!(rig.schedule.get(&task, &admin).is_ok());
+    let looks = Caller {
+        read_only: true,
+        ..admin.clone()
+    };
+    assert!(
+        rig.schedule.run(&task, &looks).await.is_err(),
+        "it may only look"
+    );
     rig.caller = Arc::new(other);
     let refused = rig
         .make(r#"{"tool":"c__count"}"#)

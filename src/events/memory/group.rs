@@ -231,6 +231,10 @@ impl Group for MemoryGroup {
             Err(_) => {
                 let due = Instant::now() + self.bounds.redeliver;
                 state.again.push_back((due, again));
+                if state.again.len() > self.bounds.queue {
+                    state.again.pop_front();
+                    self.counts.dropped.add(1);
+                }
                 drop(state);
                 self.bell.notify_one();
             }

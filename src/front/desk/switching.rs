@@ -44,12 +44,14 @@ impl Desk {
 
     /// Takes in what operators decided before: which tools are off, which calls were approved. Before anything is served.
     pub async fn recall(&self) -> Result<(), NotKept> {
+        // Approvals are kept from now on, whatever can be read.
+        let documents = Arc::clone(&self.documents);
+        let recalled = self.dispatcher.approvals().keep_in(documents).await;
         let off = self.documents.list(KIND).await?;
         if !off.is_empty() {
             let names = off.into_iter().map(|(name, _)| name).collect();
             self.registry().switch_off(names);
         }
-        let documents = Arc::clone(&self.documents);
-        self.dispatcher.approvals().keep_in(documents).await
+        recalled
     }
 }

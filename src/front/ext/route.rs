@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, ORIGIN};
+use http::header::{
+    AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, LOCATION, ORIGIN,
+};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 
 use crate::dispatch::serving::{Served, label, scope_of};
 use crate::front::admin::answer::refused as fault;
 use crate::front::auth::Unknown;
+use crate::front::ext::PAGES;
 use crate::front::ext::answer::{missing_scope, not_allowed, nothing, refused};
 use crate::front::ext::path::Place;
 use crate::front::ext::{arguments, media, static_files};
@@ -19,6 +22,7 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, read};
 use crate::front::http::mcp::{busy, is_json};
 use crate::front::rest::context;
+use crate::front::rest::how::DRY_RUN;
 use crate::front::rest::refusal::Refusal;
 use crate::manifest::Grant;
 use crate::manifest::host::Route;
@@ -27,7 +31,7 @@ use crate::manifest::runtime::RuntimeKind;
 use crate::model::caller::Caller;
 use crate::plugin::routes::{RequestBody, until};
 use crate::registry::life::State;
-use crate::registry::plugin::Plugin;
+use crate::registry::plugin::{Plugin, Source};
 use crate::runtime::CallContext;
 use crate::wire::json::Json;
 
@@ -60,13 +64,19 @@ pub(super) async fn answer(
         Err(refused) => return *refused,
     };
     if rest.is_empty() {
+        if caller.is_none() && !static_files::are_public(&plugin) {
+            return front.callers.unauthorized(Unknown::Missing);
+        }
         return with_slash(&path, request.uri());
     }
     let (parts, body) = request.into_parts();
     let Some(caller) = caller else {
         // Only files may be for everyone.
         return match static_files::are_public(&plugin) {
-            true => static_files::answer(front, &plugin, &parts, rest).await,
+            true => {
+                let answer = static_files::answer(front, &plugin, &parts, rest).await;
+                apart(answer, &plugin)
+            }
             false => front.callers.unauthorized(Unknown::Missing),
         };
     };
@@ -86,11 +96,26 @@ pub(super) async fn answer(
         parts,
         body,
     };
-    match asked.by_routes(front).await {
+    let answer = match asked.by_routes(front).await {
         Ok(answer) => answer,
         Err(None) => asked.by_files(front).await,
         Err(Some(refused)) => *refused,
+    };
+    apart(answer, &asked.plugin)
+}
+
+/// Pages of plugins that did not come along have an origin of their own: they share neither the token nor the rights of the
+/// page for operators, which comes from the same address. All policies of an answer hold together.
+fn apart(mut answer: Response<Body>, plugin: &Plugin) -> Response<Body> {
+    if plugin.source != Source::Builtin {
+        let headers = answer.headers_mut();
+        headers
+            .entry(CONTENT_SECURITY_POLICY)
+            .or_insert(HeaderValue::from_static(PAGES));
+        let sandbox = HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups");
+        headers.append(CONTENT_SECURITY_POLICY, sandbox);
     }
+    answer
 }
 
 /// The plugin of that id that is there for the caller.
@@ -143,6 +168,12 @@ impl Asked {
             let message = "a page of another site asked for it";
             let status = StatusCode::FORBIDDEN;
             return Err(Some(Box::new(refused(status, "cross_site", message))));
+        }
+        // A wish to change nothing must not get lost.
+        if self.parts.headers.contains_key(DRY_RUN) {
+            let message = "routes of plugins make no dry runs; `POST /api/tools/{name}` does";
+            let status = StatusCode::BAD_REQUEST;
+            return Err(Some(Box::new(refused(status, "bad_request", message))));
         }
         let found = self.plugin.routes.find(&self.parts.method, &self.rest);
         if let Found::Route(index, params) = found {

@@ -14,7 +14,7 @@ use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response};
 use crate::front::scope::need;
 use crate::manifest::{Grant, Kind};
-use crate::model::caller::{ADMIN, Caller};
+use crate::model::caller::{ADMIN, Caller, READ};
 use crate::registry::life::State;
 use crate::registry::plugin::{Plugin, Source};
 use crate::wire::json::Json;
@@ -97,7 +97,11 @@ pub(super) fn answer(front: &HttpFront, caller: &Caller) -> Response<Body> {
     let mut extensions: BTreeMap<String, Extension> = seen
         .iter()
         .map(|plugin| {
-            let background = front.desk.dispatcher.background_of(plugin.id());
+            // It quotes what tools said.
+            let background = match caller.may(READ) {
+                true => front.desk.dispatcher.background_of(plugin.id()),
+                false => Vec::new(),
+            };
             let extension = Extension::of(plugin, background, is_operator);
             (plugin.id().to_string(), extension)
         })

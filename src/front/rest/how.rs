@@ -15,7 +15,7 @@ use crate::wire::message::Params;
 use crate::wire::meta;
 
 /// The header that asks for a dry run.
-const DRY_RUN: &str = "toolgate-dry-run";
+pub(in crate::front) const DRY_RUN: &str = "toolgate-dry-run";
 
 /// How a call is meant: `?dry_run=true`, or the header `Toolgate-Dry-Run: 1`.
 #[derive(Debug, Clone, Default)]
@@ -35,9 +35,10 @@ struct HowQuery {
 }
 
 impl How {
-    /// A call that sends the arguments of another one again.
-    pub(in crate::front) fn replaying(call: u64) -> Self {
+    /// A call that sends the arguments of another one again. What was a dry run is one again.
+    pub(in crate::front) fn replaying(call: u64, dry_run: bool) -> Self {
         Self {
+            dry_run,
             replay_of: Some(call),
             ..Self::default()
         }

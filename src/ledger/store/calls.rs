@@ -16,7 +16,8 @@ const INSERT: &str = "INSERT INTO calls (id, began_ms, principal, session, incid
 /// A call that was written when it was admitted is closed; whatever else is there stays.
 const CLOSE: &str = " ON CONFLICT (id) DO UPDATE SET taken_us = excluded.taken_us, outcome = excluded.outcome,
     reason = excluded.reason, incident = COALESCE(calls.incident, excluded.incident), dry_run = excluded.dry_run,
-    approval = excluded.approval, replay_of = excluded.replay_of WHERE calls.outcome = 'open'";
+    approval = excluded.approval, replay_of = excluded.replay_of 
+    WHERE calls.outcome = 'open' OR (calls.outcome = 'unknown' AND excluded.outcome <> 'open')";
 
 impl Store {
     /// Writes one call that is about to be carried, and the incident that it is the first of. It is there when this

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::ledger::{gateway, get, post};
-use crate::support::{TestGateway, within};
+use crate::support::{LegacySession, TestGateway, within};
 
 /// A file system of one megabyte, as long as it lives.
 struct Small(
@@ -83,6 +83,11 @@ async fn a_full_disk_refuses_what_changes_things_until_there_is_room() {
         200,
         "who looks is answered"
     );
+    // A session that begins now has its incident once there is room.
+    let session = LegacySession::open(&gateway).await;
+    gateway
+        .send(&session.call(1, "works__look", json!({})))
+        .await;
     let told = get(&gateway, "/api/ledger").await;
     assert_eq!(told["healthy"], false, "{told}");
     assert!(
@@ -94,6 +99,17 @@ async fn a_full_disk_refuses_what_changes_things_until_there_is_room() {
         while call(&gateway, "works__act").await.0 != 200 || !is_healthy(&gateway).await {}
     })
     .await;
+    within("the session has its incident", async {
+        loop {
+            let incidents = get(&gateway, "/api/incidents").await;
+            let mut incidents = incidents["incidents"].as_array().expect("a list").iter();
+            if incidents.any(|incident| incident["session"].is_string() && incident["calls"] == 1) {
+                break;
+            }
+        }
+    })
+    .await;
+    session.delete(&gateway).await;
     // No part of a row: what is there can be read.
     let calls = get(&gateway, "/api/calls?tool=works__act&outcome=unavailable").await;
     let refused = calls["calls"].as_array().expect("a list");

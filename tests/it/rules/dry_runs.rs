@@ -133,10 +133,14 @@ async fn a_wish_that_is_not_true_is_none() {
         .plugin("p", script.plugin(&any()))
         .build()
         .await;
-    for dry_run in [json!(false), json!("true"), json!(null)] {
+    for dry_run in [json!(false), json!(null), json!("true"), json!(1)] {
         let params = json!({ "name": "p__do", "_meta": { "toolgate/dry_run": dry_run } });
         gateway.send(&modern::request("tools/call", params)).await;
     }
-    assert_eq!(script.arguments().len(), 3);
+    assert_eq!(
+        script.arguments().len(),
+        2,
+        "one that is unclear is refused"
+    );
     gateway.finish().await;
 }
