@@ -9,9 +9,7 @@ use http::Uri;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use crate::front::config::auth::{
-    Algorithm, AuthConfig, JwtConfig, Secret, TokenConfig, TokenDigest,
-};
+pub use crate::front::config::auth::{Algorithm, AuthConfig, JwtConfig, TokenConfig, TokenDigest};
 use crate::session::streams::Replay;
 use crate::session::table::Bounds;
 

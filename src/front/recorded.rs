@@ -8,6 +8,7 @@ use http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::front::admin::Refused;
 use crate::front::admin::answer::bad_request;
 use crate::front::calls::query::{PageQuery, is_seen, moment};
 use crate::front::calls::shown::{self, cursor, json};
@@ -62,21 +63,29 @@ pub(super) async fn status(
     json(&shown)
 }
 
+/// What is asked for, where the caller may ask.
+fn asked(
+    caller: &Caller,
+    query: Result<Query<RowsQuery>, QueryRejection>,
+) -> Result<(RowsQuery, Option<u64>, Page), Refused> {
+    need(caller, READ)?;
+    let Ok(Query(query)) = query else {
+        return Err(Box::new(bad_request("the parameters are words")));
+    };
+    let read = query.read();
+    let (since, page) = read.map_err(|message| Box::new(bad_request(&message)))?;
+    Ok((query, since, page))
+}
+
 /// `GET /api/life`: what happened to plugins, newest first.
 pub(super) async fn life(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
     query: Result<Query<RowsQuery>, QueryRejection>,
 ) -> Response<Body> {
-    if let Err(refused) = need(&caller, READ) {
-        return *refused;
-    }
-    let Ok(Query(query)) = query else {
-        return bad_request("the parameters are words");
-    };
-    let (since, page) = match query.read() {
-        Ok(read) => read,
-        Err(message) => return bad_request(&message),
+    let (query, since, page) = match asked(&caller, query) {
+        Ok(asked) => asked,
+        Err(refused) => return *refused,
     };
     let plugin = query.plugin.as_deref();
     match front.desk.ledger.life(plugin, since, page).await {
@@ -96,15 +105,9 @@ pub(super) async fn denials(
     Extension(caller): Extension<Arc<Caller>>,
     query: Result<Query<RowsQuery>, QueryRejection>,
 ) -> Response<Body> {
-    if let Err(refused) = need(&caller, READ) {
-        return *refused;
-    }
-    let Ok(Query(query)) = query else {
-        return bad_request("the parameters are words");
-    };
-    let (since, page) = match query.read() {
-        Ok(read) => read,
-        Err(message) => return bad_request(&message),
+    let (query, since, page) = match asked(&caller, query) {
+        Ok(asked) => asked,
+        Err(refused) => return *refused,
     };
     let principal = query.principal.as_deref();
     match front.desk.ledger.denials(principal, since, page).await {

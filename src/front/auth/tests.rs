@@ -1,7 +1,8 @@
 //! Which credentials are taken, and for whom.
 
 use super::*;
-use crate::front::config::{Secret, TokenDigest};
+use crate::front::config::TokenDigest;
+use crate::manifest::secret::Secret;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
