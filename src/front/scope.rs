@@ -96,5 +96,7 @@ mod tests {
         );
         check(Some(&["ext:*:routes"]), Some(routes), false, routes, true);
         check(Some(&["ext:*:routes"]), Some(""), false, routes, false);
+        let own = "deploy:tools";
+        check(Some(&[]), Some(own), false, own, false);
     }
 }

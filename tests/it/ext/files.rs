@@ -204,3 +204,24 @@ async fn a_browser_is_shown_the_page() {
     assert_eq!(gateway.send(&root("text/html")).await.status, 404);
     gateway.finish().await;
 }
+
+/// S36: a page of a plugin that did not come along shares nothing with the page for operators.
+#[tokio::test]
+async fn pages_of_other_plugins_have_an_origin_of_their_own() {
+    let folder = folder();
+    let with_page = "[plugins.webui]\nenabled = true";
+    let gateway = gateway(folder.path(), with_page).await;
+    for (path, apart) in [("/ext/site/", true), ("/ext/webui/", false)] {
+        let answer = get(&gateway, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let policies = answer.headers.get_all("content-security-policy");
+        let policies: Vec<&str> = policies
+            .iter()
+            .map(|policy| policy.to_str().expect("a text"))
+            .collect();
+        let is = |start: &str| policies.iter().any(|policy| policy.starts_with(start));
+        assert!(is("default-src 'self'"), "{path} {policies:?}");
+        assert_eq!(is("sandbox "), apart, "{path} {policies:?}");
+    }
+    gateway.finish().await;
+}
