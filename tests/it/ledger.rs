@@ -419,6 +419,19 @@ async fn a_call_is_sent_again() {
     gateway.finish().await;
 }
 
+/// What was to change nothing changes nothing when it is sent again.
+#[tokio::test]
+async fn a_dry_run_is_one_again() {
+    let gateway = gateway("[ledger]\nbodies = [\"works__act\"]\n").await;
+    post(&gateway, "/api/tools/works__act?dry_run=true", json!({})).await;
+    let calls = listed(&gateway, "/api/calls", "calls", 1).await;
+    let replay = format!("/api/calls/{}/replay", word(&calls[0], "id"));
+    let (status, result) = post(&gateway, &replay, json!({})).await;
+    let told = &result["structuredContent"]["dry_run"];
+    assert_eq!((status, told), (200, &json!(true)), "{result}");
+    gateway.finish().await;
+}
+
 /// Calls can be watched as they are recorded, and the stream ends with the gateway.
 #[tokio::test]
 async fn calls_are_watched_live() {
