@@ -8,6 +8,12 @@ mod echo;
 
 mod hash;
 
+#[cfg(feature = "monitoring")]
+mod monitoring;
+
+#[cfg(feature = "monitoring")]
+mod table;
+
 mod text;
 
 use std::sync::Arc;
@@ -27,7 +33,7 @@ pub struct Builtin {
 
 /// All of them, by id.
 pub fn all() -> Vec<Builtin> {
-    vec![
+    let mut all = vec![
         row(
             "clock",
             include_str!("../plugins/clock/plugin.toml"),
@@ -42,7 +48,15 @@ pub fn all() -> Vec<Builtin> {
         row("text", include_str!("../plugins/text/plugin.toml"), || {
             text::Text
         }),
-    ]
+    ];
+    #[cfg(feature = "monitoring")]
+    all.push(row(
+        "monitoring",
+        include_str!("../plugins/monitoring/plugin.toml"),
+        monitoring::Monitoring::default,
+    ));
+    all.sort_by_key(|builtin| builtin.id);
+    all
 }
 
 fn row<P: Plugin>(

@@ -26,6 +26,7 @@ mod manifests;
 mod membership;
 mod mirrored_headers;
 mod modern_requests;
+mod monitoring;
 mod offers;
 mod openapi;
 mod operators;

@@ -16,6 +16,8 @@ mod program;
 
 mod records;
 
+pub(crate) mod stand_in;
+
 mod stdio;
 
 pub(crate) use deadline::{until, within};
