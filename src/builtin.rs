@@ -11,7 +11,10 @@ mod hash;
 #[cfg(feature = "monitoring")]
 mod monitoring;
 
-#[cfg(feature = "monitoring")]
+#[cfg(feature = "postgres")]
+mod postgres;
+
+#[cfg(any(feature = "monitoring", feature = "postgres"))]
 mod table;
 
 mod text;
@@ -54,6 +57,12 @@ pub fn all() -> Vec<Builtin> {
         "monitoring",
         include_str!("../plugins/monitoring/plugin.toml"),
         monitoring::Monitoring::default,
+    ));
+    #[cfg(feature = "postgres")]
+    all.push(row(
+        "postgres",
+        include_str!("../plugins/postgres/plugin.toml"),
+        postgres::Postgres::default,
     ));
     all.sort_by_key(|builtin| builtin.id);
     all
