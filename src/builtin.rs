@@ -14,6 +14,9 @@ mod monitoring;
 #[cfg(feature = "postgres")]
 mod postgres;
 
+#[cfg(feature = "runbook")]
+mod runbook;
+
 #[cfg(any(feature = "monitoring", feature = "postgres"))]
 mod table;
 
@@ -63,6 +66,12 @@ pub fn all() -> Vec<Builtin> {
         "postgres",
         include_str!("../plugins/postgres/plugin.toml"),
         postgres::Postgres::default,
+    ));
+    #[cfg(feature = "runbook")]
+    all.push(row(
+        "runbook",
+        include_str!("../plugins/runbook/plugin.toml"),
+        runbook::Runbooks::default,
     ));
     all.sort_by_key(|builtin| builtin.id);
     all
