@@ -39,6 +39,7 @@ mod rest;
 mod restarts;
 mod resumption;
 mod rounds;
+mod runbook;
 mod runtimes;
 mod sessions;
 mod smoke;
