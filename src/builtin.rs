@@ -12,9 +12,21 @@ mod hash;
 
 mod mcp_http;
 
+#[cfg(feature = "monitoring")]
+mod monitoring;
+
 mod observability;
 
 mod ping;
+
+#[cfg(feature = "postgres")]
+mod postgres;
+
+#[cfg(feature = "runbook")]
+mod runbook;
+
+#[cfg(any(feature = "monitoring", feature = "postgres"))]
+mod table;
 
 mod text;
 
@@ -23,6 +35,13 @@ mod webui;
 use std::sync::Arc;
 
 use crate::plugin::{Factory, Plugin};
+
+/// Rows of [`all`]: an id, which is also its folder's name under `plugins/`, and what makes the plugin.
+macro_rules! rows {
+    ($($(#[$when:meta])* $id:literal => $make:expr,)*) => {
+        vec![$($(#[$when])* row($id, include_str!(concat!("../plugins/", $id, "/plugin.toml")), $make),)*]
+    };
+}
 
 /// A compiled-in plugin.
 #[derive(Clone)]
@@ -37,45 +56,23 @@ pub struct Builtin {
 
 /// All of them, by id.
 pub fn all() -> Vec<Builtin> {
-    vec![
-        row(
-            "clock",
-            include_str!("../plugins/clock/plugin.toml"),
-            || clock::Clock,
-        ),
-        row("echo", include_str!("../plugins/echo/plugin.toml"), || {
-            echo::Echo
-        }),
-        row(
-            "events_demo",
-            include_str!("../plugins/events_demo/plugin.toml"),
-            events_demo::EventsDemo::default,
-        ),
-        row("hash", include_str!("../plugins/hash/plugin.toml"), || {
-            hash::Hash
-        }),
-        row(
-            "mcp_http",
-            include_str!("../plugins/mcp_http/plugin.toml"),
-            mcp_http::McpHttp::default,
-        ),
-        row(
-            "observability",
-            include_str!("../plugins/observability/plugin.toml"),
-            observability::Observability::default,
-        ),
-        row("ping", include_str!("../plugins/ping/plugin.toml"), || {
-            ping::Ping
-        }),
-        row("text", include_str!("../plugins/text/plugin.toml"), || {
-            text::Text
-        }),
-        row(
-            "webui",
-            include_str!("../plugins/webui/plugin.toml"),
-            || webui::WebUi,
-        ),
-    ]
+    rows! {
+        "clock" => || clock::Clock,
+        "echo" => || echo::Echo,
+        "events_demo" => events_demo::EventsDemo::default,
+        "hash" => || hash::Hash,
+        "mcp_http" => mcp_http::McpHttp::default,
+        #[cfg(feature = "monitoring")]
+        "monitoring" => monitoring::Monitoring::default,
+        "observability" => observability::Observability::default,
+        "ping" => || ping::Ping,
+        #[cfg(feature = "postgres")]
+        "postgres" => postgres::Postgres::default,
+        #[cfg(feature = "runbook")]
+        "runbook" => runbook::Runbooks::default,
+        "text" => || text::Text,
+        "webui" => || webui::WebUi,
+    }
 }
 
 fn row<P: Plugin>(

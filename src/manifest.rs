@@ -72,6 +72,10 @@ pub struct Manifest {
     /// When it is started.
     #[serde(default)]
     pub load: Load,
+    /// Whether it is used only where the operator's file names it. For compiled-in plugins, which are all used where
+    /// there is no such file.
+    #[serde(default)]
+    pub opt_in: bool,
     /// Among plugins that do not depend on each other the higher priority starts first.
     #[serde(default)]
     pub priority: i64,

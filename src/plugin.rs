@@ -219,7 +219,7 @@ pub(crate) use prompts::{Arguments, PromptHandler};
 pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
 pub use resources::{BuiltResource, ResourceOptions, ResourceRequest, Resources};
-pub use result::{IntoToolResult, Structured};
+pub use result::{IntoToolResult, Structured, Worded};
 pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};

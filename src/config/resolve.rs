@@ -181,13 +181,14 @@ impl Resolving<'_> {
             Ok(document) => {
                 let alone = self.loaded.file.is_none();
                 let manual = document.get("load").and_then(Node::as_str) == Some("manual");
+                let opt_in = document.get("opt_in").and_then(Node::as_bool) == Some(true);
                 self.candidate(Candidate {
                     document,
                     imported: None,
                     source,
                     folder: None,
                     base: None,
-                    on_by_default: alone && !manual,
+                    on_by_default: alone && !manual && !opt_in,
                 });
             }
             Err(problems) => self.left_out(Some(id.clone()), source, true.into(), problems.0),

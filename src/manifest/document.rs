@@ -127,6 +127,14 @@ impl Node {
         }
     }
 
+    /// The value as a truth value, when it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match &self.value {
+            Value::Bool(truth) => Some(*truth),
+            _ => None,
+        }
+    }
+
     /// The value of `key`, when this is a table that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         Some(&self.as_table()?.get(key)?.node)

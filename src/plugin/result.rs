@@ -44,6 +44,36 @@ impl<T: Serialize + JsonSchema> IntoToolResult for Structured<T> {
     }
 }
 
+/// A value with words for people: the caller gets the value as `structuredContent`, and the words as text in place of
+/// the value's JSON. For tables and summaries of what would be long to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worded<T> {
+    /// What is to be read.
+    pub words: String,
+    /// What is to be worked with. Its type gives the tool's `outputSchema` and must be an object there.
+    pub value: T,
+}
+
+impl<T: Serialize + JsonSchema> IntoToolResult for Worded<T> {
+    fn output_schema() -> Result<Option<Map<String, Value>>, String> {
+        Structured::<T>::output_schema()
+    }
+
+    fn into_tool_result(self) -> Result<Json, ToolError> {
+        let value = sound(&self.value)?;
+        if !value.is_object() {
+            return Err(ToolError::new("the tool's result is not an object"));
+        }
+        let mut out = Vec::with_capacity(80 + value.bytes().len() + self.words.len() * 9 / 8);
+        out.extend_from_slice(br#"{"content":[{"type":"text","text":"#);
+        serde_json::to_writer(&mut out, &self.words)?;
+        out.extend_from_slice(br#"}],"structuredContent":"#);
+        out.extend_from_slice(value.bytes());
+        out.push(b'}');
+        Ok(Json::assembled(out))
+    }
+}
+
 impl IntoToolResult for String {
     fn into_tool_result(self) -> Result<Json, ToolError> {
         self.as_str().into_tool_result()
@@ -123,6 +153,14 @@ mod tests {
         check(
             Ok::<_, ToolError>(Structured(Sum { sum: u64::MAX })),
             r#"{"content":[{"type":"text","text":"{\"sum\":18446744073709551615}"}],"structuredContent":{"sum":18446744073709551615}}"#,
+        );
+        let worded = Worded {
+            words: "three\n".to_owned(),
+            value: Sum { sum: 3 },
+        };
+        check(
+            worded,
+            r#"{"content":[{"type":"text","text":"three\n"}],"structuredContent":{"sum":3}}"#,
         );
         check(
             Err::<String, _>(ToolError::new("no \"x\"")),

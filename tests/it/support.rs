@@ -28,6 +28,8 @@ mod shell;
 
 mod site;
 
+pub(crate) mod stand_in;
+
 mod stdio;
 
 pub(crate) use deadline::{until, within};

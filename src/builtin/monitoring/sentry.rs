@@ -1,0 +1,221 @@
+//! `sentry.get_issue`: what is known of an error, and where it last happened.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::builtin::monitoring::backend::Backend;
+use crate::plugin::{ToolError, Worded};
+
+/// The most frames of a stack that are shown, the innermost ones.
+const MAX_FRAMES: usize = 20;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// The issue: its number, or its short name such as `SHOP-1A`.
+    issue: String,
+}
+
+/// What is known of an issue.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+pub(super) struct Issue {
+    id: String,
+    short_id: String,
+    title: String,
+    /// Where in the code.
+    culprit: String,
+    level: String,
+    /// `unresolved`, `resolved`, `ignored`.
+    status: String,
+    project: String,
+    first_seen: String,
+    last_seen: String,
+    /// How often it happened.
+    events: u64,
+    /// To how many users.
+    users: u64,
+    /// Where people see it.
+    link: String,
+    /// When it last happened, if Sentry has kept that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest: Option<Event>,
+}
+
+/// One time it happened.
+#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub(super) struct Event {
+    id: String,
+    time: String,
+    message: String,
+    /// Its tags, such as release and environment.
+    tags: Vec<(String, String)>,
+    /// The stack, the outermost frame first; only the innermost ones.
+    frames: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct ShortName {
+    group: Value,
+}
+
+/// Gets an issue of the organisation.
+pub(super) async fn get_issue(
+    sentry: &Backend,
+    organization: &str,
+    wanted: Wanted,
+) -> Result<Worded<Issue>, ToolError> {
+    let name = wanted.issue.trim();
+    let organization = word(organization, "`sentry.organization`")?;
+    let name = word(name, "an issue")?;
+    let issues = format!("/api/0/organizations/{organization}");
+    let raw: Value = match name.bytes().all(|letter| letter.is_ascii_digit()) {
+        true => sentry.get(&format!("{issues}/issues/{name}/"), &[]).await?,
+        false => {
+            let path = format!("{issues}/shortids/{name}/");
+            sentry.get::<ShortName>(&path, &[]).await?.group
+        }
+    };
+    let mut issue = read(&raw);
+    if issue.id.is_empty() {
+        return Err(ToolError::new("Sentry answered something that is no issue"));
+    }
+    let id = word(&issue.id, "an issue")?;
+    // An issue may be kept for longer than what happened.
+    let latest = format!("{issues}/issues/{id}/events/latest/");
+    let latest = sentry.get::<Value>(&latest, &[]).await.ok();
+    issue.latest = latest.map(|event| happened(&event));
+    Ok(Worded {
+        words: words(&issue),
+        value: issue,
+    })
+}
+
+/// A text that is part of a path: nothing in it can lead elsewhere.
+fn word<'a>(text: &'a str, what: &str) -> Result<&'a str, ToolError> {
+    let fits = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_');
+    match !text.is_empty() && text.bytes().all(fits) {
+        true => Ok(text),
+        false => Err(ToolError::new(format!(
+            "`{text}` is not the name of {what}: letters, digits, `-` and `_` only"
+        ))),
+    }
+}
+
+fn read(raw: &Value) -> Issue {
+    Issue {
+        id: text(raw, "/id"),
+        short_id: text(raw, "/shortId"),
+        title: text(raw, "/title"),
+        culprit: text(raw, "/culprit"),
+        level: text(raw, "/level"),
+        status: text(raw, "/status"),
+        project: text(raw, "/project/slug"),
+        first_seen: text(raw, "/firstSeen"),
+        last_seen: text(raw, "/lastSeen"),
+        // A number that Sentry writes as a text.
+        events: text(raw, "/count").parse().unwrap_or_default(),
+        users: raw
+            .pointer("/userCount")
+            .and_then(Value::as_u64)
+            .unwrap_or_default(),
+        link: text(raw, "/permalink"),
+        latest: None,
+    }
+}
+
+fn happened(raw: &Value) -> Event {
+    let tag = |tag: &Value| (text(tag, "/key"), text(tag, "/value"));
+    let tags = raw.pointer("/tags").and_then(Value::as_array);
+    let entries = raw.pointer("/entries").and_then(Value::as_array);
+    let exception = entries
+        .into_iter()
+        .flatten()
+        .find(|entry| text(entry, "/type") == "exception");
+    let last = exception.and_then(|entry| entry.pointer("/data/values")?.as_array()?.last());
+    let frames = last.and_then(|value| value.pointer("/stacktrace/frames")?.as_array());
+    let frames = frames.map(Vec::as_slice).unwrap_or_default();
+    let innermost = &frames[frames.len().saturating_sub(MAX_FRAMES)..];
+    Event {
+        id: text(raw, "/eventID"),
+        time: text(raw, "/dateCreated"),
+        message: last.map_or_else(
+            || text(raw, "/message"),
+            |value| format!("{}: {}", text(value, "/type"), text(value, "/value")),
+        ),
+        tags: tags.into_iter().flatten().map(tag).collect(),
+        frames: innermost.iter().map(frame).collect(),
+    }
+}
+
+fn frame(raw: &Value) -> String {
+    let line = raw.pointer("/lineNo").and_then(Value::as_u64);
+    let line = line.map_or_else(String::new, |line| format!(":{line}"));
+    let function = text(raw, "/function");
+    let own = match raw.pointer("/inApp").and_then(Value::as_bool) {
+        Some(true) => "",
+        _ => " (library)",
+    };
+    format!("{}{line} in {function}{own}", text(raw, "/filename"))
+}
+
+fn text(raw: &Value, pointer: &str) -> String {
+    match raw.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn words(issue: &Issue) -> String {
+    let mut words = format!(
+        "{} {} ({}, {})\n{}\nin {} – project {}\nhappened {} times to {} users, first {}, last {}\n{}\n",
+        issue.short_id,
+        issue.title,
+        issue.level,
+        issue.status,
+        issue.link,
+        issue.culprit,
+        issue.project,
+        issue.events,
+        issue.users,
+        issue.first_seen,
+        issue.last_seen,
+        match &issue.latest {
+            Some(latest) => format!("\nLatest, {}: {}", latest.time, latest.message),
+            None => "Nothing is kept of when it happened.".to_owned(),
+        }
+    );
+    if let Some(latest) = &issue.latest {
+        for frame in &latest.frames {
+            words.push_str(&format!("  {frame}\n"));
+        }
+        let tags: Vec<String> = latest
+            .tags
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        words.push_str(&tags.join(" "));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        for (name, good) in [
+            ("SHOP-1A", true),
+            ("42", true),
+            ("../../projects", false),
+            ("a/b", false),
+            ("a%2fb", false),
+            ("", false),
+            ("a?b", false),
+        ] {
+            assert_eq!(word(name, "an issue").is_ok(), good, "{name}");
+        }
+    }
+}
