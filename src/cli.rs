@@ -177,6 +177,20 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
     }
 }
 
+/// What the command line adds to the operator's policy.
+#[derive(Debug, clap::Args)]
+struct Policy {
+    /// Hide and refuse tools that are not known to change nothing, as `policy.read_only` does.
+    #[arg(long)]
+    read_only: bool,
+}
+
+impl Policy {
+    fn apply(&self, loaded: &mut Loaded) {
+        loaded.config.policy.read_only |= self.read_only;
+    }
+}
+
 /// What a command that needs plugins begins with.
 struct Begun {
     log: Log,

@@ -18,5 +18,8 @@ pub mod event;
 
 pub mod topic;
 
+pub mod category;
+
 pub mod risk;
+
 pub(crate) mod utc;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::cli::signals::{Signalled, Signals};
-use crate::cli::{Begun, Context, failure, output, set_up, stop};
+use crate::cli::{Begun, Context, Policy, failure, output, set_up, stop};
 use crate::config::check::exposed;
 use crate::front::config::ServerConfig;
 use crate::runtime::process::{become_subreaper, raise_file_limit};
@@ -19,9 +19,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 
-    /// Hide and refuse tools that are not known to change nothing, as `policy.read_only` does.
-    #[arg(long)]
-    read_only: bool,
+    #[command(flatten)]
+    policy: Policy,
 }
 
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
@@ -33,7 +32,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    loaded.config.policy.read_only |= arguments.read_only;
+    arguments.policy.apply(&mut loaded);
     let address = arguments.listen.unwrap_or(loaded.config.server.listen);
     let as_started = ServerConfig {
         listen: address,

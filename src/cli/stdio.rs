@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::signals::{Signalled, Signals};
-use crate::cli::{Begun, Context, failure, set_up};
+use crate::cli::{Begun, Context, Policy, failure, set_up};
 use crate::runtime::process::{become_subreaper, raise_file_limit};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Hide and refuse tools that are not known to change nothing, as `policy.read_only` does.
-    #[arg(long)]
-    read_only: bool,
+    #[command(flatten)]
+    policy: Policy,
 }
 
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
@@ -24,7 +23,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    loaded.config.policy.read_only |= arguments.read_only;
+    arguments.policy.apply(&mut loaded);
     raise_file_limit();
     become_subreaper();
     let code = runtime.block_on(async {

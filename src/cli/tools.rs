@@ -10,13 +10,15 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::cli::{Begun, Context, failure, output};
+use crate::cli::{Begun, Context, Policy, failure, output};
 use crate::dispatch::CallError;
 use crate::dispatch::approval::question::APPROVAL_META;
 use crate::dispatch::dry_run::DRY_RUN_META;
 use crate::dispatch::subject::Subject;
 use crate::model::caller::ClientProfile;
+use crate::model::category::Category;
 use crate::model::client::{Client, Deaf};
+use crate::registry::catalog::Entry;
 use crate::runtime::CallContext;
 use crate::wire::error::RpcError;
 use crate::wire::json::Json;
@@ -38,6 +40,8 @@ pub(super) enum Command {
         /// Also those that are not listed, with the reason.
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        policy: Policy,
     },
     /// Calls a tool and prints its result as JSON. Exit code 1 when the tool failed, 2 when it could not be called.
     Call {
@@ -52,18 +56,29 @@ pub(super) enum Command {
         /// Agrees to the call, where it needs somebody who does.
         #[arg(long)]
         approve: bool,
+        #[command(flatten)]
+        policy: Policy,
     },
+}
+
+impl Command {
+    fn policy(&self) -> &Policy {
+        match self {
+            Self::List { policy, .. } | Self::Call { policy, .. } => policy,
+        }
+    }
 }
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
     let Begun {
         log,
-        loaded,
+        mut loaded,
         runtime,
     } = match context.begin("error") {
         Ok(begun) => begun,
         Err(code) => return code,
     };
+    command.policy().apply(&mut loaded);
     runtime.block_on(async {
         let app = match context.app(&loaded, &log) {
             Ok(app) => app,
@@ -71,12 +86,13 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
         };
         app.recall().await;
         let code = match command {
-            Command::List { json, all } => list(&app, *json, *all).await,
+            Command::List { json, all, .. } => list(&app, *json, *all).await,
             Command::Call {
                 name,
                 arguments,
                 dry_run,
                 approve,
+                ..
             } => call(&app, (name, arguments), *dry_run, *approve).await,
         };
         app.stop().await;
@@ -105,15 +121,16 @@ async fn list(app: &App, json: bool, all: bool) -> ExitCode {
             .and_then(|members| Some(members.string("description")?.into_owned()));
         output::one_line(&text.unwrap_or_default(), DESCRIPTION)
     };
-    let row = |entry: &Arc<crate::registry::catalog::Entry>| {
+    let row = |entry: &Arc<Entry>| {
         vec![
             entry.name.to_string(),
             entry.plugin.manifest.id.to_string(),
+            category(entry),
             describe(&entry.definition),
         ]
     };
     let rows: Vec<_> = catalog.entries(caller).map(row).collect();
-    output::table(&["TOOL", "PLUGIN", "DESCRIPTION"], &rows);
+    output::table(&["TOOL", "PLUGIN", "CATEGORY", "DESCRIPTION"], &rows);
     if all {
         output::say("");
         let hidden = catalog.hidden(caller).map(|hidden| {
@@ -127,6 +144,15 @@ async fn list(app: &App, json: bool, all: bool) -> ExitCode {
         output::table(&["NOT LISTED", "PLUGIN", "REASON"], &hidden);
     }
     ExitCode::SUCCESS
+}
+
+/// What kind of work it does, and whether somebody must agree to it. `-` where nobody says.
+fn category(entry: &Entry) -> String {
+    let word = entry.category.map_or("-", Category::as_str);
+    match entry.conduct.requires_approval {
+        true => format!("{word}, asks"),
+        false => word.to_owned(),
+    }
 }
 
 async fn call(

@@ -6,7 +6,7 @@ use crate::ledger::Ledger;
 use crate::ledger::config::OnFailure;
 use crate::ledger::ids::now_ms;
 use crate::ledger::record::{Call, Marks, OPEN};
-use crate::manifest::expose::Category;
+use crate::model::category::Category;
 use crate::model::fault::{Fault, FaultKind};
 use crate::registry::catalog::Entry;
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::manifest::dry_run::DryRun;
 use crate::manifest::glob::Pattern;
+use crate::model::category::Category;
 use crate::model::risk::Risk;
 
 /// Which tools are listed and how they are called. Names here are the plugin's own, without prefix.
@@ -108,16 +109,6 @@ pub struct ToolExample {
     pub result: Option<Value>,
     /// Whether the call must fail.
     pub is_error: bool,
-}
-
-/// What calling a tool does to the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    /// It reads.
-    Diagnostic,
-    /// It changes things.
-    Remediation,
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ fn every_section_is_read() {
     assert_eq!(manifest.effective_prefix(), "");
     assert_eq!(
         manifest.tools[0].category,
-        Some(expose::Category::Remediation)
+        Some(crate::model::category::Category::Remediation)
     );
     assert_eq!(manifest.expose.listed_name("restart.pod"), Some("restart"));
     assert_eq!(manifest.events.subscribe[0].topic, "task.*");

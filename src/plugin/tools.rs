@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::model::category::Category;
 pub use crate::model::risk::Risk;
 use crate::plugin::context::ToolContext;
 use crate::plugin::failure::ToolError;
@@ -43,15 +44,6 @@ pub struct Tools {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoArguments {}
-
-/// What kind of work a tool does for an operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Category {
-    /// Looks, and changes nothing.
-    Diagnostic,
-    /// Changes something.
-    Remediation,
-}
 
 /// What clients may assume of a tool (MCP 2025-11-25, `ToolAnnotations`). `None` says nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -237,11 +229,10 @@ impl ToolOptions {
 
     /// What kind of work it does; stands in the definition's `_meta` as `toolgate/category`.
     pub fn category(&mut self, category: Category) -> &mut Self {
-        let word = match category {
-            Category::Diagnostic => "diagnostic",
-            Category::Remediation => "remediation",
-        };
-        self.word(|typed| drop(typed.meta.insert(CATEGORY.to_owned(), word.into())))
+        self.word(|typed| {
+            let word = category.as_str().into();
+            typed.meta.insert(CATEGORY.to_owned(), word);
+        })
     }
 
     /// Says that it changes something: the category, and the annotations that say so to clients.

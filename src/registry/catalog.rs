@@ -22,10 +22,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bytes::Bytes;
 
 use crate::manifest::Kind;
-use crate::manifest::expose::Category;
 use crate::metrics::Metrics;
 use crate::metrics::calls::ToolNumbers;
 use crate::model::caller::{Caller, Sight};
+use crate::model::category::Category;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::conduct::Conduct;
 pub use crate::registry::catalog::hidden::{Cause, Hidden};

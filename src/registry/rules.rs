@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::manifest::expose::Category;
 use crate::manifest::glob::Pattern;
+use crate::model::category::Category;
 use crate::model::plugin_id::PluginId;
 use crate::model::risk::Risk;
 use crate::registry::catalog::Cause;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::manifest::Grant;
-use crate::manifest::expose::Category;
 use crate::manifest::problem::nearest;
 use crate::model::caller::{Caller, tools_of};
+use crate::model::category::Category;
 use crate::model::plugin_id::PluginId;
 use crate::registry::Registry;
 use crate::registry::catalog::{Catalog, Cause, Entry, Hidden};

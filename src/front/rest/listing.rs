@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::manifest::expose::Category;
 use crate::model::caller::Caller;
+use crate::model::category::Category;
 use crate::model::plugin_id::PluginId;
 use crate::model::risk::Risk;
 use crate::registry::catalog::{Catalog, Cause, Entry, Hidden};

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use crate::manifest::dry_run::DryRun;
-use crate::manifest::expose::{Category, ToolEntry};
+use crate::manifest::expose::ToolEntry;
 use crate::manifest::runtime::RuntimeKind;
 use crate::manifest::upkeep::Retry;
+use crate::model::category::Category;
 use crate::model::risk::Risk;
 use crate::registry::catalog::Entry;
 use crate::registry::plugin::{Plugin, Source};

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Map, Value};
 
 use crate::manifest::Handles;
-use crate::manifest::expose::{Category, ToolEntry};
+use crate::manifest::expose::ToolEntry;
 use crate::manifest::runtime::RuntimeKind;
+use crate::model::category::Category;
 use crate::registry::catalog::Entry;
 use crate::registry::catalog::conduct::Conduct;
 use crate::registry::catalog::shelf::Shelf;

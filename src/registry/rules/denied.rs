@@ -1,7 +1,7 @@
 //! What keeps one caller from a tool that others may call.
 
-use crate::manifest::expose::Category;
 use crate::model::caller::{Caller, tools_of};
+use crate::model::category::Category;
 use crate::model::plugin_id::PluginId;
 use crate::registry::catalog::Cause;
 
