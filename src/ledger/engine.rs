@@ -1,5 +1,5 @@
 //! What a database must be able to do: run statements in one transaction, and answer a query. Statements are the same for
-//! all of them: placeholders are `$1`, values are whole numbers and texts.
+//! all of them: placeholders are `?`, in the order of the values, which are whole numbers and texts.
 
 use std::borrow::Cow;
 
@@ -67,11 +67,9 @@ impl Statement {
     /// Binds a value and writes its placeholder behind `sql`.
     pub(super) fn push(&mut self, sql: &str, value: impl Into<Value>) {
         self.values.push(value.into());
-        let n = self.values.len();
         let text = self.sql.to_mut();
         text.push_str(sql);
-        text.push('$');
-        text.push_str(&n.to_string());
+        text.push('?');
     }
 
     /// Writes on.

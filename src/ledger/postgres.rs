@@ -88,7 +88,7 @@ impl Engine for PostgresEngine {
 }
 
 fn bound(statement: Statement) -> Query<'static, Postgres, PgArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+    let mut query = sqlx::query(AssertSqlSafe(numbered(&statement.sql)));
     for value in statement.values {
         query = match value {
             Value::Int(number) => query.bind(number),
@@ -96,6 +96,19 @@ fn bound(statement: Statement) -> Query<'static, Postgres, PgArguments> {
         };
     }
     query
+}
+
+/// The text with `$1`, `$2` for its placeholders. No text of ours has a question mark that is none.
+fn numbered(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len() + sql.len() / 4);
+    for (at, part) in sql.split('?').enumerate() {
+        if at > 0 {
+            text.push('$');
+            text.push_str(&at.to_string());
+        }
+        text.push_str(part);
+    }
+    text
 }
 
 fn read(row: &PgRow) -> Result<Row, StoreError> {

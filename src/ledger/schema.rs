@@ -57,7 +57,7 @@ pub(super) async fn migrate(
             continue;
         }
         let mut steps: Vec<Statement> = lock.map(Statement::new).into_iter().collect();
-        steps.push(Statement::new("INSERT INTO schema_version VALUES ($1)").bind(version));
+        steps.push(Statement::new("INSERT INTO schema_version VALUES (?)").bind(version));
         let texts = statements.iter().map(|text| text.replace("{key}", key));
         steps.extend(texts.map(Statement::new));
         // Another gateway may have been faster.

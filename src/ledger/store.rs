@@ -120,7 +120,8 @@ fn add_bodies(bodies: &[(u64, Body)], statements: &mut Vec<Statement>) {
     );
 }
 
-/// Adds statements that insert `rows` of `n` values each, as many in one as may be.
+/// Adds statements that insert `rows` of `n` values each. How many are in one is a power of two, so that there are few
+/// texts, which the database has all prepared.
 fn insert<T>(
     statements: &mut Vec<Statement>,
     head: &'static str,
@@ -129,23 +130,19 @@ fn insert<T>(
     n: usize,
     bind: impl Fn(Statement, &T) -> Statement,
 ) {
-    for chunk in rows.chunks(MAX_VALUES / n) {
+    let row = format!("(?{})", ", ?".repeat(n - 1));
+    let mut left = rows;
+    while let Some(most) = (MAX_VALUES / n).min(left.len()).checked_ilog2() {
+        let (chunk, rest) = left.split_at(1 << most);
         let mut statement = Statement::new(head);
-        let mut next = 0;
-        for at in 0..chunk.len() {
-            statement.say(if at == 0 { "(" } else { ", (" });
-            for column in 0..n {
-                next += 1;
-                statement.say(if column == 0 { "$" } else { ", $" });
-                statement.say(&next.to_string());
-            }
-            statement.say(")");
-        }
+        statement.say(&row);
+        statement.say(&format!(", {row}").repeat(chunk.len() - 1));
         statement.say(tail);
         statement.values.reserve(chunk.len() * n);
         let statement = chunk.iter().fold(statement, &bind);
-        debug_assert_eq!(statement.values.len(), next);
+        debug_assert_eq!(statement.values.len(), chunk.len() * n);
         statements.push(statement);
+        left = rest;
     }
 }
 

@@ -48,7 +48,7 @@ impl Store {
             }
         }
         for (incident, (all, failed, latest)) in counts {
-            let count = "UPDATE incidents SET calls = calls + $1, errors = errors + $2, latest = $3 WHERE id = $4";
+            let count = "UPDATE incidents SET calls = calls + ?, errors = errors + ?, latest = ? WHERE id = ?";
             let count = Statement::new(count).bind(all).bind(failed);
             statements.push(count.bind(latest).bind(incident));
         }
@@ -93,11 +93,11 @@ impl Store {
         &self,
         id: u64,
     ) -> Result<Option<(CallRow, Option<Body>)>, StoreError> {
-        let query = Statement::new(format!("SELECT {COLUMNS} FROM calls WHERE id = $1")).bind(id);
+        let query = Statement::new(format!("SELECT {COLUMNS} FROM calls WHERE id = ?")).bind(id);
         let Some(row) = self.engine.query(query).await?.pop() else {
             return Ok(None);
         };
-        let query = "SELECT arguments, result, redacted FROM bodies WHERE call = $1";
+        let query = "SELECT arguments, result, redacted FROM bodies WHERE call = ?";
         let mut body = self.engine.query(Statement::new(query).bind(id)).await?;
         let body = body.pop().map(|mut row| Body {
             arguments: row.maybe_text(),
@@ -109,7 +109,7 @@ impl Store {
 
     /// Says that this gateway is alive.
     pub(in crate::ledger) async fn beat(&self, now_ms: u64) -> Result<(), StoreError> {
-        let beat = "INSERT INTO writers (id, seen_ms) VALUES ($1, $2)
+        let beat = "INSERT INTO writers (id, seen_ms) VALUES (?, ?)
             ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms";
         let beat = Statement::new(beat).bind(self.writer).bind(now_ms);
         self.engine.run(vec![beat]).await.map(drop)
@@ -117,11 +117,11 @@ impl Store {
 
     /// Closes the calls of gateways that were not seen since `alive_ms`: what they came to is not known. Says how many.
     pub(in crate::ledger) async fn close_orphans(&self, alive_ms: u64) -> Result<u64, StoreError> {
-        let close = "UPDATE calls SET outcome = $1, reason = 'gateway_ended' WHERE outcome = $2 AND writer <> $3
-            AND writer NOT IN (SELECT id FROM writers WHERE seen_ms >= $4)";
+        let close = "UPDATE calls SET outcome = ?, reason = 'gateway_ended' WHERE outcome = ? AND writer <> ?
+            AND writer NOT IN (SELECT id FROM writers WHERE seen_ms >= ?)";
         let close = Statement::new(close).bind(UNKNOWN).bind(OPEN);
         let close = close.bind(self.writer).bind(alive_ms);
-        let forget = Statement::new("DELETE FROM writers WHERE seen_ms < $1").bind(alive_ms);
+        let forget = Statement::new("DELETE FROM writers WHERE seen_ms < ?").bind(alive_ms);
         let changed = self.engine.run(vec![close, forget]).await?;
         Ok(changed[0])
     }

@@ -17,29 +17,29 @@ impl Store {
         let statements = vec![
             some(
                 "DELETE FROM bodies WHERE call IN
-                (SELECT call FROM bodies WHERE call < $1 ORDER BY call LIMIT $2)",
+                (SELECT call FROM bodies WHERE call < ? ORDER BY call LIMIT ?)",
             ),
             some(
-                "DELETE FROM calls WHERE outcome <> $3 AND id IN
-                (SELECT id FROM calls WHERE id < $1 ORDER BY id LIMIT $2)",
+                "DELETE FROM calls WHERE id IN
+                (SELECT id FROM calls WHERE id < ? ORDER BY id LIMIT ?) AND outcome <> ?",
             )
             .bind(OPEN),
             some(
                 "DELETE FROM notes WHERE id IN
-                (SELECT id FROM notes WHERE id < $1 ORDER BY id LIMIT $2)",
+                (SELECT id FROM notes WHERE id < ? ORDER BY id LIMIT ?)",
             ),
             some(
                 "DELETE FROM life WHERE id IN
-                (SELECT id FROM life WHERE id < $1 ORDER BY id LIMIT $2)",
+                (SELECT id FROM life WHERE id < ? ORDER BY id LIMIT ?)",
             ),
             some(
                 "DELETE FROM denials WHERE id IN
-                (SELECT id FROM denials WHERE id < $1 ORDER BY id LIMIT $2)",
+                (SELECT id FROM denials WHERE id < ? ORDER BY id LIMIT ?)",
             ),
             // As long as something happens in it, it is not old.
             some(
                 "DELETE FROM incidents WHERE id IN
-                (SELECT id FROM incidents WHERE latest < $1 ORDER BY latest LIMIT $2)",
+                (SELECT id FROM incidents WHERE latest < ? ORDER BY latest LIMIT ?)",
             ),
         ];
         let changed = self.engine.run(statements).await?;
@@ -50,9 +50,9 @@ impl Store {
     pub(in crate::ledger) async fn oldest_few(&self, n: u32) -> Result<Option<u64>, StoreError> {
         let mut lowest = None;
         for query in [
-            "SELECT MAX(id) FROM (SELECT id FROM calls ORDER BY id LIMIT $1) AS few",
-            "SELECT MAX(id) FROM (SELECT id FROM denials ORDER BY id LIMIT $1) AS few",
-            "SELECT MAX(id) FROM (SELECT id FROM life ORDER BY id LIMIT $1) AS few",
+            "SELECT MAX(id) FROM (SELECT id FROM calls ORDER BY id LIMIT ?) AS few",
+            "SELECT MAX(id) FROM (SELECT id FROM denials ORDER BY id LIMIT ?) AS few",
+            "SELECT MAX(id) FROM (SELECT id FROM life ORDER BY id LIMIT ?) AS few",
         ] {
             let mut rows = self.engine.query(Statement::new(query).bind(n)).await?;
             let id = rows.first_mut().and_then(Row::maybe_number);

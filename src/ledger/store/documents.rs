@@ -10,7 +10,7 @@ impl Store {
         key: &str,
         value: &str,
     ) -> Result<(), StoreError> {
-        let put = "INSERT INTO documents (kind, name, value) VALUES ($1, $2, $3)
+        let put = "INSERT INTO documents (kind, name, value) VALUES (?, ?, ?)
             ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value";
         let put = Statement::new(put).bind(kind).bind(key).bind(value);
         self.engine.run(vec![put]).await.map(drop)
@@ -21,7 +21,7 @@ impl Store {
         kind: &str,
         key: &str,
     ) -> Result<Option<String>, StoreError> {
-        let get = "SELECT value FROM documents WHERE kind = $1 AND name = $2";
+        let get = "SELECT value FROM documents WHERE kind = ? AND name = ?";
         let get = Statement::new(get).bind(kind).bind(key);
         let mut rows = self.engine.query(get).await?;
         Ok(rows.first_mut().and_then(Row::maybe_text))
@@ -31,7 +31,7 @@ impl Store {
         &self,
         kind: &str,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let list = "SELECT name, value FROM documents WHERE kind = $1";
+        let list = "SELECT name, value FROM documents WHERE kind = ?";
         let rows = self.engine.query(Statement::new(list).bind(kind)).await?;
         let rows = rows.into_iter().map(|mut row| (row.text(), row.text()));
         let mut rows: Vec<_> = rows.collect();
@@ -45,7 +45,7 @@ impl Store {
         kind: &str,
         key: &str,
     ) -> Result<bool, StoreError> {
-        let remove = "DELETE FROM documents WHERE kind = $1 AND name = $2";
+        let remove = "DELETE FROM documents WHERE kind = ? AND name = ?";
         let remove = Statement::new(remove).bind(kind).bind(key);
         let changed = self.engine.run(vec![remove]).await?;
         Ok(changed[0] > 0)

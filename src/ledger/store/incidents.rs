@@ -61,8 +61,7 @@ impl Store {
         id: u64,
         now_ms: u64,
     ) -> Result<bool, StoreError> {
-        let close =
-            "UPDATE incidents SET closed_ms = $1, is_open = 0 WHERE id = $2 AND is_open = 1";
+        let close = "UPDATE incidents SET closed_ms = ?, is_open = 0 WHERE id = ? AND is_open = 1";
         let close = Statement::new(close).bind(now_ms).bind(id);
         let changed = self.engine.run(vec![close]).await?;
         Ok(changed[0] > 0)
@@ -73,7 +72,7 @@ impl Store {
         &self,
         id: u64,
     ) -> Result<Option<Incident>, StoreError> {
-        let query = format!("SELECT {COLUMNS} FROM incidents WHERE id = $1");
+        let query = format!("SELECT {COLUMNS} FROM incidents WHERE id = ?");
         let mut rows = self.engine.query(Statement::new(query).bind(id)).await?;
         Ok(rows.pop().map(incident))
     }
@@ -83,7 +82,7 @@ impl Store {
         &self,
         key: &str,
     ) -> Result<Option<Incident>, StoreError> {
-        let query = format!("SELECT {COLUMNS} FROM incidents WHERE session_key = $1");
+        let query = format!("SELECT {COLUMNS} FROM incidents WHERE session_key = ?");
         let mut rows = self.engine.query(Statement::new(query).bind(key)).await?;
         Ok(rows.pop().map(incident))
     }
@@ -129,8 +128,8 @@ pub(in crate::ledger) fn incidents(filter: &IncidentFilter, page: Page) -> State
 }
 
 pub(in crate::ledger) fn notes(incident: u64, limit: u32) -> Statement {
-    let query = "SELECT id, incident, kind, principal, data FROM notes WHERE incident = $1
-        ORDER BY id DESC LIMIT $2";
+    let query = "SELECT id, incident, kind, principal, data FROM notes WHERE incident = ?
+        ORDER BY id DESC LIMIT ?";
     Statement::new(query).bind(incident).bind(limit)
 }
 
