@@ -58,3 +58,33 @@ fn without_a_filter_that_is_wrong_nothing_starts() {
     assert!(found.contains("plugin.toml:2:"), "{found}");
     assert_eq!(refused("filter", "[plugins.p]\nenabled = false\n"), None);
 }
+
+#[test]
+fn scopes_and_patterns_that_open_nothing_and_files_that_are_not_there_are_named() {
+    let manifest = "id = 'files'\nversion = '1.0.0'\nruntime = 'mcp_stdio'\nmcp_stdio.command = ['x']\nstatic.dir = 'public'\n\
+        routes = [{ path = '/a', tool = 'a', scope = 'reports' }]\n";
+    let world = World::new(&[
+        (
+            "toolgate.toml",
+            "plugin_dirs = ['plugins']\npolicy.approval.plugins = ['fil*', 'shel']\n[[auth.tokens]]\nname = 'ci'\nsha256 = '1111111111111111111111111111111111111111111111111111111111111111'\n\
+            scopes = ['read', 'reports', 'ext:*:tools', 'ext:files:routes', 'ext:file:tools', 'reads']",
+        ),
+        ("plugins/files/plugin.toml", manifest),
+    ]);
+    let loaded = load(Some(Path::new("toolgate.toml")), &world.env).expect("valid");
+    let resolution = resolve(&loaded, &[]).expect("a gateway starts all the same");
+    insta::assert_snapshot!(world.shown(&resolution.nowhere), @"
+    toolgate.toml:6:65: the token `ci` has the scope `ext:file:tools`: there is no plugin `file`; did you mean `files`?
+        at /auth/tokens/0/scopes/4
+
+    toolgate.toml:6:83: the token `ci` has the scope `reads`: nothing asks for it; there are `admin`, `read`, `ext:ID:tools`, `ext:ID:routes`, and those that routes name
+        at /auth/tokens/0/scopes/5
+
+    toolgate.toml:2:36: no plugin has an id like `shel`
+        at /policy/approval/plugins/1
+    ");
+    insta::assert_snapshot!(world.shown(&resolution.notes), @"
+    plugins/files: plugin `files` has no directory `public`, so it has no files to give out
+        at /static/dir
+    ");
+}
