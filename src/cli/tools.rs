@@ -1,4 +1,4 @@
-//! `toolgate tools`: which tools there are, and calling one.
+//! `toolgate tools`: which tools there are, calling one, and switching one on or off.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::cli::gateway::{At, ask_json};
+use crate::cli::why::escaped;
 use crate::cli::{Begun, Context, Policy, failure, output};
 use crate::dispatch::CallError;
 use crate::dispatch::approval::question::APPROVAL_META;
@@ -59,17 +61,45 @@ pub(super) enum Command {
         #[command(flatten)]
         policy: Policy,
     },
+    /// Switches a tool on again, in the gateway that runs.
+    Enable(Switch),
+    /// Switches a tool off, in the gateway that runs. It stays off over restarts.
+    Disable(Switch),
 }
 
-impl Command {
-    fn policy(&self) -> &Policy {
-        match self {
-            Self::List { policy, .. } | Self::Call { policy, .. } => policy,
-        }
-    }
+#[derive(Debug, clap::Args)]
+pub(super) struct Switch {
+    /// The name as `tools list` shows it.
+    name: String,
+    #[command(flatten)]
+    at: At,
 }
 
 pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
+    match command {
+        Command::List { json, all, policy } => {
+            with_app(context, policy, async |app| list(app, *json, *all).await)
+        }
+        Command::Call {
+            name,
+            arguments,
+            dry_run,
+            approve,
+            policy,
+        } => with_app(context, policy, async |app| {
+            call(app, (name, arguments), *dry_run, *approve).await
+        }),
+        Command::Enable(wanted) => switch(context, wanted, true),
+        Command::Disable(wanted) => switch(context, wanted, false),
+    }
+}
+
+/// Does something with a gateway of its own.
+fn with_app(
+    context: &Context<'_>,
+    policy: &Policy,
+    work: impl AsyncFnOnce(&App) -> ExitCode,
+) -> ExitCode {
     let Begun {
         log,
         mut loaded,
@@ -78,23 +108,14 @@ pub(super) fn run(context: &Context<'_>, command: &Command) -> ExitCode {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    command.policy().apply(&mut loaded);
+    policy.apply(&mut loaded);
     runtime.block_on(async {
         let app = match context.app(&loaded, &log) {
             Ok(app) => app,
             Err(problems) => return failure(&problems.to_string()),
         };
         app.recall().await;
-        let code = match command {
-            Command::List { json, all, .. } => list(&app, *json, *all).await,
-            Command::Call {
-                name,
-                arguments,
-                dry_run,
-                approve,
-                ..
-            } => call(&app, (name, arguments), *dry_run, *approve).await,
-        };
+        let code = work(&app).await;
         app.stop().await;
         code
     })
@@ -215,6 +236,18 @@ async fn call(
         }
         Err(CallError::Plugin(error)) => unable(&format!("{} ({})", error.message, error.code)),
         Err(CallError::Fault(fault)) => unable(&fault.to_string()),
+    }
+}
+
+fn switch(context: &Context<'_>, Switch { name, at }: &Switch, on: bool) -> ExitCode {
+    let path = format!("/api/plugins/{}/toggle", escaped(name));
+    let body = json!({ "enabled": on });
+    match ask_json(context, at, http::Method::PUT, &path, Some(&body)) {
+        Ok(_) => {
+            output::say(&format!("{name}: {}", if on { "on" } else { "off" }));
+            ExitCode::SUCCESS
+        }
+        Err(unanswered) => failure(&unanswered.message()),
     }
 }
 

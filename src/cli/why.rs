@@ -103,7 +103,7 @@ fn lines(why: &Value) -> Vec<String> {
 }
 
 /// A text as the value in a query (RFC 3986 section 3.4).
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let escape = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
             char::from(byte).to_string()

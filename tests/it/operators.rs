@@ -425,3 +425,18 @@ async fn a_gateway_that_runs_is_asked_too() {
     }
     gateway.finish().await;
 }
+
+/// F45: a tool is switched off and on again without knowing an address.
+#[tokio::test]
+async fn tools_are_switched_off_and_on_by_name() {
+    let gateway = TestGateway::builder().build().await;
+    for (verb, word, listed) in [("disable", "off", false), ("enable", "on", true)] {
+        let (code, said) = command(&gateway, &["tools", verb, "echo__echo"]).await;
+        assert_eq!((code, said.trim()), (0, &*format!("echo__echo: {word}")));
+        let names = crate::hostile::names(&gateway).await;
+        assert_eq!(names.contains(&"echo__echo".to_owned()), listed);
+    }
+    let (code, said) = command(&gateway, &["tools", "disable", "echo/nothing"]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("there is no tool `echo/nothing`"), "{said}");
+}
