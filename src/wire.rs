@@ -31,6 +31,8 @@ pub mod header;
 
 pub(crate) mod digest;
 
+pub(crate) mod hex;
+
 pub mod sse;
 
 pub mod uri_template;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::output;
 use crate::model::plugin_id::PluginId;
+use crate::wire::hex::hex;
 
 /// How many random bytes a token holds.
 const TOKEN_BYTES: usize = 32;
@@ -47,10 +48,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
     let mut bits = [0; TOKEN_BYTES];
     getrandom::fill(&mut bits).expect("the system has a random generator");
     let token = format!("tg_{}", URL_SAFE_NO_PAD.encode(bits));
-    let digest: String = Sha256::digest(token.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = hex(&Sha256::digest(token.as_bytes()));
     output::say(&format!("Token, shown only now: {token}"));
     output::say("");
     output::say("Lines for toolgate.toml:");

@@ -33,6 +33,7 @@ use crate::registry::catalog::Entry;
 use crate::runtime::{CallContext, Request};
 use crate::session::table::new_id;
 use crate::wire::digest::digest;
+use crate::wire::hex::hex;
 use crate::wire::json::Json;
 use crate::wire::method::Method;
 
@@ -392,8 +393,7 @@ fn digest_of(entry: &Entry, request: &Request, context: &CallContext) -> String 
         parts.insert("dry_run", Json::literal("true"));
     }
     let members = parts.iter().map(|(key, value)| (key.as_bytes(), value));
-    let digest = digest(members);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest(members))
 }
 
 fn is_dry(request: &Request) -> bool {

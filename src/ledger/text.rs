@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::wire::hex::hex;
+
 /// How many bytes of a name or URI are kept.
 const MAX_NAME: usize = 1024;
 
@@ -18,13 +20,7 @@ pub(super) fn maybe(text: Option<&str>) -> Option<String> {
 
 /// A digest in hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("a string takes all there is");
-    }
-    text
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::manifest::Manifest;
+use crate::wire::hex::hex;
 
 /// The longest name that is listed, in characters.
 pub const MAX_NAME: usize = 64;
@@ -64,7 +65,7 @@ fn fit(name: &str, alphabet: Alphabet) -> String {
         return fitted;
     }
     let hash = Sha256::digest(name.as_bytes());
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(&hash);
     let head: String = fitted.chars().take(MAX_NAME - HASH_DIGITS - 1).collect();
     format!("{head}_{}", &digits[..HASH_DIGITS])
 }

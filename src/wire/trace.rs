@@ -1,6 +1,8 @@
 //! Which trace a request belongs to: the `traceparent` of W3C Trace Context, as it stands in `_meta` (MCP 2026-07-28,
 //! basic, OpenTelemetry trace context) and in the header of that name.
 
+use crate::wire::hex::hex;
+
 /// The key of `_meta`, and the header.
 pub const TRACEPARENT: &str = "traceparent";
 
@@ -40,15 +42,8 @@ impl TraceContext {
 
 impl std::fmt::Display for TraceContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("00-")?;
-        self.trace
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str("-")?;
-        self.span
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str(if self.sampled { "-01" } else { "-00" })
+        let flags = if self.sampled { "01" } else { "00" };
+        write!(f, "00-{}-{}-{flags}", hex(&self.trace), hex(&self.span))
     }
 }
 

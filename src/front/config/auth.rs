@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::manifest::secret::Secret;
 use crate::model::plugin_id::PluginId;
+use crate::wire::hex::hex;
 
 /// Who may call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -198,14 +199,14 @@ impl TryFrom<String> for TokenDigest {
 
 impl fmt::Display for TokenDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
 /// The first digits only: enough to tell two apart.
 impl fmt::Debug for TokenDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x}{:02x}…", self.0[0], self.0[1])
+        write!(f, "{}…", hex(&self.0[..2]))
     }
 }
 

@@ -24,6 +24,7 @@ use crate::manifest::Grant;
 use crate::manifest::host::StaticFiles;
 use crate::model::fault::Fault;
 use crate::registry::plugin::Plugin;
+use crate::wire::hex::hex;
 
 /// The most bytes of one file.
 const MAX_BYTES: u64 = 8 << 20;
@@ -190,11 +191,7 @@ fn file(bytes: Bytes, kind: &str, asked: &HeaderMap) -> Response<Body> {
 
 /// The first half of the SHA-256 of the contents.
 fn digest(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes)[..16])
 }
 
 /// Whether the client has it already (RFC 9110 section 13.1.2).
