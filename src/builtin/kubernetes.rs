@@ -82,6 +82,8 @@ pub(super) struct Kubernetes {
 impl Plugin for Kubernetes {
     async fn on_init(&self, context: &PluginContext) -> HookResult {
         let cluster = Cluster::of(context.settings()?, context.clock()?).await?;
+        let (server, allowed) = (&cluster.server, cluster.namespaces.words());
+        tracing::info!(parent: context.span(), "Asks the cluster at {server}; {allowed}");
         self.cluster.store(Some(Arc::new(cluster)));
         if let Some(notifier) = self.notifier.get() {
             notifier.lists_changed();

@@ -20,7 +20,7 @@ use crate::builtin::kubernetes::settings::Settings;
 use crate::plugin::Clock;
 
 /// The largest answer that is read, in bytes.
-const MAX_ANSWER: usize = 32 << 20;
+const MAX_ANSWER: usize = 16 << 20;
 
 /// The largest refusal that is read, in bytes.
 const MAX_REFUSAL: usize = 64 << 10;
@@ -35,7 +35,7 @@ pub(super) type Built = Result<http::Request<Vec<u8>>, NotBuilt>;
 pub(super) struct Cluster {
     client: Client,
     /// Where the API server is, for people.
-    server: String,
+    pub(super) server: String,
     pub(super) namespaces: Namespaces,
     pub(super) clock: Clock,
     /// How long one answer may take.

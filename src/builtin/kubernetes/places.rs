@@ -97,7 +97,8 @@ impl Namespaces {
         }
     }
 
-    fn words(&self) -> String {
+    /// Which ones are allowed, in words.
+    pub(super) fn words(&self) -> String {
         match &self.allowed {
             None => "all namespaces are allowed".to_owned(),
             Some(allowed) => {

@@ -127,7 +127,7 @@ impl Refusal {
         let reason = deepest(error);
         let mend = match is_about_trust(error) {
             true => {
-                "; look at `certificate-authority-data` and `tls-server-name` in the kubeconfig"
+                "; TLS failed: look whether `server` and `certificate-authority-data` in the kubeconfig are those of the cluster"
             }
             false => "; look whether the cluster runs and where the kubeconfig says it is",
         };
@@ -198,15 +198,19 @@ fn deepest(error: &dyn Error) -> String {
     deepest.to_string()
 }
 
+/// Whether TLS failed. Errors of I/O hide what they hold from `source`, also one in another.
 fn is_about_trust(error: &(dyn Error + 'static)) -> bool {
     let mut at = Some(error);
     while let Some(error) = at {
-        let wrapped = error.downcast_ref::<std::io::Error>();
-        let inner = wrapped.and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if error.is::<rustls::Error>() {
             return true;
         }
-        at = error.source();
+        let wrapped = error.downcast_ref::<std::io::Error>();
+        let inner = wrapped.and_then(std::io::Error::get_ref);
+        at = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     false
 }

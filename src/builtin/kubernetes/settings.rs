@@ -83,6 +83,7 @@ impl Settings {
         // It may come from the environment, which is meant for others.
         config.proxy_url = None;
         runs_no_program(&config)?;
+        is_one_word(&config)?;
         Ok(self.timed(config))
     }
 
@@ -110,6 +111,21 @@ fn runs_no_program(config: &Config) -> Result<(), String> {
     ))
 }
 
+/// A token that ends in a line end is no header, and the client would only say that.
+fn is_one_word(config: &Config) -> Result<(), String> {
+    let Some(path) = &config.auth_info.token_file else {
+        return Ok(());
+    };
+    let token = std::fs::read_to_string(path)
+        .map_err(|error| format!("`kubeconfig`: its `tokenFile` {path} cannot be read: {error}"))?;
+    match token.is_empty() || token.contains(char::is_whitespace) {
+        true => Err(format!(
+            "`kubeconfig`: its `tokenFile` {path} must hold a token and nothing else, no line end either"
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The servers that are to be reached by way of a proxy.
 fn behind_proxies(kubeconfig: &Kubeconfig) -> Vec<http::Uri> {
     let clusters = kubeconfig.clusters.iter();
@@ -125,5 +141,100 @@ fn said(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(_) => "the file is not the YAML of a kubeconfig".to_owned(),
         error => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const CLUSTERS: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
+        clusters:\n- name: a\n  cluster: {server: 'http://127.0.0.1:1'}\n- name: b\n  cluster: {server: 'http://127.0.0.1:2', proxy-url: 'http://127.0.0.1:3'}\n\
+        contexts:\n- name: a\n  context: {cluster: a, user: token, namespace: shop}\n- name: b\n  context: {cluster: b, user: token}\n\
+        - name: exec\n  context: {cluster: a, user: exec}\n- name: old\n  context: {cluster: a, user: old}\n\
+        users:\n- name: token\n  user: {token: hunter2}\n\
+        - name: exec\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: touch, args: [/tmp/toolgate-was-run]}}\n\
+        - name: old\n  user: {auth-provider: {name: gcp, config: {cmd-path: touch}}}\n";
+
+    async fn check(text: &str, settings: serde_json::Value, expect: Result<&str, &str>) {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("config");
+        std::fs::write(&path, text).expect("it can be written");
+        let mut settings: Settings = serde_json::from_value(settings).expect("they fit");
+        settings.kubeconfig = Some(path);
+        match (settings.cluster().await, expect) {
+            (Ok(config), Ok(expect)) => {
+                assert_eq!(config.cluster_url, expect);
+                assert_eq!(config.proxy_url, None);
+            }
+            (Err(came), Err(part)) => {
+                assert!(came.contains(part), "{came}");
+                assert!(!came.contains("hunter2"), "{came}");
+            }
+            (came, _) => panic!("{came:?}, not {expect:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_leads_to_a_cluster_or_the_mistake_is_told() {
+        let context = |name: &str| json!({ "context": name });
+        check(CLUSTERS, json!({}), Ok("http://127.0.0.1:1/")).await;
+        check(CLUSTERS, context("b"), Err("`proxy-url`")).await;
+        check(
+            CLUSTERS,
+            context("c"),
+            Err("failed to load current context: c"),
+        )
+        .await;
+        check(
+            "- hunter2: [",
+            json!({}),
+            Err("not the YAML of a kubeconfig"),
+        )
+        .await;
+    }
+
+    /// Neither when it is read nor later: a user whose credentials come from a program is refused.
+    #[tokio::test]
+    async fn programs_for_credentials_are_refused() {
+        for (name, part) in [
+            ("exec", "by `exec`, a program"),
+            ("old", "by `auth-provider`"),
+        ] {
+            check(CLUSTERS, json!({ "context": name }), Err(part)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_with_a_token_holds_nothing_else() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = folder.path().join("token");
+        let text = CLUSTERS.replace(
+            "token: hunter2",
+            &format!("tokenFile: '{}'", file.display()),
+        );
+        check(&text, json!({}), Err("cannot be read")).await;
+        for (token, expect) in [
+            ("hunter2", Ok("http://127.0.0.1:1/")),
+            ("hunter2\n", Err("no line end either")),
+        ] {
+            std::fs::write(&file, token).expect("it can be written");
+            check(&text, json!({}), expect).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_that_is_not_there_is_named() {
+        let settings = Settings {
+            kubeconfig: Some("/nowhere/config".into()),
+            ..Settings::default()
+        };
+        let error = settings.cluster().await.expect_err("there is none");
+        assert!(
+            error.starts_with("`kubeconfig`: failed to read kubeconfig from"),
+            "{error}"
+        );
     }
 }
