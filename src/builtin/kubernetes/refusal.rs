@@ -170,6 +170,7 @@ fn mend(deed: &Deed, code: u16, retry_after_seconds: u32) -> String {
         404 if deed.name.is_some() => {
             format!("; look at the name and the namespace of the {group}")
         }
+        404 => "; does the kubeconfig lead to an API server?".to_owned(),
         409 => "; it was changed by someone else at the same time: look at it again, then decide"
             .to_owned(),
         410 => "; what was to be continued is too old: call again".to_owned(),
