@@ -10,6 +10,9 @@ mod events_demo;
 
 mod hash;
 
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+
 mod mcp_http;
 
 #[cfg(feature = "monitoring")]
@@ -25,7 +28,7 @@ mod postgres;
 #[cfg(feature = "runbook")]
 mod runbook;
 
-#[cfg(any(feature = "monitoring", feature = "postgres"))]
+#[cfg(any(feature = "kubernetes", feature = "monitoring", feature = "postgres"))]
 mod table;
 
 mod text;
@@ -61,6 +64,8 @@ pub fn all() -> Vec<Builtin> {
         "echo" => || echo::Echo,
         "events_demo" => events_demo::EventsDemo::default,
         "hash" => || hash::Hash,
+        #[cfg(feature = "kubernetes")]
+        "kubernetes" => kubernetes::Kubernetes::default,
         "mcp_http" => mcp_http::McpHttp::default,
         #[cfg(feature = "monitoring")]
         "monitoring" => monitoring::Monitoring::default,

@@ -24,6 +24,8 @@ mod hostile;
 mod hundred;
 mod in_flight_ids;
 mod kinds;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod ledger;
 mod ledger_contract;
 mod lifecycle;

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -41,7 +43,20 @@ impl Asked {
     }
 }
 
-type Answers = dyn Fn(&Asked) -> (u16, Value) + Send + Sync;
+/// What it says.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
+    /// A status, and JSON or a text.
+    Whole(u16, Value),
+    /// JSON, a line each; then the end.
+    Lines(Vec<Value>),
+    /// JSON, a line each; then nothing more, and no end.
+    OpenLines(Vec<Value>),
+    /// Nothing, ever.
+    Nothing,
+}
+
+type Answers = dyn Fn(&Asked) -> Said + Send + Sync;
 
 /// The server. It ends when it is dropped.
 pub(crate) struct StandIn {
@@ -55,6 +70,15 @@ impl StandIn {
     pub(crate) async fn start(
         answers: impl Fn(&Asked) -> (u16, Value) + Send + Sync + 'static,
     ) -> Self {
+        let whole = move |asked: &Asked| {
+            let (status, said) = answers(asked);
+            Said::Whole(status, said)
+        };
+        Self::saying(whole).await
+    }
+
+    /// A server that also answers bit by bit, or not at all.
+    pub(crate) async fn saying(answers: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
@@ -103,7 +127,7 @@ async fn answer(
     request: Request<Incoming>,
     kept: &Mutex<Vec<Asked>>,
     answers: &Answers,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body
         .collect()
@@ -116,14 +140,33 @@ async fn answer(
         headers: head.headers,
         body: serde_json::from_slice(&body.unwrap_or_default()).ok(),
     };
-    let (status, said) = answers(&asked);
+    let said = answers(&asked);
     kept.lock().expect("no holder panics").push(asked);
-    let (kind, text) = match said {
-        Value::String(text) => ("text/plain", text),
-        json => ("application/json", json.to_string()),
+    let (status, kind, body) = match said {
+        Said::Whole(status, Value::String(text)) => (status, "text/plain", whole(text)),
+        Said::Whole(status, json) => (status, "application/json", whole(json.to_string())),
+        Said::Lines(lines) => (200, "application/json", whole(written(&lines))),
+        Said::OpenLines(lines) => {
+            let lines = Frame::data(Bytes::from(written(&lines)));
+            let open = futures::stream::once(async { Ok(lines) }).chain(futures::stream::pending());
+            (
+                200,
+                "application/json",
+                BodyExt::boxed(StreamBody::new(open)),
+            )
+        }
+        Said::Nothing => std::future::pending().await,
     };
     let answer = Response::builder()
         .status(StatusCode::from_u16(status).expect("a status"))
         .header("content-type", kind);
-    Ok(answer.body(text.into()).expect("a response"))
+    Ok(answer.body(body).expect("a response"))
+}
+
+fn whole(text: String) -> BoxBody<Bytes, Infallible> {
+    BodyExt::boxed(Full::new(Bytes::from(text)))
+}
+
+fn written(lines: &[Value]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }

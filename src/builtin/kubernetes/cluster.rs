@@ -1,0 +1,159 @@
+//! The API server: asked within bounds of time and bytes, its refusals put into sentences.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::{Body, ConfigExt};
+use kube::core::Status;
+use kube::core::request::Error as NotBuilt;
+use kube::{Client, Config};
+use serde::de::DeserializeOwned;
+use tower::{BoxError, ServiceBuilder};
+
+use crate::builtin::kubernetes::places::Namespaces;
+use crate::builtin::kubernetes::refusal::{Deed, Refusal};
+use crate::builtin::kubernetes::settings::Settings;
+use crate::plugin::Clock;
+
+/// The largest answer that is read, in bytes.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// The largest refusal that is read, in bytes.
+const MAX_REFUSAL: usize = 64 << 10;
+
+/// How long a connection that nobody uses is kept.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A request as the crate `kube` builds it.
+pub(super) type Built = Result<http::Request<Vec<u8>>, NotBuilt>;
+
+/// A cluster, with what the operator says of it.
+pub(super) struct Cluster {
+    client: Client,
+    /// Where the API server is, for people.
+    pub(super) server: String,
+    pub(super) namespaces: Namespaces,
+    pub(super) clock: Clock,
+    /// How long one answer may take.
+    pub(super) request_timeout: Duration,
+    pub(super) max_log_bytes: usize,
+    /// Whether there are tools for nodes.
+    pub(super) nodes: bool,
+}
+
+impl Cluster {
+    /// The cluster that the settings lead to. Nothing is asked of it yet. The mistake names its setting.
+    pub(super) async fn of(settings: Settings, clock: Clock) -> Result<Self, String> {
+        let config = settings.cluster().await?;
+        let namespaces = Namespaces::new(
+            settings.namespaces.clone(),
+            settings.default_namespace.as_ref(),
+            &config.default_namespace,
+        )?;
+        let authority = config.cluster_url.authority();
+        let server = authority.map_or_else(String::new, ToString::to_string);
+        Ok(Self {
+            client: client(&config).map_err(|error| format!("`kubeconfig`: {error}"))?,
+            server,
+            namespaces,
+            clock,
+            request_timeout: settings.request_timeout(),
+            max_log_bytes: settings.max_log_bytes,
+            nodes: settings.nodes,
+        })
+    }
+
+    /// Sends a request and reads its answer, an object.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        deed: &Deed,
+        request: Built,
+    ) -> Result<T, Refusal> {
+        let asking = async {
+            let answer = self.open(deed, request).await?;
+            self.read(deed, answer, MAX_ANSWER).await
+        };
+        let within = self.request_timeout;
+        let answer = tokio::time::timeout(within, asking).await;
+        let body = answer.map_err(|_| Refusal::late(deed, within))??;
+        serde_json::from_slice(&body).map_err(|error| {
+            // Where it went wrong, and nothing of what is there.
+            let (line, column) = (error.line(), error.column());
+            Refusal::new(format!(
+                "could not {deed}: the API server's answer is not understood (line {line}, column {column}); does the kubeconfig lead to an API server?"
+            ))
+        })
+    }
+
+    /// Sends a request; the answer's body is read by the caller.
+    pub(super) async fn begin(&self, deed: &Deed, request: Built) -> Result<Body, Refusal> {
+        let within = self.request_timeout;
+        let answer = tokio::time::timeout(within, self.open(deed, request)).await;
+        answer.map_err(|_| Refusal::late(deed, within))?
+    }
+
+    /// The next piece of a body that is read bit by bit; `None` at its end.
+    pub(super) async fn piece(
+        &self,
+        deed: &Deed,
+        body: &mut Body,
+    ) -> Result<Option<Bytes>, Refusal> {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Refusal::unreachable(deed, &self.server, &error))?;
+            if let Ok(piece) = frame.into_data() {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn open(&self, deed: &Deed, request: Built) -> Result<Body, Refusal> {
+        let request =
+            request.map_err(|error| Refusal::new(format!("could not {deed}: {error}")))?;
+        let answer = self.client.send(request.map(Body::from)).await;
+        let answer = answer.map_err(|error| Refusal::unreachable(deed, &self.server, &error))?;
+        let (status, body) = (answer.status(), answer.into_body());
+        if status.is_success() {
+            return Ok(body);
+        }
+        let said = self.read(deed, body, MAX_REFUSAL).await?;
+        let said = serde_json::from_slice(&said)
+            .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&said), ""));
+        Err(Refusal::told(deed, status.as_u16(), &said))
+    }
+
+    async fn read(&self, deed: &Deed, mut body: Body, most: usize) -> Result<Vec<u8>, Refusal> {
+        let mut read = Vec::new();
+        while let Some(piece) = self.piece(deed, &mut body).await? {
+            if read.len() + piece.len() > most {
+                return Err(Refusal::new(format!(
+                    "could not {deed}: the answer is larger than {most} bytes; ask for less"
+                )));
+            }
+            read.extend_from_slice(&piece);
+        }
+        Ok(read)
+    }
+}
+
+/// A client without what `kube`'s usual one has beside: it neither sends anything twice nor writes to the log.
+fn client(config: &Config) -> kube::Result<Client> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(config.connect_timeout);
+    let connector = config.rustls_https_connector_with_connector(connector)?;
+    let http = HttpClient::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(Client::new(service, config.default_namespace.clone()))
+}

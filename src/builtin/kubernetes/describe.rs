@@ -1,0 +1,119 @@
+//! `describe_pod`: all that a person needs to know of one pod.
+
+mod text;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Resource;
+use kube::api::GetParams;
+use kube::core::Request;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::builtin::kubernetes::cluster::Cluster;
+use crate::builtin::kubernetes::happenings::{self, Events};
+use crate::builtin::kubernetes::names::Name;
+use crate::builtin::kubernetes::places::Scope;
+use crate::builtin::kubernetes::refusal::{Deed, Refusal};
+use crate::builtin::kubernetes::veil::veil;
+use crate::builtin::kubernetes::words::now;
+use crate::plugin::{ToolError, Worded};
+
+/// The most events that are shown.
+const MAX_EVENTS: usize = 25;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DescribePod {
+    /// The pod, as `list_pods` names it.
+    pod: Name,
+    /// Its namespace; the operator's usual one if not given.
+    #[serde(default)]
+    namespace: Option<Name>,
+}
+
+/// A pod, and what happened to it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Described {
+    /// The whole object as the API server has it, without `managedFields`; the values of environment variables are
+    /// `***`.
+    pod: Map<String, Value>,
+    /// What happened to it of late, the newest first; empty where that could not be read.
+    events: Events,
+    /// Why its events could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events_error: Option<String>,
+}
+
+/// Describes a pod.
+pub(super) async fn describe_pod(
+    cluster: &Cluster,
+    wanted: DescribePod,
+) -> Result<Worded<Described>, ToolError> {
+    let namespace = cluster.namespaces.one(wanted.namespace.as_ref())?;
+    let name = wanted.pod.as_str();
+    let mut raw: Value = get_pod(cluster, &namespace, name).await?;
+    let pod: Pod = serde_json::from_value(raw.clone()).map_err(|_| not_understood(name))?;
+    veil(&mut raw);
+    let Value::Object(raw) = raw else {
+        return Err(not_understood(name).into());
+    };
+    let events = events_of(cluster, namespace, &pod).await;
+    let mut words = text::of(&pod, now(cluster.clock));
+    let (events, events_error) = match events {
+        Ok(events) => (events, None),
+        // All else is worth knowing without them.
+        Err(refusal) => (
+            Events {
+                events: Vec::new(),
+                omitted: 0,
+                incomplete: false,
+            },
+            Some(refusal.to_string()),
+        ),
+    };
+    words.push_str("\nEvents, the newest first:\n");
+    match &events_error {
+        Some(error) => words.push_str(&format!("  They could not be read: {error}\n")),
+        None => words.push_str(&happenings::table(&events).render("  None.\n")),
+    }
+    if events.omitted > 0 {
+        words.push_str(&format!("… {} older ones are not shown\n", events.omitted));
+    }
+    Ok(Worded {
+        words,
+        value: Described {
+            pod: raw,
+            events,
+            events_error,
+        },
+    })
+}
+
+/// Gets a pod, as an object or as a type that knows it.
+pub(super) async fn get_pod<T: serde::de::DeserializeOwned>(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+) -> Result<T, Refusal> {
+    let deed = Deed::new("get", "pods").of(name).within(namespace);
+    let pods = Request::new(Pod::url_path(&(), Some(namespace)));
+    cluster
+        .ask(&deed, pods.get(name, &GetParams::default()))
+        .await
+}
+
+async fn events_of(cluster: &Cluster, namespace: String, pod: &Pod) -> Result<Events, Refusal> {
+    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    // A pod of the same name that was there before has events of its own.
+    let fields = format!("involvedObject.name={name},involvedObject.uid={uid}");
+    let scope = Scope::Each(vec![namespace]);
+    happenings::find(cluster, &scope, &fields, None, MAX_EVENTS).await
+}
+
+fn not_understood(name: &str) -> Refusal {
+    Refusal::new(format!(
+        "the API server's answer about `{name}` is no pod; does the kubeconfig lead to an API server?"
+    ))
+}

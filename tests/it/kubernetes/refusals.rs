@@ -1,0 +1,238 @@
+//! What the API server refuses, and what does not answer at all: sentences with a mend.
+
+use serde_json::{Value, json};
+
+use crate::kubernetes::api::{Api, error, kubeconfig, on};
+use crate::kubernetes::{LIMIT, POD, PODS};
+use crate::support::TestGateway;
+use crate::support::stand_in::Said;
+
+#[tokio::test]
+async fn every_refusal_is_a_sentence_with_a_mend() {
+    let forbidden = "pods is forbidden: User \"system:serviceaccount:ops:toolgate\" cannot list resource \"pods\" in API group \"\" in the namespace \"shop\"";
+    for (code, reason, message, parts) in [
+        (
+            401,
+            "Unauthorized",
+            "Unauthorized",
+            ["answered 401, Unauthorized", "renew them"],
+        ),
+        (
+            403,
+            "Forbidden",
+            forbidden,
+            [
+                forbidden,
+                "needs the verb `list` on `pods` in the namespace `shop`: the plugin's README has the role",
+            ],
+        ),
+        (
+            429,
+            "TooManyRequests",
+            "the server has received too many requests",
+            ["answered 429", "try again later"],
+        ),
+        (
+            500,
+            "InternalError",
+            "etcdserver: no leader",
+            ["etcdserver: no leader", "try again later"],
+        ),
+        (
+            503,
+            "ServiceUnavailable",
+            "apiserver not ready",
+            ["answered 503", "try again later"],
+        ),
+    ] {
+        let answer = Api::call(
+            [on(&format!("GET {PODS}"), &[LIMIT], Value::Null).refused(code, reason, message)],
+            "list_pods",
+            json!({}),
+        )
+        .await;
+        let said = error(&answer);
+        assert!(
+            said.starts_with("could not list pods in the namespace `shop`: the API server"),
+            "{said}"
+        );
+        for part in parts {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let missing = "pods \"web-6d4b75cb6d-x2x4z\" not found";
+    for (tool, arguments) in [
+        ("describe_pod", json!({ "pod": "web-6d4b75cb6d-x2x4z" })),
+        ("restart_pod", json!({ "pod": "web-6d4b75cb6d-x2x4z" })),
+    ] {
+        let answer = Api::call(
+            [on(&format!("GET {POD}"), &[], Value::Null).refused(404, "NotFound", missing)],
+            tool,
+            arguments,
+        )
+        .await;
+        assert_eq!(
+            error(&answer),
+            "could not get pods `web-6d4b75cb6d-x2x4z` in the namespace `shop`: the API server answered 404, pods \"web-6d4b75cb6d-x2x4z\" not found; look at the name and the namespace of the pods"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_object_is_told_by_field() {
+    let path = "/api/v1/nodes/node-1";
+    let invalid = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Invalid", "code": 422,
+        "message": "Node \"node-1\" is invalid",
+        "details": { "name": "node-1", "kind": "Node", "causes": [{ "reason": "FieldValueForbidden", "message": "Forbidden: may not be set", "field": "spec.unschedulable" }] },
+    });
+    let answer = Api::call(
+        [
+            on(
+                &format!("GET {path}"),
+                &[],
+                crate::kubernetes::api::object!("node"),
+            ),
+            on(&format!("PATCH {path}"), &[], Value::Null)
+                .with(
+                    "application/merge-patch+json",
+                    json!({ "spec": { "unschedulable": true } }),
+                )
+                .said(Said::Whole(422, invalid)),
+        ],
+        "cordon_node",
+        json!({ "node": "node-1" }),
+    )
+    .await;
+    let said = error(&answer);
+    assert!(said.contains("answered 422, Node \"node-1\" is invalid; spec.unschedulable: Forbidden: may not be set"), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_not_waited_for() {
+    for (tool, arguments, line, query, part) in [
+        (
+            "list_pods",
+            json!({}),
+            format!("GET {PODS}"),
+            vec![LIMIT],
+            "try again",
+        ),
+        (
+            "get_pod_logs",
+            json!({ "pod": "web-6d4b75cb6d-x2x4z" }),
+            format!("GET {POD}/log"),
+            vec![("tailLines", "500")],
+            "try again",
+        ),
+    ] {
+        let silent = on(&line, &query, Value::Null).said(Said::Nothing);
+        let api = Api::start([silent]).await;
+        let gateway = api.gateway("request_timeout_ms = 200\n").await;
+        let answer = gateway
+            .send(&crate::rest::call(tool, &arguments.to_string()))
+            .await;
+        let said = error(&answer);
+        assert!(
+            said.contains("did not answer within 200 ms (`request_timeout_ms`)"),
+            "{said}"
+        );
+        assert!(said.contains(part), "{said}");
+        api.finish(&said);
+        gateway.finish().await;
+    }
+}
+
+/// Whether it was done is not known then, and that is said.
+#[tokio::test]
+async fn a_change_that_is_not_answered_may_have_been_made() {
+    let path = "/api/v1/nodes/node-1";
+    let api = Api::start([
+        on(
+            &format!("GET {path}"),
+            &[],
+            crate::kubernetes::api::object!("node"),
+        ),
+        on(&format!("PATCH {path}"), &[], Value::Null)
+            .with(
+                "application/merge-patch+json",
+                json!({ "spec": { "unschedulable": true } }),
+            )
+            .said(Said::Nothing),
+    ])
+    .await;
+    let gateway = api.gateway("request_timeout_ms = 500\n").await;
+    let answer = gateway
+        .send(&crate::rest::call("cordon_node", r#"{"node":"node-1"}"#))
+        .await;
+    let said = error(&answer);
+    assert!(
+        said.contains("it may have been done all the same: look before you call again"),
+        "{said}"
+    );
+    api.finish(&answer.text());
+    gateway.finish().await;
+}
+
+async fn called(server: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("config");
+    std::fs::write(&file, kubeconfig(server, "token: t")).expect("it can be written");
+    let config = format!(
+        "[plugins.kubernetes]\nenabled = true\nconfig.kubeconfig = '{}'\n",
+        file.display()
+    );
+    let gateway = TestGateway::builder().config(&config).build().await;
+    let answer = gateway.send(&crate::rest::call("list_pods", "{}")).await;
+    gateway.finish().await;
+    error(&answer)
+}
+
+#[tokio::test]
+async fn no_cluster_is_a_sentence_with_its_address() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    drop(listener);
+    let said = called(&format!("http://{address}")).await;
+    let begin = format!(
+        "could not list pods in the namespace `shop`: the API server at {address} could not be reached: "
+    );
+    assert!(said.starts_with(&begin), "{said}");
+    assert!(said.contains("look whether the cluster runs"), "{said}");
+}
+
+/// A server that speaks no TLS, or whose certificate nobody has vouched for.
+#[tokio::test]
+async fn trouble_with_tls_is_a_sentence() {
+    let api = Api::start([]).await;
+    let plain = std::fs::read_to_string(api.kubeconfig()).expect("it is there");
+    let server = plain
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("server: http://"));
+    let server = server.expect("it names its server");
+    let authority = include_str!("objects/authority.pem");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("config");
+    std::fs::write(folder.path().join("authority.pem"), authority).expect("it can be written");
+    let secure = kubeconfig(
+        &format!("https://{server}\n    certificate-authority: authority.pem"),
+        "token: t",
+    );
+    std::fs::write(&file, secure).expect("it can be written");
+    let config = format!(
+        "[plugins.kubernetes]\nenabled = true\nconfig.kubeconfig = '{}'\n",
+        file.display()
+    );
+    let gateway = TestGateway::builder().config(&config).build().await;
+    let answer = gateway.send(&crate::rest::call("list_pods", "{}")).await;
+    gateway.finish().await;
+    let said = error(&answer);
+    assert!(
+        said.contains("TLS failed: look whether `server` and `certificate-authority-data`"),
+        "{said}"
+    );
+}
