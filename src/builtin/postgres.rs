@@ -194,7 +194,7 @@ impl Postgres {
         let vacuum = self.add(
             tools,
             "vacuum_table",
-            "Vacuums one table of a PostgreSQL database, up to ten minutes: dead rows make room for new ones, and statistics are gathered anew. The table stays as long as it is; others go on using it.",
+            "Vacuums one table of a PostgreSQL database, up to ten minutes: dead rows make room for new ones, and statistics are gathered anew. Only what is free at its end goes back to the disk; others go on using the table meanwhile.",
             |session, wanted: &VacuumTable, context| {
                 Box::pin(vacuum_table::run(session, wanted, context))
             },

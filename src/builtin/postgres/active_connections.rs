@@ -138,6 +138,7 @@ fn words(found: &Connected) -> String {
     if !found.idle_in_transaction.is_empty() {
         let mut table = Table::new([
             "PID",
+            "BACKEND START",
             "USER",
             "DATABASE",
             "IDLE",
@@ -147,6 +148,7 @@ fn words(found: &Connected) -> String {
         for idle in &found.idle_in_transaction {
             table.row([
                 idle.pid.to_string(),
+                text(idle.backend_start.as_deref()),
                 text(idle.user.as_deref()),
                 text(idle.database.as_deref()),
                 seconds(idle.state_seconds),

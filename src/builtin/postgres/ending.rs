@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::builtin::postgres::backends::Backend;
-use crate::builtin::postgres::session::{Session, question};
+use crate::builtin::postgres::session::{Question, Session, question};
 use crate::plugin::{ToolError, Worded};
 
 /// How long one gets to be gone after it was told to end.
@@ -148,16 +148,23 @@ pub(super) async fn end(
     })
 }
 
-/// What says that it is still the session, and where only that is to end the query, that was looked at.
-fn same(how: How) -> &'static str {
+/// A question of the session, if it is still the same; where only its query is to end, if that is still the one that was
+/// looked at.
+fn of_the_same(what: &str, backend: &Backend, how: How) -> Question<'static> {
+    let sql = format!(
+        "SELECT {what} FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz"
+    );
+    let bound = |sql: &str| {
+        question(sql)
+            .bind(backend.pid)
+            .bind(backend.backend_start.clone())
+    };
     match how {
-        How::Cancel => {
-            "pid = $1 AND backend_start = $2::timestamptz AND query_start IS NOT DISTINCT FROM $3::timestamptz
-             AND state IN ('active', 'fastpath function call')"
-        }
-        How::Terminate => {
-            "pid = $1 AND backend_start = $2::timestamptz AND ($3::text IS NULL OR true)"
-        }
+        How::Terminate => bound(&sql),
+        How::Cancel => bound(&format!(
+            "{sql} AND query_start IS NOT DISTINCT FROM $3::timestamptz AND state IN ('active', 'fastpath function call')"
+        ))
+        .bind(backend.query_start.clone()),
     }
 }
 
@@ -171,12 +178,7 @@ async fn tell(
         How::Cancel => "pg_cancel_backend",
         How::Terminate => "pg_terminate_backend",
     };
-    let same = same(how);
-    let sql = format!("SELECT {function}(pid) AS told FROM pg_stat_activity WHERE {same}");
-    let asked = question(&sql)
-        .bind(backend.pid)
-        .bind(backend.backend_start.clone())
-        .bind(backend.query_start.clone());
+    let asked = of_the_same(&format!("{function}(pid) AS told"), backend, how);
     let told: Vec<Told> = session.rows(asked).await?;
     Ok(told.first().map(|told| told.told))
 }
@@ -188,13 +190,8 @@ async fn has_ended(
     how: How,
 ) -> Result<Outcome, ToolError> {
     let until = Instant::now() + ENDING;
-    let same = same(how);
-    let sql = format!("SELECT count(*) AS count FROM pg_stat_activity WHERE {same}");
     loop {
-        let asked = question(&sql)
-            .bind(backend.pid)
-            .bind(backend.backend_start.clone())
-            .bind(backend.query_start.clone());
+        let asked = of_the_same("count(*) AS count", backend, how);
         if session.row::<Count>(asked).await?.count == 0 {
             return Ok(Outcome::Ended);
         }

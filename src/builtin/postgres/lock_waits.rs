@@ -180,9 +180,18 @@ fn words(waits: &[Wait], heads: &[Blocking]) -> String {
     if heads.is_empty() {
         return words;
     }
-    let mut table = Table::new(["HEAD", "BLOCKS", "USER", "STATE", "TRANSACTION", "QUERY"]);
+    let mut table = Table::new([
+        "HEAD",
+        "BACKEND START",
+        "BLOCKS",
+        "USER",
+        "STATE",
+        "TRANSACTION",
+        "QUERY",
+    ]);
     for head in heads {
         let session = head.session.as_ref();
+        let began = session.and_then(|session| session.backend_start.as_deref());
         let user = session.and_then(|session| session.user.as_deref());
         let state = match (head.pid, session) {
             (0, _) => Some("prepared, see pg_prepared_xacts"),
@@ -192,6 +201,7 @@ fn words(waits: &[Wait], heads: &[Blocking]) -> String {
         let query = session.and_then(|session| session.query.as_deref());
         table.row([
             head.pid.to_string(),
+            text(began),
             head.blocks.to_string(),
             text(user),
             text(state),

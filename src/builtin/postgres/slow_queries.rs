@@ -214,10 +214,19 @@ async fn history(
 }
 
 fn words(queries: &[Running], history: Option<&[Statement]>, wanted: &SlowQueries) -> String {
-    let mut table = Table::new(["PID", "USER", "DATABASE", "SECONDS", "WAITS FOR", "QUERY"]);
+    let mut table = Table::new([
+        "PID",
+        "BACKEND START",
+        "USER",
+        "DATABASE",
+        "SECONDS",
+        "WAITS FOR",
+        "QUERY",
+    ]);
     for query in queries {
         table.row([
             query.pid.to_string(),
+            text(query.backend_start.as_deref()),
             text(query.user.as_deref()),
             text(query.database.as_deref()),
             seconds(Some(query.seconds)),

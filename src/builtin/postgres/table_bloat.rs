@@ -195,6 +195,26 @@ async fn measure(session: &mut Session, tables: &mut [Bloated]) -> Result<Vec<St
     Ok(notes)
 }
 
+impl Bloated {
+    /// What autovacuum does about it, in words.
+    fn autovacuum(&self) -> &'static str {
+        match self {
+            Self {
+                is_being_vacuumed: true,
+                ..
+            } => "is at work",
+            Self {
+                is_autovacuum_on: false,
+                ..
+            } => "is off",
+            Self {
+                is_behind: true, ..
+            } => "is behind",
+            _ => "is not due",
+        }
+    }
+}
+
 fn words(found: &Bloat, min_dead_rows: u32) -> String {
     let heading = [
         "TABLE",
@@ -212,20 +232,6 @@ fn words(found: &Bloat, min_dead_rows: u32) -> String {
             .last_vacuum
             .as_deref()
             .max(one.last_autovacuum.as_deref());
-        let autovacuum = match one {
-            Bloated {
-                is_being_vacuumed: true,
-                ..
-            } => "is at work",
-            Bloated {
-                is_autovacuum_on: false,
-                ..
-            } => "is off",
-            Bloated {
-                is_behind: true, ..
-            } => "is behind",
-            _ => "is not due",
-        };
         // To the second.
         let vacuumed = vacuumed.map(|time| time.get(..19).unwrap_or(time));
         table.row([
@@ -236,7 +242,7 @@ fn words(found: &Bloat, min_dead_rows: u32) -> String {
             bytes(one.table_bytes),
             bytes(one.index_bytes),
             vacuumed.unwrap_or("never").to_owned(),
-            autovacuum.to_owned(),
+            one.autovacuum().to_owned(),
         ]);
     }
     let mut words = table.render(&format!("No table has {min_dead_rows} dead rows.\n"));

@@ -1,12 +1,13 @@
 //! `vacuum_table`: vacuums one table.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::builtin::postgres::cells::bytes;
+use crate::builtin::postgres::cells::{bytes, with_notes};
 use crate::builtin::postgres::session::{Session, question};
 use crate::builtin::postgres::table_name;
 use crate::plugin::{ToolContext, ToolError, Worded};
@@ -128,27 +129,33 @@ pub(super) async fn run(
     value.took_ms = begun.elapsed().as_secs_f64() * 1_000.0;
     let after = counted(session, found.oid, value.before.vacuums).await?;
     value.done = after.vacuums > value.before.vacuums;
-    if !value.done {
-        value.notes.push(
-            "The server has not counted the vacuum: it may have left the table out; see its log."
-                .to_owned(),
-        );
-    } else if after.dead_rows > 0 {
-        value.notes.push("Rows that are dead and stay may still be seen by an old transaction, a replica or a slot: see `active_connections` and `replication_lag`.".to_owned());
-    }
-    let mut words = format!(
+    value.notes.extend(noticed(value.done, &after));
+    let words = format!(
         "Did `{}` in {:.0} ms. Before: {}. After: {}.",
         value.statement,
         value.took_ms,
         told(&value.before),
         told(&after)
     );
-    for note in &value.notes {
-        words.push('\n');
-        words.push_str(note);
-    }
     value.after = Some(after);
-    Ok(Worded { words, value })
+    Ok(Worded {
+        words: with_notes(words, &value.notes),
+        value,
+    })
+}
+
+/// What is odd about how it is now.
+fn noticed(done: bool, after: &Sizes) -> Option<String> {
+    let noticed = match (done, after.dead_rows) {
+        (false, _) => {
+            "The server has not counted the vacuum: it may have left the table out; see its log."
+        }
+        (true, 0) => return None,
+        (true, _) => {
+            "Rows that are dead and stay may still be seen by an old transaction, a replica or a slot: see `active_connections` and `replication_lag`."
+        }
+    };
+    Some(noticed.to_owned())
 }
 
 /// Sends it, and tells the caller how far it is. Who stops waiting drops the session, and with it the socket: from version
@@ -167,7 +174,7 @@ async fn vacuum(
     session
         .command(format!("SET statement_timeout = {VACUUM_MS}"))
         .await?;
-    let (database, pid) = (std::sync::Arc::clone(&session.database), session.server.pid);
+    let (database, pid) = (Arc::clone(&session.database), session.server.pid);
     let work = session.command(statement.to_owned());
     tokio::pin!(work);
     let mut ticks = tokio::time::interval_at(Instant::now() + TELL, TELL);

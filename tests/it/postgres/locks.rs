@@ -32,9 +32,11 @@ async fn held(database: &'static str) -> (Shop, PgConnection) {
     let mut holder = shop.owner().await;
     run(
         &mut holder,
-        "CREATE TABLE stock (n int); INSERT INTO stock VALUES (1); BEGIN; UPDATE stock SET n = 2",
+        "CREATE TABLE stock (n int); INSERT INTO stock VALUES (1)",
     )
     .await;
+    // What is sent at once is one transaction, so this begins apart.
+    run(&mut holder, "BEGIN; UPDATE stock SET n = 2").await;
     (shop, holder)
 }
 
@@ -59,19 +61,7 @@ async fn a_wait_is_seen_and_ended_at_its_head() {
                 .is_some_and(|waits| waits.len() == 2)
         })
         .await;
-    let wait = row(&seen["waits"], "pid", &json!(first)).expect("it is seen");
-    assert_eq!(wait["blocked_by"], json!([holder_pid]));
-    assert_eq!(wait["lock_type"], "transactionid");
-    assert_eq!(wait["query"], "UPDATE stock SET n = n + 10");
-    let wait = row(&both["waits"], "pid", &json!(second)).expect("it is seen");
-    assert_eq!(wait["relation"], "public.stock");
-    let heads = both["heads"].as_array().expect("a list");
-    assert_eq!(heads.len(), 1, "{both:#}");
-    assert_eq!(
-        (&heads[0]["pid"], &heads[0]["blocks"]),
-        (&json!(holder_pid), &json!(2))
-    );
-    assert_eq!(heads[0]["session"]["state"], "idle in transaction");
+    is_told(&seen, &both, [holder_pid, first, second]);
 
     // Nobody has waited for that long.
     let none = approved(
@@ -121,6 +111,23 @@ async fn a_wait_is_seen_and_ended_at_its_head() {
     shop.gateway.finish().await;
 }
 
+/// What is said of the first that waits, and of both: the second waits behind it, and the holder is the head.
+fn is_told(seen: &Value, both: &Value, [holder_pid, first, second]: [i32; 3]) {
+    let wait = row(&seen["waits"], "pid", &json!(first)).expect("it is seen");
+    assert_eq!(wait["blocked_by"], json!([holder_pid]));
+    assert_eq!(wait["lock_type"], "transactionid");
+    assert_eq!(wait["query"], "UPDATE stock SET n = n + 10");
+    let wait = row(&both["waits"], "pid", &json!(second)).expect("it is seen");
+    assert_eq!(wait["relation"], "public.stock");
+    let heads = both["heads"].as_array().expect("a list");
+    assert_eq!(heads.len(), 1, "{both:#}");
+    assert_eq!(
+        (&heads[0]["pid"], &heads[0]["blocks"]),
+        (&json!(holder_pid), &json!(2))
+    );
+    assert_eq!(heads[0]["session"]["state"], "idle in transaction");
+}
+
 /// F17: two that wait for each other, while the server looks away: the one that began last goes.
 #[tokio::test]
 async fn of_a_circle_the_youngest_is_ended() {
@@ -167,12 +174,10 @@ async fn a_transaction_that_is_prepared_is_named_as_the_head() {
     let server = crate::support::Postgres::start_with(&["max_prepared_transactions=2"]).await;
     let gateway = super::gateway(&format!("connections.a = {{ url = '{}' }}", server.url())).await;
     let mut holder = server.connect("postgres").await;
-    run(
-        &mut holder,
-        "CREATE TABLE t (n int); BEGIN; LOCK t; PREPARE TRANSACTION 'forgotten'",
-    )
-    .await;
-    let (waits, waiting) = begin(server.connect("postgres").await, "LOCK t").await;
+    run(&mut holder, "CREATE TABLE t (n int)").await;
+    run(&mut holder, "BEGIN; LOCK t").await;
+    run(&mut holder, "PREPARE TRANSACTION 'forgotten'").await;
+    let (waits, waiting) = begin(server.connect("postgres").await, "DROP TABLE t").await;
     let seen = super::until_it_gives(&gateway, "lock_waits", json!({}), |found| {
         row(&found["waits"], "pid", &json!(waits)).is_some()
     })
