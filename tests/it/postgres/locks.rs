@@ -171,24 +171,29 @@ async fn of_a_circle_the_youngest_is_ended() {
 #[tokio::test]
 async fn a_transaction_that_is_prepared_is_named_as_the_head() {
     let _alone = one_at_a_time().await;
-    let server = crate::support::Postgres::start_with(&["max_prepared_transactions=2"]).await;
-    let gateway = super::gateway(&format!("connections.a = {{ url = '{}' }}", server.url())).await;
-    let mut holder = server.connect("postgres").await;
-    run(&mut holder, "CREATE TABLE t (n int)").await;
-    run(&mut holder, "BEGIN; LOCK t").await;
-    run(&mut holder, "PREPARE TRANSACTION 'forgotten'").await;
-    let (waits, waiting) = begin(server.connect("postgres").await, "DROP TABLE t").await;
-    let seen = super::until_it_gives(&gateway, "lock_waits", json!({}), |found| {
-        row(&found["waits"], "pid", &json!(waits)).is_some()
-    })
-    .await;
+    let shop = Shop::open("it_prepares").await;
+    let mut owner = shop.owner().await;
+    run(&mut owner, "CREATE TABLE t (n int)").await;
+    run(&mut owner, "BEGIN; LOCK t").await;
+    run(&mut owner, "PREPARE TRANSACTION 'forgotten'").await;
+    let (pid, waiting) = wait_for(&shop, "SELECT 1", "DROP TABLE t").await;
+    let seen = shop
+        .until("lock_waits", json!({}), |found| {
+            row(&found["waits"], "pid", &json!(pid)).is_some()
+        })
+        .await;
     assert_eq!(
         (&seen["heads"][0]["pid"], &seen["heads"][0]["session"]),
         (&json!(0), &Value::Null)
     );
-    let refused = approved(&gateway, "kill_deadlock", json!({ "min_wait_seconds": 0 })).await;
+    let asked = json!({ "min_wait_seconds": 0 });
+    let refused = approved(&shop.gateway, "kill_deadlock", asked).await;
     let said = error(&refused);
     assert!(said.contains("ROLLBACK PREPARED"), "{said}");
-    waiting.abort();
-    gateway.finish().await;
+    run(&mut owner, "ROLLBACK PREPARED 'forgotten'").await;
+    let (_, done) = within("who waited goes on", waiting)
+        .await
+        .expect("it ends");
+    assert_eq!(done, Ok(()));
+    shop.gateway.finish().await;
 }

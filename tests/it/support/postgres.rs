@@ -27,7 +27,9 @@ pub(crate) struct Postgres {
 static SHARED: OnceCell<Postgres> = OnceCell::const_new();
 
 /// Waits for the end of its input, ends the server, and removes its folder.
-const WATCH: &str = r#"cat >/dev/null; kill -INT "$0"; while kill -0 "$0" 2>/dev/null; do sleep 0.1; done; rm -rf "$1""#;
+const WATCH: &str = r#"cat >/dev/null; kill -INT "$0"; n=0
+while kill -0 "$0" 2>/dev/null && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.1; done
+kill -QUIT "$0" 2>/dev/null; rm -rf "$1""#;
 
 /// Who may come in, and how. The role `locked` needs its password, all others none.
 const RULES: &str = "host all locked 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n";
@@ -92,13 +94,8 @@ fn run(program: &str, arguments: &[&str], data: &Path) {
 impl Postgres {
     /// Starts one.
     pub(crate) async fn start() -> Self {
-        Self::start_with(&[]).await
-    }
-
-    /// Starts one with these settings, each `name=value`.
-    pub(crate) async fn start_with(settings: &[&str]) -> Self {
         let folder = open_folder();
-        let started = Self::made(&folder, settings).await;
+        let started = Self::made(&folder, &[]).await;
         started.owning(folder)
     }
 
@@ -110,6 +107,7 @@ impl Postgres {
             let settings = [
                 "shared_preload_libraries=pg_stat_statements",
                 "autovacuum_naptime=1h",
+                "max_prepared_transactions=2",
             ];
             let mut started = Self::made(&folder, &settings).await;
             let watcher = Command::new("/bin/sh")
