@@ -175,8 +175,8 @@ async fn pid(session: &mut PgConnection) -> i32 {
 
 /// The row of a list where `key` is `value`.
 fn row<'a>(list: &'a Value, key: &str, value: &Value) -> Option<&'a Value> {
-    let rows = list.as_array().expect("a list").iter();
-    rows.filter(|row| &row[key] == value).next_back()
+    let mut rows = list.as_array().expect("a list").iter();
+    rows.find(|row| &row[key] == value)
 }
 
 fn notes(value: &Value) -> String {
