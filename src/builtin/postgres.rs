@@ -1,52 +1,121 @@
 //! `postgres`: looks into PostgreSQL servers, and mends a few things there.
 //!
 //! Callers name a connection of the settings, never an address. What looks does so in transactions that can change
-//! nothing, each statement within a bound.
+//! nothing, each statement within a bound; a dry run of what mends does too. Each call has a session of its own, which
+//! ends with it.
 
-mod activity;
+mod active_connections;
+
+mod backends;
+
+mod cells;
 
 mod connections;
 
-mod mends;
+mod ending;
 
-mod storage;
+mod failure;
+
+mod kill_deadlock;
+
+mod lock_waits;
+
+mod query_text;
+
+mod replication_lag;
+
+mod session;
+
+mod settings;
+
+mod slow_queries;
+
+mod table_bloat;
+
+mod table_name;
+
+mod terminate_query;
+
+mod vacuum_table;
+
+mod wait_graph;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::builtin::postgres::activity::{Of, SlowQueries};
+use crate::builtin::postgres::active_connections::ActiveConnections;
 use crate::builtin::postgres::connections::Connections;
-use crate::builtin::postgres::mends::{KillDeadlock, TerminateQuery, VacuumTable};
-use crate::builtin::postgres::storage::TableBloat;
+use crate::builtin::postgres::kill_deadlock::KillDeadlock;
+use crate::builtin::postgres::lock_waits::LockWaits;
+use crate::builtin::postgres::replication_lag::ReplicationLag;
+use crate::builtin::postgres::session::Session;
+use crate::builtin::postgres::settings::Settings;
+use crate::builtin::postgres::slow_queries::SlowQueries;
+use crate::builtin::postgres::table_bloat::TableBloat;
+use crate::builtin::postgres::terminate_query::TerminateQuery;
+use crate::builtin::postgres::vacuum_table::VacuumTable;
 use crate::plugin::{
-    Annotations, Category, HookResult, Plugin, PluginContext, ToolContext, ToolOptions, Tools,
+    Annotations, Category, HookResult, Plugin, PluginContext, Risk, ToolContext, ToolError,
+    ToolOptions, Tools, Worded,
 };
+use crate::wire::json::Json;
 
-/// How long a table may be vacuumed.
-const VACUUM: Duration = Duration::from_secs(600);
+/// The key of a call's `_meta` that wants a dry run.
+const DRY_RUN: &str = "toolgate/dry_run";
 
 /// The plugin.
 #[derive(Default)]
 pub(super) struct Postgres {
-    /// Replaced when the settings change.
+    /// Replaced when the settings change; calls that run keep those they began with.
     connections: Arc<ArcSwap<Connections>>,
 }
+
+/// Arguments that name a connection.
+trait Wanted: DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    fn connection(&self) -> Option<&str>;
+}
+
+macro_rules! wanted {
+    ($($arguments:ty),*) => {$(
+        impl Wanted for $arguments {
+            fn connection(&self) -> Option<&str> {
+                self.connection.as_deref()
+            }
+        }
+    )*};
+}
+
+wanted!(
+    ActiveConnections,
+    KillDeadlock,
+    LockWaits,
+    ReplicationLag,
+    SlowQueries,
+    TableBloat,
+    TerminateQuery,
+    VacuumTable
+);
+
+/// What a tool does in its session.
+type Work<A, R> = for<'a> fn(
+    &'a mut Session,
+    &'a A,
+    &'a ToolContext,
+) -> BoxFuture<'a, Result<Worded<R>, ToolError>>;
 
 #[async_trait]
 impl Plugin for Postgres {
     async fn on_init(&self, context: &PluginContext) -> HookResult {
-        let connections = Connections::of(context.settings()?);
+        let settings: Settings = context.settings()?;
+        let connections = Connections::of(&settings);
         let connections = connections.map_err(|error| error.message().to_owned())?;
-        let before = self.connections.swap(Arc::new(connections));
-        before.close().await;
-        Ok(())
-    }
-
-    async fn on_stop(&self) -> HookResult {
-        self.connections.load().close().await;
+        self.connections.store(Arc::new(connections));
         Ok(())
     }
 
@@ -55,114 +124,134 @@ impl Plugin for Postgres {
         self.add_mends(tools);
     }
 
+    fn instructions(&self) -> Option<String> {
+        Some("To find what holds up a PostgreSQL server: `lock_waits` and `slow_queries` first, then `active_connections`. Before `terminate_query` or `kill_deadlock` try a dry run, and give `backend_start` as it was listed.".to_owned())
+    }
+
     fn cooperative(&self) -> bool {
         true
     }
 }
 
-/// Adds a tool that finds its connection by the argument of that name.
-macro_rules! tool {
-    ($plugin:ident, $tools:ident, $name:literal, $says:literal, |$database:ident, $wanted:ident: $arguments:ty| $work:expr) => {{
-        let connections = Arc::clone(&$plugin.connections);
-        let handler = move |$wanted: $arguments, _: ToolContext| {
-            let connections = connections.load_full();
-            async move {
-                let $database = connections.find($wanted.connection.as_deref())?;
-                $work.await
-            }
-        };
-        $tools.add($name, $says, handler)
-    }};
-}
-
 impl Postgres {
     fn add_looks(&self, tools: &mut Tools) {
-        looks(tool!(
-            self,
+        looks(self.add(
             tools,
             "slow_queries",
-            "Lists the queries that run for the longest time now, and those that took longest on the average so far",
-            |database, wanted: SlowQueries| activity::slow_queries(database, &wanted)
+            "Lists the queries of a PostgreSQL server that have run the longest now, and from pg_stat_statements those that took longest so far. For what waits for a lock see `lock_waits`.",
+            |session, wanted: &SlowQueries, _| Box::pin(slow_queries::run(session, wanted)),
         ));
-        looks(tool!(
-            self,
+        looks(self.add(
             tools,
             "lock_waits",
-            "Lists who waits for a lock, for how long, and who holds it",
-            |database, wanted: Of| activity::lock_waits(database)
+            "Lists who waits for a lock in a PostgreSQL server, for how long and for whom, and which sessions are at the head of all that wait.",
+            |session, wanted: &LockWaits, _| Box::pin(lock_waits::run(session, wanted)),
         ));
-        looks(tool!(
-            self,
+        looks(self.add(
             tools,
             "active_connections",
-            "Counts connections by database, user, application and state, and how many there may be",
-            |database, wanted: Of| activity::active_connections(database)
+            "Counts the connections of a PostgreSQL server by database, user, application and state, says how many there may be, and lists transactions that stand idle.",
+            |session, wanted: &ActiveConnections, _| {
+                Box::pin(active_connections::run(session, wanted))
+            },
         ));
-        looks(tool!(
-            self,
+        looks(self.add(
             tools,
             "replication_lag",
-            "Says how far replicas are behind, in bytes and seconds, and what slots keep",
-            |database, wanted: Of| storage::replication_lag(database)
+            "Says how far the replicas of a PostgreSQL server are behind, or this replica behind its primary, in bytes and seconds, and what replication slots keep.",
+            |session, wanted: &ReplicationLag, _| Box::pin(replication_lag::run(session, wanted)),
         ));
-        looks(tool!(
-            self,
+        looks(self.add(
             tools,
             "table_bloat",
-            "Lists the tables with the most dead rows, and when they were vacuumed",
-            |database, wanted: TableBloat| storage::table_bloat(database, &wanted)
+            "Lists the tables of a PostgreSQL database with the most dead rows: sizes, when they were vacuumed, and whether autovacuum is off or behind. `vacuum_table` mends that.",
+            |session, wanted: &TableBloat, _| Box::pin(table_bloat::run(session, wanted)),
         ));
     }
 
     fn add_mends(&self, tools: &mut Tools) {
-        mends(tool!(
-            self,
+        let kill = self.add(
             tools,
             "kill_deadlock",
-            "Ends the session that others wait for the longest; its transaction is rolled back",
-            |database, wanted: KillDeadlock| mends::kill_deadlock(database, &wanted)
-        ));
-        mends(tool!(
-            self,
+            "Ends the PostgreSQL session at the head of those that wait for locks, and rolls back its transaction, so that the others go on. `lock_waits` shows which that is.",
+            |session, wanted: &KillDeadlock, _| Box::pin(kill_deadlock::run(session, wanted)),
+        );
+        kill.remediation()
+            .risk(Risk::High)
+            .touches("one session and what it has not committed; those that wait for it go on");
+        reaches_out(kill, (true, false));
+        let terminate = self.add(
             tools,
             "terminate_query",
-            "Ends a query, or the session it belongs to, by its process",
-            |database, wanted: TerminateQuery| mends::terminate_query(database, &wanted)
-        ));
-        let vacuum = tool!(
-            self,
+            "Cancels one query of a PostgreSQL server, or ends its session, by the process that `slow_queries`, `lock_waits` or `active_connections` list.",
+            |session, wanted: &TerminateQuery, _| Box::pin(terminate_query::run(session, wanted)),
+        );
+        terminate
+            .remediation()
+            .risk(Risk::High)
+            .touches("one query, or one session and what it has not committed");
+        reaches_out(terminate, (true, false));
+        let vacuum = self.add(
             tools,
             "vacuum_table",
-            "Vacuums one table: frees what dead rows take, and gathers statistics",
-            |database, wanted: VacuumTable| mends::vacuum_table(database, &wanted)
+            "Vacuums one table of a PostgreSQL database, up to ten minutes: dead rows make room for new ones, and statistics are gathered anew. Only what is free at its end goes back to the disk; others go on using the table meanwhile.",
+            |session, wanted: &VacuumTable, context| {
+                Box::pin(vacuum_table::run(session, wanted, context))
+            },
         );
-        vacuum.timeout(VACUUM);
         vacuum
             .category(Category::Remediation)
-            .annotations(Annotations {
-                read_only: Some(false),
-                destructive: Some(false),
-                idempotent: Some(true),
-                open_world: Some(true),
-            });
+            .risk(Risk::Medium)
+            .touches("one table, which is read as a whole at most; the disk is busy meanwhile");
+        reaches_out(vacuum, (false, true));
+    }
+
+    /// Adds a tool that works in a session of its own with the connection that its arguments name.
+    fn add<'t, A: Wanted, R: Serialize + JsonSchema + Send + 'static>(
+        &self,
+        tools: &'t mut Tools,
+        name: &str,
+        says: &str,
+        work: Work<A, R>,
+    ) -> &'t mut ToolOptions {
+        let connections = Arc::clone(&self.connections);
+        let mends = ["kill_deadlock", "terminate_query", "vacuum_table"].contains(&name);
+        tools.add(name, says, move |wanted: A, context: ToolContext| {
+            let connections = connections.load_full();
+            async move {
+                let database = connections.find(wanted.connection())?;
+                let is_dry = context.meta().get(DRY_RUN).is_some_and(Json::is_true);
+                let mut session = match mends && !is_dry {
+                    true => Session::act(&database).await?,
+                    false => Session::look(&database).await?,
+                };
+                let done = work(&mut session, &wanted, &context).await;
+                session.end().await;
+                done
+            }
+        })
     }
 }
 
+/// What all tools that look have in common.
 fn looks(tool: &mut ToolOptions) {
     tool.category(Category::Diagnostic)
+        .risk(Risk::Low)
         .annotations(Annotations {
             read_only: Some(true),
             open_world: Some(true),
+            idempotent: Some(true),
             ..Annotations::default()
         });
 }
 
-fn mends(tool: &mut ToolOptions) {
-    tool.category(Category::Remediation)
-        .annotations(Annotations {
-            read_only: Some(false),
-            destructive: Some(true),
-            idempotent: Some(false),
-            open_world: Some(true),
-        });
+/// What clients may assume of a tool that changes something: whether what it changes is lost, and whether calling it again
+/// changes more.
+fn reaches_out(tool: &mut ToolOptions, (destructive, idempotent): (bool, bool)) {
+    tool.annotations(Annotations {
+        read_only: Some(false),
+        destructive: Some(destructive),
+        idempotent: Some(idempotent),
+        open_world: Some(true),
+    });
 }

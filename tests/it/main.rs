@@ -42,6 +42,7 @@ mod operators;
 mod overload;
 mod pipe;
 mod plugin_health;
+mod postgres;
 mod questions;
 mod reload;
 mod rest;
