@@ -166,6 +166,8 @@ mod notifier;
 
 mod plugin_context;
 
+mod programs;
+
 mod prompts;
 
 mod resources;
@@ -215,6 +217,9 @@ pub(crate) use notifier::Announce;
 pub use notifier::Notifier;
 pub(crate) use plugin_context::Given;
 pub use plugin_context::PluginContext;
+pub(crate) use programs::{
+    Confinement, Finished, Kept, MAX_OUTPUT_BYTES, Programs, Run, Sandbox, Sockets,
+};
 pub(crate) use prompts::{Arguments, PromptHandler};
 pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
