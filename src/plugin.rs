@@ -182,6 +182,8 @@ mod templates;
 
 mod tools;
 
+mod weight;
+
 mod wording;
 
 use std::sync::Arc;
@@ -228,6 +230,7 @@ pub use result::{IntoToolResult, Structured, Worded};
 pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
+pub(crate) use weight::{Weigh, Weight};
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.

@@ -42,7 +42,9 @@ use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
-use crate::plugin::{Announce, Events, Factory, Notifier, PluginContext, Workers, no_resource};
+use crate::plugin::{
+    Announce, Events, Factory, Notifier, PluginContext, Weight, Workers, no_resource,
+};
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
 use crate::runtime::in_process::crew::Crew;
@@ -340,6 +342,10 @@ impl Instance for Resident {
             },
         };
         Box::pin(std::future::ready(done))
+    }
+
+    fn weigh(&self, request: &Request) -> Option<Weight> {
+        self.find(request).ok()?.weigh(request)
     }
 
     fn serve<'a>(
