@@ -10,6 +10,9 @@ mod events_demo;
 
 mod hash;
 
+#[cfg(feature = "llm")]
+mod llm;
+
 mod mcp_http;
 
 #[cfg(feature = "monitoring")]
@@ -61,6 +64,8 @@ pub fn all() -> Vec<Builtin> {
         "echo" => || echo::Echo,
         "events_demo" => events_demo::EventsDemo::default,
         "hash" => || hash::Hash,
+        #[cfg(feature = "llm")]
+        "llm" => llm::Llm::default,
         "mcp_http" => mcp_http::McpHttp::default,
         #[cfg(feature = "monitoring")]
         "monitoring" => monitoring::Monitoring::default,
