@@ -183,10 +183,11 @@ fn words(found: &Found) -> String {
     };
     for hit in &found.hits {
         let headings = hit.headings.join(" > ");
-        words.push_str(&format!(
-            "{}:{} – {headings}\n    {}\n    {}\n",
-            hit.path, hit.line, hit.snippet, hit.uri
-        ));
+        words.push_str(&format!("{}:{} – {headings}\n", hit.path, hit.line));
+        if !hit.snippet.is_empty() {
+            words.push_str(&format!("    {}\n", hit.snippet));
+        }
+        words.push_str(&format!("    {}\n", hit.uri));
     }
     if found.total > found.hits.len() {
         words.push_str(&format!(

@@ -84,6 +84,12 @@ impl<'a> Reader<'a> {
     }
 
     fn begin(&mut self, line: u64, level: usize, title: String) {
+        let is_below = self.open.last().is_some_and(|(last, _)| *last < level);
+        let is_bare = |section: &mut Section| section.body.trim().is_empty();
+        if is_below {
+            // A heading with nothing but headings under it stands above those.
+            self.found.pop_if(is_bare);
+        }
         self.open.retain(|(above, _)| *above < level);
         self.open.push((level, title));
         self.found.push(Section {
@@ -158,6 +164,10 @@ mod tests {
             ],
         );
         check("\n\n", &[]);
+        check(
+            "# A\n\n## B\nx\n## C\n# D\n",
+            &[("A > B", 3, "x\n"), ("A > C", 5, ""), ("D", 6, "")],
+        );
         check(
             "# A\n````\n```\n# no\n````\n# B\n",
             &[("A", 1, "````\n```\n# no\n````\n"), ("B", 6, "")],

@@ -118,14 +118,14 @@ async fn an_answer_that_is_refused_is_asked_for_once_more_with_the_reason() {
     let wrong = json!({ key: says("rm -rf /") });
     let second = retry(&cluster.gateway, 5, (&params, &first), wrong).await;
     let (key, _) = question(&second);
-    let wrong = json!({ key: says("kubectl exec web-0 -- sh\u{7}") });
+    let wrong = json!({ key: says("Run\u{7} this:\nkubectl exec web-0 -- sh") });
     let done = retry(&cluster.gateway, 6, (&params, &second), wrong).await;
     assert_eq!(done["result"]["isError"], true, "{done}");
     let words = text(&done["result"]);
     for part in [
         "was asked 2 times",
         "`kubectl exec` is refused",
-        "Its last answer: \"kubectl exec web-0 -- sh\"",
+        "Its last answer: \"Run  this: kubectl exec web-0 -- sh\"",
         "Give the `command` yourself",
     ] {
         assert!(words.contains(part), "{part}: {words}");

@@ -1,5 +1,7 @@
 //! What is let through, as it is run; and what is refused, with the words that say why.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn rules(namespaces: &[&str]) -> Rules {
@@ -433,5 +435,27 @@ fn the_operator_says_which_namespaces() {
     ] {
         let error = arguments(text, usual).expect_err(text);
         assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+proptest! {
+    /// Whatever is let through is written so that it is read again as the same, and its flags are among those of its verb.
+    #[test]
+    fn what_is_let_through_says_the_same_when_it_is_read_again(
+        words in prop::collection::vec(
+            "kubectl|get|delete|logs|scale|top|rollout|undo|pods?|deploy/web|x|-n|-o|-A|-l|a=b|json|--|-|--replicas=3|--tail=5|-né|'[*]'|\"é\"|-[a-zA-Z]{1,3}|--[a-z-]{1,9}(=[a-z0-9/]{0,4})?|.{0,5}",
+            0..8,
+        ),
+    ) {
+        let text = format!("kubectl {}", words.join(" "));
+        if let Ok(command) = read(&text) {
+            let line = line::line_of(["kubectl"].into_iter().chain(command.arguments(None).iter().map(String::as_str)));
+            let mut again = read(&line).expect("it was let through");
+            // What was put in the first time stands there now.
+            again.flags.retain(|(name, _)| *name != "watch");
+            let mut first = command;
+            first.flags.retain(|(name, _)| *name != "watch");
+            prop_assert_eq!(&first, &again, "{}", line);
+        }
     }
 }
