@@ -230,7 +230,8 @@ pub use result::{IntoToolResult, Structured, Worded};
 pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
-pub(crate) use weight::{Weigh, Weight};
+pub(crate) use weight::Weigh;
+pub use weight::Weight;
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::plugin::ToolError;
 use crate::wire::json::Json;
 
-/// What one call would do.
+/// What one call would do, as far as its tool says that beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Weight {
+pub enum Weight {
     /// It looks, and changes nothing.
     Looks,
     /// It changes something, as these words say: `runs ..`.

@@ -1,6 +1,8 @@
 //! The plugin `llm`: which commands are run, which wait for a person, and which are refused; commands that the client's
 //! model writes. F27
 
+mod approved;
+
 mod sampled;
 
 use std::path::PathBuf;
@@ -9,8 +11,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::hostile::names;
-use crate::rest::{call, refused};
-use crate::support::{Answer, LegacySession, Request, TestGateway, able, modern, until};
+use crate::rest::call;
+use crate::support::{Answer, Request, TestGateway, modern, until};
 
 const TOOL: &str = "llm.kubectl_action";
 
@@ -206,125 +208,6 @@ async fn what_is_not_let_through_is_not_run_and_asks_nobody() {
     let waiting = Request::new("GET", "/api/approvals");
     let waiting = cluster.gateway.send(&waiting).await.json();
     assert_eq!(waiting["approvals"], json!([]));
-    cluster.gateway.finish().await;
-}
-
-#[tokio::test]
-async fn what_changes_things_waits_for_an_operator_who_sees_the_whole_command() {
-    let settings = "context = 'prod'\nnamespace = 'shop'";
-    let cluster = Cluster::open(settings, "[policy.approval]\nwait_ms = 0\n").await;
-    let command = "kubectl delete pod web-0";
-    let waits = cluster.command(command).await;
-    assert_eq!(refused(&waits, 403), "approval_pending");
-    assert_eq!(cluster.calls(), [""; 0]);
-    let list = Request::new("GET", "/api/approvals?status=pending");
-    let list = cluster.gateway.send(&list).await.json();
-    let approval = &list["approvals"][0];
-    let effect = approval["effect"].as_str().expect("a text");
-    let whole = "runs `kubectl --context=prod --namespace=shop delete pod web-0 --wait=false`, which changes things (risk high): what the command names";
-    assert!(effect.starts_with(whole), "{effect}");
-    assert_eq!(approval["arguments"], json!({ "command": command }));
-    let id = approval["id"].as_str().expect("an id");
-    let given = Request::new("POST", &format!("/api/approvals/{id}/approve")).body_of(&json!({}));
-    assert_eq!(cluster.gateway.send(&given).await.status, 200);
-    // Another command is another one.
-    let other = cluster.command("kubectl delete pod web-1").await;
-    assert_eq!(refused(&other, 403), "approval_pending");
-    let answer = cluster.command(command).await;
-    assert_eq!(
-        answer.json()["structuredContent"]["effect"],
-        "remediation",
-        "{}",
-        answer.text()
-    );
-    let expect = "[--context=prod][--namespace=shop][delete][pod][web-0][--wait=false]";
-    assert_eq!(cluster.calls(), [expect]);
-    let records = cluster.gateway.records.all();
-    assert!(
-        records
-            .iter()
-            .any(|record| record.approval.as_deref() == Some(id))
-    );
-    // It was used up.
-    assert_eq!(
-        refused(&cluster.command(command).await, 403),
-        "approval_pending"
-    );
-    // What only looks asks nobody.
-    assert_eq!(cluster.command("kubectl get pods").await.status, 200);
-    cluster.gateway.finish().await;
-}
-
-#[tokio::test]
-async fn an_approval_is_for_the_cluster_that_was_shown() {
-    let cluster = Cluster::open("context = 'staging'", "[policy.approval]\nwait_ms = 0\n").await;
-    let command = "kubectl rollout restart deploy/web";
-    assert_eq!(
-        refused(&cluster.command(command).await, 403),
-        "approval_pending"
-    );
-    let list = Request::new("GET", "/api/approvals?status=pending");
-    let list = cluster.gateway.send(&list).await.json();
-    let id = list["approvals"][0]["id"].as_str().expect("an id");
-    let given = Request::new("POST", &format!("/api/approvals/{id}/approve")).body_of(&json!({}));
-    assert_eq!(cluster.gateway.send(&given).await.status, 200);
-    let other = Request::new("PUT", "/api/config/llm").body_of(&json!({ "context": "prod" }));
-    let other = cluster.gateway.send(&other).await;
-    assert_eq!(other.status, 200, "{}", other.text());
-    assert_eq!(
-        refused(&cluster.command(command).await, 403),
-        "approval_pending"
-    );
-    assert_eq!(cluster.calls(), [""; 0]);
-    cluster.gateway.finish().await;
-}
-
-#[tokio::test]
-async fn the_user_of_a_client_that_can_be_asked_sees_the_whole_command() {
-    let cluster = Cluster::open("context = 'prod'", "").await;
-    let session = LegacySession::open_able(&cluster.gateway, "2025-11-25").await;
-    for (approve, calls) in [(false, 0), (true, 1)] {
-        let mut connection = cluster.gateway.connect().await;
-        let command = json!({ "command": "kubectl cordon n1" });
-        let request = session.call(5, TOOL, command);
-        assert!(connection.begin(&request).await.is_stream());
-        let asked = connection.event().await.expect("a question");
-        assert_eq!(asked["method"], "elicitation/create");
-        let message = asked["params"]["message"].to_string();
-        assert!(
-            message.contains("runs `kubectl --context=prod cordon n1`"),
-            "{message}"
-        );
-        let said = json!({ "action": "accept", "content": { "approve": approve } });
-        cluster
-            .gateway
-            .send(&session.answer(&asked["id"], said))
-            .await;
-        let answer = connection.event().await.expect("the answer");
-        assert_eq!(answer["result"]["isError"] == true, !approve, "{answer}");
-        assert_eq!(cluster.calls().len(), calls);
-    }
-    // What only looks asks nobody.
-    let mut connection = cluster.gateway.connect().await;
-    let look = session.call(6, TOOL, json!({ "command": "kubectl get nodes" }));
-    let look = connection.send(&look).await;
-    assert_eq!(
-        look.json()["result"]["structuredContent"]["state"],
-        "ran",
-        "{}",
-        look.text()
-    );
-    session.delete(&cluster.gateway).await;
-    cluster.gateway.finish().await;
-}
-
-#[tokio::test]
-async fn an_operator_may_want_approvals_of_all_commands() {
-    let more = format!("[policy.approval]\nwait_ms = 0\ntools = ['{TOOL}']\n");
-    let cluster = Cluster::open("", &more).await;
-    let answer = cluster.command("kubectl get pods").await;
-    assert_eq!(refused(&answer, 403), "approval_pending");
-    assert_eq!(cluster.calls(), [""; 0]);
     cluster.gateway.finish().await;
 }
 

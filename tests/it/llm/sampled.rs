@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::llm::{Cluster, TOOL, able, check_refused};
+use crate::llm::{Cluster, TOOL, check_refused};
 use crate::rounds::asker::{capable, keys, retry, send};
-use crate::support::{Connection, LegacySession, modern};
+use crate::support::{Connection, LegacySession, able, modern};
 
 /// What a model answers.
 fn says(text: &str) -> Value {
