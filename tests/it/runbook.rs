@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::rest::call;
+use crate::support::redis::patiently;
 use crate::support::{Answer, Connection, LegacySession, TestGateway, modern, within};
 
 const FAILOVER: &str = "# Database\n\n## Failover\nPromote the replica with `pg_ctl promote`, then move the address.\n";
@@ -203,7 +204,7 @@ async fn ten_thousand_runbooks_are_searched_and_each_can_be_read() {
         let text = format!("# Alert {number}\nLook at host{number} first.\n");
         write(&library.folder, &path, &text);
     }
-    within("all are read", async {
+    patiently("all are read", async {
         while library.search("host9999").await.json()["structuredContent"]["runbooks"] != 10_001 {}
     })
     .await;
