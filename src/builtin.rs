@@ -12,6 +12,8 @@ mod hash;
 
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+#[cfg(feature = "llm")]
+mod llm;
 
 mod mcp_http;
 
@@ -66,6 +68,8 @@ pub fn all() -> Vec<Builtin> {
         "hash" => || hash::Hash,
         #[cfg(feature = "kubernetes")]
         "kubernetes" => kubernetes::Kubernetes::default,
+        #[cfg(feature = "llm")]
+        "llm" => llm::Llm::default,
         "mcp_http" => mcp_http::McpHttp::default,
         #[cfg(feature = "monitoring")]
         "monitoring" => monitoring::Monitoring::default,

@@ -55,7 +55,9 @@ use crate::config::resolve::{Resolution, resolve};
 use crate::manifest::problem::Problems;
 use crate::model::plugin_id::PluginId;
 use crate::runtime::in_process::InProcess;
-use crate::runtime::process::{GUARD_ARGUMENT, HELPER_ARGUMENT, run_guard, run_helper};
+use crate::runtime::process::{
+    GUARD_ARGUMENT, HELPER_ARGUMENT, PROBE_ARGUMENT, run_guard, run_helper, run_probe,
+};
 use crate::telemetry::{Format, Log};
 
 /// An MCP gateway: plugins become one MCP server.
@@ -143,6 +145,10 @@ pub fn main_with(builtins: &[Builtin], in_process: InProcess) -> ExitCode {
         }
         Some(first) if first == GUARD_ARGUMENT => {
             run_guard(arguments, std::io::stdin());
+            return ExitCode::SUCCESS;
+        }
+        Some(first) if first == PROBE_ARGUMENT => {
+            output::say(&run_probe(arguments));
             return ExitCode::SUCCESS;
         }
         _ => {}

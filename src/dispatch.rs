@@ -70,6 +70,8 @@ mod traced;
 
 pub mod watching;
 
+mod weighing;
+
 use std::sync::Arc;
 use std::time::Duration;
 

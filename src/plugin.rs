@@ -166,6 +166,8 @@ mod notifier;
 
 mod plugin_context;
 
+mod programs;
+
 mod prompts;
 
 mod resources;
@@ -179,6 +181,8 @@ mod schema;
 mod templates;
 
 mod tools;
+
+mod weight;
 
 mod wording;
 
@@ -215,6 +219,9 @@ pub(crate) use notifier::Announce;
 pub use notifier::Notifier;
 pub(crate) use plugin_context::Given;
 pub use plugin_context::PluginContext;
+pub(crate) use programs::{
+    Confinement, Finished, Kept, MAX_OUTPUT_BYTES, Programs, Run, Sandbox, Sockets,
+};
 pub(crate) use prompts::{Arguments, PromptHandler};
 pub use prompts::{BuiltPrompt, PromptOptions, Prompts};
 pub(crate) use resources::Place;
@@ -223,6 +230,8 @@ pub use result::{IntoToolResult, Structured, Worded};
 pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
+pub(crate) use weight::Weigh;
+pub use weight::Weight;
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.

@@ -62,7 +62,7 @@ use crate::model::client::{Client, Farewell};
 use crate::model::fault::Fault;
 use crate::model::plugin_id::PluginId;
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
-use crate::plugin::{Supply, Way};
+use crate::plugin::{Supply, Way, Weight};
 use crate::runtime::process::Usage;
 use crate::runtime::updates::Updates;
 use crate::session::Session;
@@ -157,6 +157,12 @@ pub trait Instance: Send + Sync {
         request: Request,
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
+
+    /// What a call of a tool would do, where the tool says that of its calls. Quick, and changes nothing.
+    fn weigh(&self, request: &Request) -> Option<Weight> {
+        let _ = request;
+        None
+    }
 
     /// Has its own routes answer an HTTP request, whose path begins behind `/ext/{id}`; `None` where none of them does.
     /// Dropping the future abandons the request. A stream that was answered ends with the instance.

@@ -72,7 +72,9 @@ impl Runtimes {
 
     /// All runtimes. `in_process` knows the code that is compiled in.
     pub fn new(in_process: InProcess, launcher: Launcher) -> Self {
-        let in_process = in_process.with_homes(launcher.homes.clone());
+        let in_process = in_process
+            .with_homes(launcher.homes.clone())
+            .with_launcher(launcher.clone());
         let builder = Builder::new(launcher.clone());
         let table: [(RuntimeKind, Arc<dyn Runtime>); 3] = [
             (RuntimeKind::InProcess, Arc::new(in_process)),

@@ -15,6 +15,7 @@ mod settings;
 mod sparkline;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -22,9 +23,12 @@ use async_trait::async_trait;
 use crate::builtin::monitoring::backend::Backend;
 use crate::builtin::monitoring::settings::{Service, Settings};
 use crate::plugin::{
-    Annotations, Category, Clock, HookResult, Notifier, Plugin, PluginContext, ToolContext,
+    Annotations, Category, Clock, HookResult, Notifier, Plugin, PluginContext, Risk, ToolContext,
     ToolError, ToolOptions, Tools,
 };
+
+/// How long a call may take: two requests, of which each has 30 s.
+const TIMEOUT: Duration = Duration::from_secs(65);
 
 /// The plugin.
 #[derive(Default)]
@@ -73,11 +77,12 @@ impl Plugin for Monitoring {
                     loki::query(loki, services.clock, wanted).await
                 }
             };
-            looks(tools.add(
+            let tool = tools.add(
                 "loki.query",
                 "Finds log lines in Loki by a LogQL expression, over the last hour unless told otherwise",
                 query,
-            ));
+            );
+            looks(tool, "Find log lines", "Loki");
         }
         if known.sentry.is_some() {
             let services = Arc::clone(&self.services);
@@ -89,11 +94,12 @@ impl Plugin for Monitoring {
                     sentry::get_issue(sentry, organization, wanted).await
                 }
             };
-            looks(tools.add(
+            let tool = tools.add(
                 "sentry.get_issue",
                 "Gets what Sentry knows of an error: how often, since when, and the stack of the last time",
                 get,
-            ));
+            );
+            looks(tool, "Get an issue of Sentry", "Sentry");
         }
     }
 
@@ -113,11 +119,12 @@ impl Monitoring {
                 prometheus::query(prometheus, services.clock, wanted).await
             }
         };
-        looks(tools.add(
+        let tool = tools.add(
             "prom.query",
-            "Asks Prometheus for the value of a PromQL expression at one moment",
+            "Asks Prometheus for the value of a PromQL expression at one moment; `prom.query_range` shows how it went",
             query,
-        ));
+        );
+        looks(tool, "Ask Prometheus for a moment", "Prometheus");
         let services = Arc::clone(&self.services);
         let query_range = move |wanted, _: ToolContext| {
             let services = services.load_full();
@@ -127,11 +134,12 @@ impl Monitoring {
                 prometheus::query_range(prometheus, services.clock, wanted).await
             }
         };
-        looks(tools.add(
+        let tool = tools.add(
             "prom.query_range",
             "Asks Prometheus for the values of a PromQL expression over a time, with a small chart of each series",
             query_range,
-        ));
+        );
+        looks(tool, "Ask Prometheus for a time", "Prometheus");
     }
 }
 
@@ -166,8 +174,12 @@ fn not_there() -> ToolError {
 }
 
 /// What all these tools have in common: they look, at something outside.
-fn looks(tool: &mut ToolOptions) {
-    tool.category(Category::Diagnostic)
+fn looks(tool: &mut ToolOptions, title: &str, service: &str) {
+    tool.title(title)
+        .category(Category::Diagnostic)
+        .risk(Risk::Low)
+        .touches(format!("nothing: reads from {service}"))
+        .timeout(TIMEOUT)
         .annotations(Annotations {
             read_only: Some(true),
             open_world: Some(true),

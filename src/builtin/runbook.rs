@@ -1,50 +1,40 @@
 //! `runbook`: finds what to do in a folder of Markdown. Each file is a resource, too.
-//!
-//! The folder is watched; what has changed in it is read again before the next answer.
 
 mod folder;
+
+mod library;
 
 mod section;
 
 mod shelf;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::builtin::runbook::shelf::{Hit, Shelf, uri};
+use crate::builtin::runbook::library::Library;
+use crate::builtin::runbook::shelf::{Hit, uri};
 use crate::plugin::{
-    Category, HookResult, Notifier, Plugin, PluginContext, Resources, ToolContext, ToolError,
-    Tools, Worded,
+    Category, HookResult, Plugin, PluginContext, ResourceRequest, Resources, Risk, ToolContext,
+    ToolError, Tools, Worded,
 };
 
 /// The most places of one answer.
 const MAX_HITS: usize = 50;
 
+/// The most characters of a query: what reads it calls itself for each bracket.
+const MAX_QUERY: usize = 500;
+
+/// How long a search may take, the reading of what has changed included.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The plugin.
 #[derive(Default)]
 pub(super) struct Runbooks(Arc<Library>);
-
-/// The folder and what is known of it.
-#[derive(Default)]
-struct Library {
-    /// Set when something in the folder may have changed.
-    stale: AtomicBool,
-    state: Mutex<State>,
-    notifier: OnceLock<Notifier>,
-}
-
-#[derive(Default)]
-struct State {
-    folder: PathBuf,
-    shelf: Option<Arc<Shelf>>,
-    watcher: Option<RecommendedWatcher>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +46,10 @@ struct Settings {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    /// What to look for: words, `"a phrase"`, `-without`, `+must`.
+    /// What to look for, such as `replica lag`: English words in any of their forms, of which the places that have more and
+    /// rarer ones come first. Also `"a phrase"`, `+must` and `-without`. Names of services, alerts and errors find most. At
+    /// most 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     query: String,
     /// At most so many places, 5 if not given; 50 is the most.
     #[serde(default)]
@@ -67,35 +60,29 @@ struct Search {
 /// What was found.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Found {
-    /// The places that fit best, the best first.
+    /// The places that fit best, the best first. Read the resource `uri` of one for the whole runbook.
     hits: Vec<Hit>,
     /// How many places fit at all.
     total: usize,
     /// How many runbooks there are.
     runbooks: usize,
+    /// How many files were left out: too large, no text, links that lead out of the folder.
+    left_out: usize,
+    /// Why the folder cannot be read now; then these are the runbooks as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
 }
 
 #[async_trait]
 impl Plugin for Runbooks {
     async fn on_init(&self, context: &PluginContext) -> HookResult {
         let Settings { dir } = context.settings()?;
-        let shelf = read(&dir)?;
-        for why in &shelf.left_out {
-            tracing::warn!(parent: context.span(), "A runbook was left out: {why}");
-        }
-        let watcher = self.0.watch(&dir)?;
-        {
-            let mut state = self.0.state();
-            state.folder = dir;
-            state.shelf = Some(Arc::new(shelf));
-            state.watcher = Some(watcher);
-        }
-        self.0.tell();
+        context.span().in_scope(|| self.0.open(dir))?;
         Ok(())
     }
 
     async fn on_stop(&self) -> HookResult {
-        self.0.state().watcher = None;
+        self.0.close();
         Ok(())
     }
 
@@ -107,136 +94,115 @@ impl Plugin for Runbooks {
                 "Searches the runbooks: what to do when something is wrong, written by those who run it",
                 move |wanted: Search, _: ToolContext| {
                     let library = Arc::clone(&library);
-                    async move { library.search(&wanted) }
+                    async move { search(&library, &wanted) }
                 },
             )
             .title("Search runbooks")
             .category(Category::Diagnostic)
+            .risk(Risk::Low)
+            .touches("nothing: reads files of the folder of runbooks")
+            .timeout(TIMEOUT)
             .read_only();
     }
 
     fn resources(&self, resources: &mut Resources) {
         self.0.notifier.set(resources.notifier()).ok();
-        let Some(shelf) = self.0.shelf() else { return };
-        for runbook in &shelf.runbooks {
-            let (library, path) = (Arc::clone(&self.0), runbook.path.clone());
+        let paths = self
+            .0
+            .with(|shelf, _| shelf.runbooks.keys().cloned().collect::<Vec<_>>());
+        for path in paths.unwrap_or_default() {
+            let (library, own) = (Arc::clone(&self.0), path.clone());
             resources
-                .add(uri(&path), path.clone(), move |_: ToolContext| {
-                    let text = library.text(&path);
+                .add(uri(&path), path, move |_: ToolContext| {
+                    let text = text(&library, |known| *known == own);
                     async move { text }
                 })
                 .mime_type("text/markdown");
         }
+        let library = Arc::clone(&self.0);
+        resources
+            .template(
+                "runbook:///{+path}",
+                "runbook",
+                move |asked: ResourceRequest, _| {
+                    let text = text(&library, |known| uri(known) == asked.uri());
+                    async move { text }
+                },
+            )
+            .description("A runbook, by its path below the folder: `runbook:///db/failover.md`")
+            .mime_type("text/markdown");
     }
 }
 
-impl Library {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no holder of this lock panics")
-    }
+/// The runbook whose path fits.
+fn text(library: &Arc<Library>, fits: impl Fn(&String) -> bool) -> Option<String> {
+    let found = library.with(|shelf, _| {
+        let mut all = shelf.runbooks.iter();
+        let found = all.find(|(path, _)| fits(path));
+        found.map(|(_, text)| text.to_string())
+    });
+    found.flatten()
+}
 
-    /// Tells clients that there may be other runbooks.
-    fn tell(&self) {
-        if let Some(notifier) = self.notifier.get() {
-            notifier.lists_changed();
-        }
+fn search(library: &Arc<Library>, wanted: &Search) -> Result<Worded<Found>, ToolError> {
+    let query = wanted.query.trim();
+    if query.is_empty() {
+        return Err(ToolError::new("`query` is empty: say what to look for"));
     }
-
-    /// Watches the folders, and notes that something is others now.
-    fn watch(self: &Arc<Self>, dir: &Path) -> notify::Result<RecommendedWatcher> {
-        let library = Arc::downgrade(self);
-        let mut watcher =
-            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                let is_read = event.is_ok_and(|event| event.kind.is_access());
-                let Some(library) = library.upgrade().filter(|_| !is_read) else {
-                    return;
-                };
-                library.stale.store(true, Ordering::Release);
-                library.tell();
-            })?;
-        for folder in folder::folders(dir) {
-            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-        }
-        Ok(watcher)
+    if query.chars().count() > MAX_QUERY {
+        return Err(ToolError::new(
+            "`query` is longer than 500 characters: use fewer words",
+        ));
     }
-
-    /// The index, made anew if something has changed. A folder that cannot be read any more leaves it as it was.
-    fn shelf(self: &Arc<Self>) -> Option<Arc<Shelf>> {
-        if !self.stale.swap(false, Ordering::AcqRel) {
-            return self.state().shelf.clone();
-        }
-        let folder = self.state().folder.clone();
-        // New folders are watched before they are read, so that nothing falls between.
-        let watcher = self.watch(&folder);
-        match (read(&folder), watcher) {
-            (Ok(shelf), Ok(watcher)) => {
-                let mut state = self.state();
-                let changed = changes(state.shelf.as_deref(), &shelf);
-                state.shelf = Some(Arc::new(shelf));
-                state.watcher = Some(watcher);
-                drop(state);
-                if let Some(notifier) = self.notifier.get() {
-                    changed.iter().for_each(|path| notifier.updated(&uri(path)));
-                }
-            }
-            (Err(err), _) => tracing::warn!("The runbooks stay as they were: {err}"),
-            (_, Err(err)) => tracing::warn!("The runbooks are not watched any more: {err}"),
-        }
-        self.state().shelf.clone()
-    }
-
-    fn text(self: &Arc<Self>, path: &str) -> Option<String> {
-        let shelf = self.shelf()?;
-        let mut runbooks = shelf.runbooks.iter();
-        let found = runbooks.find(|runbook| runbook.path == path);
-        found.map(|runbook| runbook.text.clone())
-    }
-
-    fn search(self: &Arc<Self>, wanted: &Search) -> Result<Worded<Found>, ToolError> {
-        let shelf = self
-            .shelf()
-            .ok_or_else(|| ToolError::new("the runbooks are not read yet"))?;
-        let limit = wanted.limit.unwrap_or(5).clamp(1, MAX_HITS);
-        let (hits, total) = shelf.search(&wanted.query, limit)?;
-        let mut words = match hits.is_empty() {
-            true => format!("None of {} runbooks fits.\n", shelf.runbooks.len()),
-            false => String::new(),
-        };
-        for hit in &hits {
-            let headings = hit.headings.join(" > ");
-            words.push_str(&format!(
-                "{}:{} – {headings}\n    {}\n    {}\n",
-                hit.path, hit.line, hit.snippet, hit.uri
-            ));
-        }
-        if total > hits.len() {
-            words.push_str(&format!("… {} more places fit\n", total - hits.len()));
-        }
-        let runbooks = shelf.runbooks.len();
-        let value = Found {
+    let limit = wanted.limit.unwrap_or(5).clamp(1, MAX_HITS);
+    let found = library.with(|shelf, trouble| {
+        let (hits, total) = shelf.search(query, limit)?;
+        Ok::<_, ToolError>(Found {
             hits,
             total,
-            runbooks,
-        };
-        Ok(Worded { words, value })
-    }
-}
-
-/// The files that are in both and differ.
-fn changes(before: Option<&Shelf>, now: &Shelf) -> Vec<String> {
-    let before = before.map_or(&[][..], |shelf| &shelf.runbooks);
-    let differs = before.iter().filter(|old| {
-        let mut all = now.runbooks.iter();
-        all.any(|new| new.path == old.path && new.text != old.text)
+            runbooks: shelf.runbooks.len(),
+            left_out: shelf.left_out.count,
+            trouble: trouble.map(str::to_owned),
+        })
     });
-    differs.map(|runbook| runbook.path.clone()).collect()
+    let found =
+        found.ok_or_else(|| ToolError::new("the runbooks are not read yet; try again"))??;
+    Ok(Worded {
+        words: words(&found),
+        value: found,
+    })
 }
 
-fn read(folder: &Path) -> Result<Shelf, String> {
-    let at = folder.display();
-    let found = folder::read(folder).map_err(|err| {
-        format!("the folder `{at}` (`dir` in the plugin's config) cannot be read: {err}")
-    })?;
-    Shelf::of(found.runbooks, found.left_out)
-        .map_err(|err| format!("the index could not be made: {err}"))
+fn words(found: &Found) -> String {
+    let mut words = match found.hits.is_empty() {
+        true => format!(
+            "None of {} runbooks fits; try other words.\n",
+            found.runbooks
+        ),
+        false => String::new(),
+    };
+    for hit in &found.hits {
+        let headings = hit.headings.join(" > ");
+        words.push_str(&format!("{}:{} – {headings}\n", hit.path, hit.line));
+        if !hit.snippet.is_empty() {
+            words.push_str(&format!("    {}\n", hit.snippet));
+        }
+        words.push_str(&format!("    {}\n", hit.uri));
+    }
+    if found.total > found.hits.len() {
+        words.push_str(&format!(
+            "… {} more places fit\n",
+            found.total - found.hits.len()
+        ));
+    }
+    if found.left_out > 0 {
+        words.push_str(&format!(
+            "{} files could not be read and were left out\n",
+            found.left_out
+        ));
+    }
+    if let Some(trouble) = &found.trouble {
+        words.push_str(&format!("These are the runbooks as they were: {trouble}\n"));
+    }
+    words
 }

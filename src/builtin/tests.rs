@@ -123,7 +123,8 @@ fn every_row_has_a_sound_manifest() {
 
 #[test]
 fn every_plugin_promises_not_to_block() {
-    for builtin in all() {
+    // One reads files, and has a thread of its own for that.
+    for builtin in all().iter().filter(|builtin| builtin.id != "runbook") {
         assert!((builtin.factory)().cooperative(), "{}", builtin.id);
     }
 }

@@ -28,7 +28,7 @@ use crate::dispatch::{Dispatcher, cancelled, shutting_down};
 use crate::ledger::documents::{Documents, NotKept};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::offer;
-use crate::plugin::{Clock, utc};
+use crate::plugin::{Clock, Weight, utc};
 use crate::registry::catalog::Entry;
 use crate::runtime::{CallContext, Request};
 use crate::session::table::new_id;
@@ -215,32 +215,39 @@ impl Dispatcher {
         &self.approvals
     }
 
-    /// Whether a person must agree to this call.
-    pub(super) fn needs_approval(&self, entry: &Entry, context: &CallContext) -> bool {
+    /// Whether a person must agree to this call, which would do that as far as its tool says.
+    pub(super) fn needs_approval(
+        &self,
+        entry: &Entry,
+        context: &CallContext,
+        weight: Option<&Weight>,
+    ) -> bool {
         let policy = &self.policy.approval;
         let is_among = |patterns: &[crate::manifest::glob::Pattern]| {
             let principal = &context.caller.principal;
             patterns.iter().any(|pattern| pattern.matches(principal))
         };
-        (entry.conduct.requires_approval || is_among(&policy.principals))
+        let conduct = &entry.conduct;
+        let is_waived = conduct.may_be_waived && weight == Some(&Weight::Looks);
+        (conduct.requires_approval && !is_waived || is_among(&policy.principals))
             && !is_among(&policy.except)
     }
 
     /// Has a person agree to the call. A fault when nobody does.
     pub(super) async fn approve(
         &self,
-        entry: &Entry,
+        (entry, weight): (&Entry, Option<&Weight>),
         request: &Request,
         context: &CallContext,
         record: &mut Record<'_>,
     ) -> Result<(), Fault> {
-        let digest = digest_of(entry, request, context);
+        let digest = digest_of((entry, weight), request, context);
         let approvals = &self.approvals;
         if let Some(given) = approvals.take(&digest).await? {
             record.approved_by(given.id);
             return Ok(());
         }
-        let mut asked = self.wanted(entry, request, context, record.incident());
+        let mut asked = self.wanted((entry, weight), request, context, record.incident());
         let question = question::params(&asked);
         if offer::check(&context.profile, &Method::Elicit, &question).is_ok() {
             let ttl = Duration::from_millis(approvals.policy.ttl_ms);
@@ -347,7 +354,7 @@ impl Dispatcher {
     /// What a person is asked to agree to.
     fn wanted(
         &self,
-        entry: &Entry,
+        (entry, weight): (&Entry, Option<&Weight>),
         request: &Request,
         context: &CallContext,
         incident: Option<&str>,
@@ -362,9 +369,12 @@ impl Dispatcher {
             principal: context.caller.principal.to_string(),
             session: short_session(context).map(str::to_owned),
             arguments: shown::arguments(request.params.members.get("arguments")),
-            effect: match is_dry(request) {
-                true => format!("is to be a dry run; a call {}", entry.effect()),
-                false => entry.effect(),
+            effect: match (is_dry(request), weight) {
+                (true, _) => format!("is to be a dry run; a call {}", entry.effect()),
+                (false, Some(Weight::Changes(effect))) => {
+                    format!("{effect}, which {}", entry.effect())
+                }
+                (false, _) => entry.effect(),
             },
             risk: entry.conduct.risk,
             status: Status::Pending,
@@ -379,7 +389,11 @@ impl Dispatcher {
 }
 
 /// What tells calls apart that need an approval each: who calls what, with which arguments, however they are written.
-fn digest_of(entry: &Entry, request: &Request, context: &CallContext) -> String {
+fn digest_of(
+    (entry, weight): (&Entry, Option<&Weight>),
+    request: &Request,
+    context: &CallContext,
+) -> String {
     let nothing = Json::literal("{}");
     let arguments = request.params.members.get("arguments");
     let mut parts = BTreeMap::from([
@@ -388,6 +402,9 @@ fn digest_of(entry: &Entry, request: &Request, context: &CallContext) -> String 
         ("principal", Json::of(&*context.caller.principal)),
         ("tool", Json::of(&*entry.name)),
     ]);
+    if let Some(Weight::Changes(effect)) = weight {
+        parts.insert("effect", Json::of(effect));
+    }
     // A yes to a dry run is none to the call.
     if is_dry(request) {
         parts.insert("dry_run", Json::literal("true"));

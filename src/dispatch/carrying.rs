@@ -116,7 +116,8 @@ impl Dispatcher {
         let address = self.readdress(next, was, subject, context).await?;
         if let (Some(entry), Some(was)) = (&address.tool, &was.tool) {
             // Nobody was asked about the call as it would be now.
-            if self.needs_approval(entry, context) && !self.needs_approval(was, context) {
+            if self.needs_approval(entry, context, None) && !self.needs_approval(was, context, None)
+            {
                 let message = format!(
                     "`{}` needs an approval since a moment ago; send the call again",
                     entry.name

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
 use crate::plugin::{
-    Background, Clock, Events, HttpClient, PluginHandle, PluginMetrics, PluginRegistry, Templates,
-    Workers,
+    Background, Clock, Events, HttpClient, PluginHandle, PluginMetrics, PluginRegistry, Programs,
+    Templates, Workers,
 };
 
 /// What a plugin is given at its start. Cheap to clone; may be kept.
@@ -37,6 +37,7 @@ pub(crate) struct Given {
     pub(crate) templates: Option<Templates>,
     pub(crate) providers: BTreeMap<PluginId, Arc<PluginHandle>>,
     pub(crate) workers: Option<Arc<dyn Workers>>,
+    pub(crate) programs: Option<Arc<dyn Programs>>,
     pub(crate) events: Events,
     pub(crate) span: tracing::Span,
 }
@@ -58,6 +59,7 @@ impl Given {
             templates: None,
             providers: BTreeMap::new(),
             workers: None,
+            programs: None,
             span,
         }
     }
@@ -107,6 +109,17 @@ impl PluginContext {
             return Err(Fault::new(FaultKind::Denied, message).because("permission_denied"));
         }
         Ok(Background::new(Arc::clone(workers)))
+    }
+
+    /// Runs programs to their end. For plugins that come with the gateway.
+    pub(crate) fn programs(&self) -> Result<Arc<dyn Programs>, Fault> {
+        self.0.programs.clone().ok_or_else(|| {
+            let message = format!(
+                "plugin `{}` cannot run programs here: its gateway starts none",
+                self.0.id
+            );
+            Fault::new(FaultKind::Unavailable, message).because("missing_resource")
+        })
     }
 
     /// The span that its log lines belong to: `tracing::info!(parent: context.span(), "..")`.

@@ -16,6 +16,7 @@ use crate::plugin::failure::ToolError;
 use crate::plugin::notifier::{Notifier, Teller};
 use crate::plugin::result::IntoToolResult;
 use crate::plugin::schema::{Direction, object_schema};
+use crate::plugin::weight::{Weigh, Weight};
 use crate::wire::json::Json;
 
 /// Carries out one call: from the text of the arguments to the text of a `CallToolResult`.
@@ -68,6 +69,7 @@ pub struct ToolOptions {
     definition: Wording,
     handler: Handler,
     timeout: Option<Duration>,
+    weigh: Option<Weigh>,
 }
 
 /// How a tool is defined.
@@ -102,6 +104,7 @@ pub struct BuiltTool {
     pub definition: Result<Json, String>,
     pub(crate) handler: Handler,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) weigh: Option<Weigh>,
 }
 
 impl Tools {
@@ -136,6 +139,7 @@ impl Tools {
             definition: Wording::Typed(Box::new(definition)),
             handler,
             timeout: None,
+            weigh: None,
         })
     }
 
@@ -155,6 +159,7 @@ impl Tools {
             definition: Wording::Raw(definition),
             handler: Arc::new(move |arguments, context| Box::pin(handler(arguments, context))),
             timeout: None,
+            weigh: None,
         })
     }
 
@@ -269,6 +274,16 @@ impl ToolOptions {
         self.word(|typed| drop(typed.meta.insert(TIMEOUT_MS.to_owned(), ms.into())))
     }
 
+    /// Says of each call beforehand what it would do. One that only looks needs no approval then, unless the operator
+    /// wants one; who is asked is told what the call would do; one that is refused is not made.
+    pub(crate) fn weigh(
+        &mut self,
+        weigh: impl Fn(&Json) -> Weight + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.weigh = Some(Arc::new(weigh));
+        self
+    }
+
     fn word(&mut self, change: impl FnOnce(&mut Typed)) -> &mut Self {
         if let Wording::Typed(typed) = &mut self.definition
             && let Ok(typed) = typed.as_mut()
@@ -288,6 +303,7 @@ impl ToolOptions {
             definition,
             handler: self.handler,
             timeout: self.timeout,
+            weigh: self.weigh,
         }
     }
 }

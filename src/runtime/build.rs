@@ -213,6 +213,7 @@ impl Builder {
             directory: Some(folder),
             // Compilers are hungry; its time is bounded.
             bounds: Bounds::none(),
+            confinement: None,
         };
         let name = format!("build of {id}");
         let child = self.launcher.start(&program, supervisor, &name);

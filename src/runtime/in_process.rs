@@ -42,7 +42,9 @@ use crate::manifest::{Grant, Isolation, Manifest};
 use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
-use crate::plugin::{Announce, Events, Factory, Notifier, PluginContext, Workers, no_resource};
+use crate::plugin::{
+    Announce, Events, Factory, Notifier, PluginContext, Weight, Workers, no_resource,
+};
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
 use crate::runtime::in_process::crew::Crew;
@@ -53,6 +55,7 @@ use crate::runtime::in_process::offer::Offer;
 use crate::runtime::in_process::route::Routed;
 use crate::runtime::in_process::seat::Seat;
 use crate::runtime::in_process::workplace::{AtSeat, Closing};
+use crate::runtime::process::{Launcher, Runner};
 use crate::runtime::rmcp_host::Hosted;
 use crate::runtime::temp_dir::TempDir;
 use crate::runtime::{CallContext, Host, Instance, Request, Runtime, Surface};
@@ -67,6 +70,8 @@ pub struct InProcess {
     entries: BTreeMap<String, Entry>,
     /// Where plugins get directories of their own, if anywhere.
     homes: Option<PathBuf>,
+    /// How plugins run programs, if they can.
+    launcher: Option<Launcher>,
 }
 
 /// How one of them is made.
@@ -119,6 +124,13 @@ impl InProcess {
         self
     }
 
+    /// Says how plugins run programs.
+    #[must_use]
+    pub fn with_launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = Some(launcher);
+        self
+    }
+
     fn find(&self, manifest: &Manifest) -> Result<Entry, Fault> {
         let unavailable = |message| Err(Fault::new(FaultKind::Unavailable, message));
         let id = &manifest.id;
@@ -152,7 +164,10 @@ impl Runtime for InProcess {
                 let id = manifest.id.clone();
                 let crew = Crew::new(id, granted, host.supervisor.child());
                 let workers = Arc::clone(&crew) as Arc<dyn Workers>;
-                let given = gather(&manifest, &host, self.homes.as_deref(), workers)?;
+                let runner = self.launcher.clone().map(|launcher| {
+                    Runner::new(launcher, host.supervisor.child(), manifest.id.clone())
+                });
+                let given = gather(&manifest, &host, self.homes.as_deref(), (workers, runner))?;
                 Resident::start(manifest, &factory, &host, (given, crew)).await
             }
             Entry::Rmcp(hosted) => hosted.start(manifest, host).await,
@@ -327,6 +342,10 @@ impl Instance for Resident {
             },
         };
         Box::pin(std::future::ready(done))
+    }
+
+    fn weigh(&self, request: &Request) -> Option<Weight> {
+        self.find(request).ok()?.weigh(request)
     }
 
     fn serve<'a>(

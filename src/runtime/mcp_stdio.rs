@@ -148,6 +148,7 @@ impl McpStdio {
             variables,
             directory: section.cwd.as_deref(),
             bounds: Bounds::of(&manifest.limits),
+            confinement: None,
         };
         let host = Host {
             supervisor: host.supervisor.child(),

@@ -8,7 +8,11 @@ mod answer;
 
 mod bounds;
 
+mod capture;
+
 mod cgroup;
+
+mod confined;
 
 mod descendants;
 
@@ -26,6 +30,10 @@ mod kin;
 
 mod limits;
 
+mod probe;
+
+mod run;
+
 mod search;
 
 mod table;
@@ -42,6 +50,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
 use crate::background::Supervisor;
+use crate::plugin::Confinement;
 
 pub(crate) use bounds::Bounds;
 pub(crate) use directory::private_directory;
@@ -55,6 +64,8 @@ pub use descendants::{become_subreaper, reap_orphans};
 pub use guard::{GUARD_ARGUMENT, run as run_guard};
 pub use helper::{HELPER_ARGUMENT, run as run_helper};
 pub use limits::{file_limit, raise_file_limit};
+pub use probe::{PROBE_ARGUMENT, run as run_probe};
+pub(crate) use run::Runner;
 pub(crate) use search::{is_program, which};
 
 /// How long a child may take to end after its input was closed.
@@ -96,6 +107,8 @@ pub(crate) struct Program<'a> {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) directory: Option<&'a Path>,
     pub(crate) bounds: Bounds,
+    /// What it can reach of the machine, where that is less than the gateway can.
+    pub(crate) confinement: Option<&'a Confinement>,
 }
 
 /// A running child and its pipes.
@@ -222,9 +235,11 @@ impl Launcher {
                 let terms = Terms {
                     open_files: bounds.open_files,
                     cpu_seconds: bounds.cpu_seconds,
+                    data_bytes: bounds.data_bytes,
                     nice: (bounds.nice > 0).then_some(bounds.nice.into()),
                     goes_first: Some(GOES_FIRST),
                     join: cgroups.to_vec(),
+                    confine: program.confinement.cloned(),
                     ..Terms::default()
                 };
                 let mut command = Command::new(helper);

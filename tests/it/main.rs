@@ -30,6 +30,7 @@ mod ledger;
 mod ledger_contract;
 mod lifecycle;
 mod list_changes;
+mod llm;
 mod manifests;
 mod membership;
 mod metrics;

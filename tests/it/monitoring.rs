@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::rest::call;
+use crate::support::prometheus::Prometheus;
 use crate::support::stand_in::{Asked, StandIn};
 use crate::support::{Answer, TestGateway};
 
@@ -141,6 +142,90 @@ async fn failures_are_told_in_sentences_and_nothing_is_asked_for_what_is_wrong()
     gateway.finish().await;
 }
 
+/// F20, F21: a real Prometheus that scrapes the gateway which asks it. The address is set while the gateway runs.
+#[tokio::test]
+async fn a_real_prometheus_tells_how_often_the_gateway_was_called() {
+    let gateway = gateway("").await;
+    let mut prometheus = Prometheus::scraping(gateway.address);
+    let settings = json!({ "prometheus": { "url": prometheus.url() } });
+    let settings = crate::support::Request::new("PUT", "/api/config/monitoring").body_of(&settings);
+    let set = gateway.send(&settings).await;
+    assert_eq!(set.status, 200, "{}", set.text());
+    let (calls, mut made) = (
+        r#"toolgate_calls_total{tool="echo__echo",outcome="answered"}"#,
+        0,
+    );
+    for wanted in [3.0, 8.0] {
+        while f64::from(made) < wanted {
+            let echoed = gateway.send(&call("echo__echo", r#"{"text":"hi"}"#)).await;
+            assert_eq!(echoed.status, 200, "{}", echoed.text());
+            made += 1;
+        }
+        prometheus.sees(calls, wanted).await;
+        let asked = json!({ "query": calls }).to_string();
+        let answer = gateway.send(&call("prom.query", &asked)).await;
+        let found = answer.json()["structuredContent"].clone();
+        assert_eq!(found["result_type"], "vector", "{}", answer.text());
+        let value = found["series"][0]["points"][0][1]
+            .as_str()
+            .map(str::parse::<f64>);
+        let value = value.expect("a value").expect("a number");
+        assert!(value >= wanted, "{value} of {wanted} calls");
+    }
+    let asked = r#"{"query":"up","start":"-30s","step":"1s"}"#;
+    let answer = gateway.send(&call("prom.query_range", asked)).await;
+    let series = answer.json()["structuredContent"]["series"][0].clone();
+    let labels = [&series["labels"]["__name__"], &series["labels"]["job"]];
+    assert_eq!(labels, ["up", "toolgate"], "{}", answer.text());
+    let points = series["points"].as_array().expect("points");
+    assert_eq!(points.last().expect("it was scraped")[1], "1");
+    let table = text(&answer);
+    assert!(
+        table.starts_with("SERIES") && table.contains("job=\"toolgate\"}  1    1     1    1"),
+        "{table}"
+    );
+    for (query, part) in [
+        ("sum(", "Prometheus answered 400 Bad Request: "),
+        ("nothing_of_the_kind", "No series"),
+    ] {
+        let asked = json!({ "query": query }).to_string();
+        let answer = gateway.send(&call("prom.query", &asked)).await;
+        assert!(text(&answer).contains(part), "{}", answer.text());
+    }
+    // Samples as they were scraped, through the tool for one moment.
+    let samples = gateway
+        .send(&call("prom.query", r#"{"query":"up[30s]"}"#))
+        .await;
+    assert_eq!(samples.json()["structuredContent"]["result_type"], "matrix");
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_tools_do_is_said_of_them() {
+    let gateway = gateway("prometheus.url = 'http://127.0.0.1:9'\nloki.url = 'http://127.0.0.1:9'\nsentry = { url = 'http://127.0.0.1:9', token = 't', organization = 'o' }").await;
+    let all = gateway
+        .send(&crate::support::modern::request("tools/list", json!({})))
+        .await
+        .json();
+    let all = all["result"]["tools"].as_array().expect("a list").clone();
+    for name in [
+        "prom.query",
+        "prom.query_range",
+        "loki.query",
+        "sentry.get_issue",
+    ] {
+        let tool = all.iter().find(|tool| tool["name"] == name);
+        let tool = tool.unwrap_or_else(|| panic!("{name} is listed"));
+        let meta = &tool["_meta"];
+        assert_eq!(meta["toolgate/category"], "diagnostic", "{name}");
+        assert_eq!(meta["toolgate/risk"], "low", "{name}");
+        assert_eq!(meta["toolgate/timeout_ms"], 65_000, "{name}");
+        assert!(meta["toolgate/blast_radius"].is_string(), "{name}");
+        assert_eq!(tool["annotations"]["readOnlyHint"], true, "{name}");
+    }
+    gateway.finish().await;
+}
+
 #[tokio::test]
 async fn only_services_that_are_configured_have_tools() {
     let gateway = gateway("loki.url = 'http://127.0.0.1:9'").await;
@@ -201,6 +286,9 @@ async fn loki_gives_lines_by_time() {
     assert_eq!(asked[0].header("x-scope-orgid"), "shop");
     let values = ["start", "end", "limit", "direction"].map(|name| asked[0].query(name));
     assert_eq!(values, ["0", "10000000000", "3", "forward"]);
+    let backwards = r#"{"query":"x","start":"now","end":"-1h"}"#;
+    let backwards = gateway.send(&call("loki.query", backwards)).await;
+    assert!(text(&backwards).contains("`end` must be after `start`"));
     let counted = gateway
         .send(&call("loki.query", r#"{"query":"rate"}"#))
         .await;
@@ -220,6 +308,12 @@ fn sentry(asked: &Asked) -> (u16, Value) {
     });
     match asked.line.as_str() {
         "GET /api/0/organizations/acme/issues/42/" => (200, issue),
+        "GET /api/0/organizations/acme/issues/44/" => {
+            let mut other = issue;
+            other["id"] = "44".into();
+            (200, other)
+        }
+        "GET /api/0/organizations/acme/issues/44/events/latest/" => (500, json!("out of order")),
         "GET /api/0/organizations/acme/shortids/SHOP-1A/" => (200, json!({ "group": issue })),
         "GET /api/0/organizations/acme/issues/42/events/latest/" => {
             let frame =
@@ -270,6 +364,15 @@ async fn sentry_tells_of_an_issue_by_number_or_name() {
             .iter()
             .all(|asked| asked.header("authorization") == "Bearer t")
     );
+    let alone = gateway
+        .send(&call("sentry.get_issue", r#"{"issue":"44"}"#))
+        .await;
+    let words = text(&alone);
+    assert!(
+        words.contains("When it last happened is not known: Sentry answered 500"),
+        "{words}"
+    );
+    server.asked();
     let unknown = gateway
         .send(&call("sentry.get_issue", r#"{"issue":"43"}"#))
         .await;

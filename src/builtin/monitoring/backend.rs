@@ -33,7 +33,8 @@ impl Backend {
         for (header, value) in &service.headers {
             let wrong = || ToolError::new(format!("`{key}.headers.{header}` is not a header"));
             let header_name = HeaderName::try_from(header).map_err(|_| wrong())?;
-            let value = HeaderValue::try_from(value).map_err(|_| wrong())?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
+            value.set_sensitive(true);
             headers.push((header_name, value));
         }
         if let Some(token) = &service.token {
@@ -57,6 +58,31 @@ impl Backend {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ToolError> {
+        let (status, body) = self.ask(path, query).await?;
+        match status.is_success() {
+            true => self.read(&body),
+            false => Err(self.refused(status, &body)),
+        }
+    }
+
+    /// The same for what may not be there.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Option<T>, ToolError> {
+        let (status, body) = self.ask(path, &[]).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => self.read(&body).map(Some),
+            status => Err(self.refused(status, &body)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<(StatusCode, Bytes), ToolError> {
         let mut url = format!("{}{path}", self.base);
         if !query.is_empty() {
             let mut written = form_urlencoded::Serializer::new(String::new());
@@ -67,10 +93,10 @@ impl Backend {
         let mut request = Request::get(&url).body(Bytes::new())?;
         request.headers_mut().extend(self.headers.iter().cloned());
         let answer = self.http.send(request).await?;
-        let (status, body) = (answer.status(), answer.body());
-        if !status.is_success() {
-            return Err(self.refused(status, body));
-        }
+        Ok((answer.status(), answer.into_body()))
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ToolError> {
         serde_json::from_slice(body).map_err(|err| {
             ToolError::new(format!(
                 "{} answered something that is not understood ({err}); does its url in the settings lead to it?",
@@ -87,6 +113,9 @@ impl Backend {
                 "; look at the token in the plugin's settings"
             }
             StatusCode::TOO_MANY_REQUESTS => "; try again later",
+            status if status.is_redirection() => {
+                "; redirects are not followed: put the address that it leads to into the plugin's settings"
+            }
             _ => "",
         };
         let name = self.name;

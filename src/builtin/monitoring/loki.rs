@@ -16,8 +16,11 @@ const MAX_LINES: u32 = 1_000;
 /// How many lines are asked for where the caller does not say.
 const USUAL_LINES: u32 = 100;
 
-/// The most bytes of one line in the text; the whole one is in the structured content.
+/// The most bytes of one line in the text; there are more in the structured content.
 const MAX_SHOWN: usize = 500;
+
+/// The most bytes of one line in the structured content.
+const MAX_LINE: usize = 16 << 10;
 
 /// The most bytes of all lines together.
 const MAX_BYTES: usize = 256 << 10;
@@ -25,9 +28,11 @@ const MAX_BYTES: usize = 256 << 10;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
-    /// The LogQL expression, such as `{app="shop"} |= "error"`.
+    /// The LogQL expression, such as `{app="shop"} |= "error"`: labels choose streams, what follows filters their lines.
+    /// Expressions that count, such as `rate(..)`, are refused.
+    #[schemars(length(min = 1, max = 4000))]
     query: String,
-    /// From when on: `-1h` (default), RFC 3339, or seconds since 1970.
+    /// From when on: `-1h` (default), `-15m`, RFC 3339, or seconds since 1970.
     #[serde(default)]
     start: Option<String>,
     /// Until when: `now` (default), or as `start`.
@@ -68,8 +73,11 @@ pub(super) struct Line {
     time: String,
     /// The labels of its stream.
     labels: BTreeMap<String, String>,
-    /// The line.
+    /// The line, at most 16 KiB of it.
     line: String,
+    /// How many bytes of the line were left out at its end.
+    #[serde(skip_serializing_if = "is_zero")]
+    cut_bytes: usize,
 }
 
 #[derive(Deserialize)]
@@ -98,8 +106,12 @@ pub(super) async fn query(
     wanted: Query,
 ) -> Result<Worded<Found>, ToolError> {
     let now = clock.unix_ms() as f64 / 1_000.0;
-    let start = nanoseconds(moment::read(wanted.start.as_deref().unwrap_or("-1h"), now)?);
-    let end = nanoseconds(moment::read(wanted.end.as_deref().unwrap_or("now"), now)?);
+    let start = moment::read(wanted.start.as_deref().unwrap_or("-1h"), now)?;
+    let end = moment::read(wanted.end.as_deref().unwrap_or("now"), now)?;
+    if end <= start {
+        return Err(ToolError::new("`end` must be after `start`"));
+    }
+    let (start, end) = (nanoseconds(start), nanoseconds(end));
     let most = wanted.limit.unwrap_or(USUAL_LINES).clamp(1, MAX_LINES);
     let limit = most.to_string();
     let direction = match wanted.first {
@@ -130,6 +142,10 @@ pub(super) async fn query(
     }))
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 fn nanoseconds(seconds: f64) -> String {
     format!("{:.0}", seconds * 1e9)
 }
@@ -146,10 +162,12 @@ fn lines_of(streams: Vec<Stream>) -> Result<Vec<(u64, Line)>, ToolError> {
                     "Loki answered a line without a time or a text",
                 ));
             };
+            let kept = &line[..line.floor_char_boundary(MAX_LINE)];
             let line = Line {
                 time: utc(Duration::from_nanos(at)),
                 labels: stream.stream.clone(),
-                line: line.to_owned(),
+                line: kept.to_owned(),
+                cut_bytes: line.len() - kept.len(),
             };
             lines.push((at, line));
         }
@@ -163,7 +181,11 @@ fn bound(lines: &mut Vec<(u64, Line)>, first: First) -> usize {
     let all = lines.len();
     let mut bytes = 0;
     let mut fits = |line: &(u64, Line)| {
-        bytes += line.1.line.len() + 64;
+        let labels = line.1.labels.iter();
+        let labels: usize = labels
+            .map(|(name, value)| name.len() + value.len() + 8)
+            .sum();
+        bytes += line.1.line.len() + labels + 64;
         bytes <= MAX_BYTES
     };
     match first {
@@ -229,6 +251,7 @@ mod tests {
             time: String::new(),
             labels: BTreeMap::new(),
             line: text.to_owned(),
+            cut_bytes: 0,
         };
         (at, line)
     }
@@ -241,6 +264,22 @@ mod tests {
             assert_eq!(bound(&mut lines, first), 2);
             assert_eq!(lines[0].0, expect);
         }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_hides_no_other() {
+        let long = "é".repeat(MAX_BYTES);
+        let stream = Stream {
+            stream: BTreeMap::from([("app".to_owned(), "x".repeat(MAX_BYTES))]),
+            values: vec![vec!["1".into(), long.as_str().into()]],
+        };
+        let mut lines = lines_of(vec![stream]).expect("it is a line");
+        assert_eq!(
+            (lines[0].1.line.len(), lines[0].1.cut_bytes),
+            (MAX_LINE, 2 * MAX_BYTES - MAX_LINE)
+        );
+        // Labels count as well.
+        assert_eq!(bound(&mut lines, First::Newest), 1);
     }
 
     #[test]

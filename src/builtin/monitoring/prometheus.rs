@@ -18,6 +18,12 @@ const MAX_SERIES: usize = 100;
 /// The most points of one series.
 const MAX_POINTS: f64 = 1_000.0;
 
+/// The most points of all series together.
+const MAX_ALL_POINTS: usize = 20_000;
+
+/// The most remarks of Prometheus.
+const MAX_WARNINGS: usize = 10;
+
 /// How many points a series has where the caller does not say how far apart they are.
 const USUAL_POINTS: f64 = 120.0;
 
@@ -27,7 +33,9 @@ const BARS: usize = 40;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
-    /// The PromQL expression, such as `sum by (job) (rate(http_requests_total[5m]))`.
+    /// The PromQL expression, such as `sum by (job) (rate(http_requests_total[5m]))`. Aggregate, so that few series come
+    /// back. `count by (__name__) ({__name__=~"http.*"})` finds the names of metrics.
+    #[schemars(length(min = 1, max = 4000))]
     query: String,
     /// At which time: `now` (default), a time before it such as `-15m`, RFC 3339, or seconds since 1970.
     #[serde(default)]
@@ -41,9 +49,10 @@ pub(super) struct Query {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueryRange {
-    /// The PromQL expression.
+    /// The PromQL expression, such as `sum by (job) (rate(http_requests_total[5m]))`; not itself a range.
+    #[schemars(length(min = 1, max = 4000))]
     query: String,
-    /// From when on: `-1h` (default), RFC 3339, or seconds since 1970.
+    /// From when on: `-1h` (default), `-15m`, RFC 3339, or seconds since 1970.
     #[serde(default)]
     start: Option<String>,
     /// Until when: `now` (default), or as `start`.
@@ -67,6 +76,8 @@ pub(super) struct Found {
     series: Vec<Series>,
     /// How many series were left out.
     omitted: usize,
+    /// How many points were left out, the oldest of series that have more than 1,000.
+    omitted_points: usize,
     /// What Prometheus remarks on the query.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -87,6 +98,8 @@ struct Answer {
     data: Data,
     #[serde(default)]
     warnings: Vec<String>,
+    #[serde(default)]
+    infos: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +117,9 @@ struct Raw {
     value: Option<(f64, String)>,
     #[serde(default)]
     values: Vec<(f64, String)>,
+    /// A native histogram instead of numbers.
+    #[serde(default, alias = "histograms")]
+    histogram: Option<serde::de::IgnoredAny>,
 }
 
 /// Asks for the values at one moment.
@@ -187,20 +203,39 @@ fn found(answer: Answer, limit: Option<usize>) -> Result<Found, ToolError> {
             metric: BTreeMap::new(),
             value: Some(serde_json::from_value(result)?),
             values: Vec::new(),
+            histogram: None,
         }],
         _ => serde_json::from_value(result)?,
     };
     let most = limit.unwrap_or(MAX_SERIES).clamp(1, MAX_SERIES);
-    let omitted = raw.len().saturating_sub(most);
-    let series = raw.into_iter().take(most).map(|raw| Series {
-        labels: raw.metric,
-        points: raw.value.into_iter().chain(raw.values).collect(),
-    });
+    let all = raw.len();
+    let mut warnings: Vec<String> = answer.warnings.into_iter().chain(answer.infos).collect();
+    warnings.truncate(MAX_WARNINGS);
+    if raw.iter().any(|raw| raw.histogram.is_some()) {
+        let mend = "native histograms are not shown: ask for `histogram_quantile(..)` or `histogram_count(..)` of them";
+        warnings.push(mend.to_owned());
+    }
+    let (mut series, mut points, mut omitted_points) = (Vec::new(), 0, 0);
+    for raw in raw.into_iter().take(most) {
+        let mut own: Vec<_> = raw.value.into_iter().chain(raw.values).collect();
+        let excess = own.len().saturating_sub(MAX_POINTS as usize);
+        own.drain(..excess);
+        points += own.len();
+        if points > MAX_ALL_POINTS && !series.is_empty() {
+            break;
+        }
+        omitted_points += excess;
+        series.push(Series {
+            labels: raw.metric,
+            points: own,
+        });
+    }
     Ok(Found {
         result_type,
-        series: series.collect(),
-        omitted,
-        warnings: answer.warnings,
+        omitted: all - series.len(),
+        series,
+        omitted_points,
+        warnings,
     })
 }
 
@@ -210,6 +245,12 @@ fn worded(found: Found, table: &Table) -> Worded<Found> {
         let omitted = found.omitted;
         words.push_str(&format!(
             "… and {omitted} more series: aggregate or select to see fewer\n"
+        ));
+    }
+    if found.omitted_points > 0 {
+        let omitted = found.omitted_points;
+        words.push_str(&format!(
+            "… and {omitted} older points: ask for a shorter time\n"
         ));
     }
     for warning in &found.warnings {
@@ -299,6 +340,33 @@ mod tests {
             }
         }
         assert!(step(5.0, 5.0, None).is_err());
+    }
+
+    #[test]
+    fn what_is_too_much_is_left_out_and_counted() {
+        let values: Vec<_> = (0..1_500).map(|at| serde_json::json!([at, "1"])).collect();
+        let series = serde_json::json!({ "metric": {}, "values": values });
+        let result = vec![series; 30];
+        let answer = serde_json::json!({
+            "data": { "resultType": "matrix", "result": result },
+            "warnings": vec!["odd"; 9],
+            "infos": vec!["info"; 9],
+        });
+        let answer = serde_json::from_value(answer).expect("an answer");
+        let found = found(answer, None).expect("it is read");
+        assert_eq!((found.series.len(), found.omitted), (20, 10));
+        // The newest points stay.
+        assert_eq!(
+            (found.series[0].points[0].0, found.omitted_points),
+            (500.0, 10_000)
+        );
+        assert_eq!((found.warnings.len(), &*found.warnings[9]), (10, "info"));
+        let histogram = serde_json::json!({
+            "data": { "resultType": "vector", "result": [{ "metric": {}, "histogram": [1, {}] }] },
+        });
+        let histogram = serde_json::from_value(histogram).expect("an answer");
+        let found = super::found(histogram, None).expect("it is read");
+        assert!(found.warnings[0].contains("histogram_quantile"));
     }
 
     #[test]

@@ -10,10 +10,17 @@ use crate::plugin::{ToolError, Worded};
 /// The most frames of a stack that are shown, the innermost ones.
 const MAX_FRAMES: usize = 20;
 
+/// The most tags that are shown.
+const MAX_TAGS: usize = 50;
+
+/// The most characters of one text.
+const MAX_TEXT: usize = 1_000;
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    /// The issue: its number, or its short name such as `SHOP-1A`.
+    /// The issue: its number, or its short name such as `SHOP-1A`, as they stand in Sentry and in its messages.
+    #[schemars(length(min = 1, max = 200))]
     issue: String,
 }
 
@@ -40,6 +47,9 @@ pub(super) struct Issue {
     /// When it last happened, if Sentry has kept that.
     #[serde(skip_serializing_if = "Option::is_none")]
     latest: Option<Event>,
+    /// Why it is not known when it last happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_error: Option<String>,
 }
 
 /// One time it happened.
@@ -81,10 +91,12 @@ pub(super) async fn get_issue(
         return Err(ToolError::new("Sentry answered something that is no issue"));
     }
     let id = word(&issue.id, "an issue")?;
-    // An issue may be kept for longer than what happened.
     let latest = format!("{issues}/issues/{id}/events/latest/");
-    let latest = sentry.get::<Value>(&latest, &[]).await.ok();
-    issue.latest = latest.map(|event| happened(&event));
+    match sentry.find::<Value>(&latest).await {
+        Ok(latest) => issue.latest = latest.map(|event| happened(&event)),
+        // What is known of the issue is worth something all the same.
+        Err(error) => issue.latest_error = Some(error.message().to_owned()),
+    }
     Ok(Worded {
         words: words(&issue),
         value: issue,
@@ -121,6 +133,7 @@ fn read(raw: &Value) -> Issue {
             .unwrap_or_default(),
         link: text(raw, "/permalink"),
         latest: None,
+        latest_error: None,
     }
 }
 
@@ -143,7 +156,7 @@ fn happened(raw: &Value) -> Event {
             || text(raw, "/message"),
             |value| format!("{}: {}", text(value, "/type"), text(value, "/value")),
         ),
-        tags: tags.into_iter().flatten().map(tag).collect(),
+        tags: tags.into_iter().flatten().take(MAX_TAGS).map(tag).collect(),
         frames: innermost.iter().map(frame).collect(),
     }
 }
@@ -161,10 +174,22 @@ fn frame(raw: &Value) -> String {
 
 fn text(raw: &Value, pointer: &str) -> String {
     match raw.pointer(pointer) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => bounded(text),
         Some(Value::Number(number)) => number.to_string(),
         _ => String::new(),
     }
+}
+
+/// On one line, and not too long.
+fn bounded(text: &str) -> String {
+    let mut letters = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter });
+    let mut short: String = letters.by_ref().take(MAX_TEXT).collect();
+    if letters.next().is_some() {
+        short.push('…');
+    }
+    short
 }
 
 fn words(issue: &Issue) -> String {
@@ -181,9 +206,11 @@ fn words(issue: &Issue) -> String {
         issue.users,
         issue.first_seen,
         issue.last_seen,
-        match &issue.latest {
-            Some(latest) => format!("\nLatest, {}: {}", latest.time, latest.message),
-            None => "Nothing is kept of when it happened.".to_owned(),
+        match (&issue.latest, &issue.latest_error) {
+            (Some(latest), _) => format!("\nLatest, {}: {}", latest.time, latest.message),
+            (None, Some(error)) => format!("When it last happened is not known: {error}"),
+            // An issue may be kept for longer than what happened.
+            (None, None) => "Nothing is kept of when it happened.".to_owned(),
         }
     );
     if let Some(latest) = &issue.latest {
@@ -203,6 +230,12 @@ fn words(issue: &Issue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_bounded_and_stay_on_their_line() {
+        assert_eq!(bounded("a\n\u{1b}[1mb"), "a  [1mb");
+        assert_eq!(bounded(&"x".repeat(5_000)).chars().count(), MAX_TEXT + 1);
+    }
 
     #[test]
     fn a_name_leads_nowhere_else() {

@@ -1,16 +1,19 @@
-//! The runbooks as they can be searched: an index in memory, made anew when a file has changed.
+//! The runbooks as they can be searched: an index in memory, in which only what has changed is written anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{Query, QueryParser};
 use tantivy::schema::{
-    Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions, Value,
+    Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value,
 };
 use tantivy::snippet::SnippetGenerator;
-use tantivy::{Index, IndexReader, TantivyDocument, doc};
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, Term, doc};
 
-use crate::builtin::runbook::folder::Runbook;
+use crate::builtin::runbook::folder::{Found, LeftOut, Runbook};
 use crate::builtin::runbook::section::sections;
 
 /// What a writer may use while it writes, in bytes; the least that it takes.
@@ -38,11 +41,21 @@ pub(super) struct Hit {
 
 /// An index.
 pub(super) struct Shelf {
-    pub(super) runbooks: Vec<Runbook>,
-    pub(super) left_out: Vec<String>,
+    /// By path.
+    pub(super) runbooks: BTreeMap<String, Arc<str>>,
+    pub(super) left_out: LeftOut,
     index: Index,
     reader: IndexReader,
     fields: Fields,
+}
+
+/// How the files differ from what they were, by their paths.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    /// Those that were there before and read otherwise now.
+    pub(super) other: Vec<String>,
+    /// Whether files have come or gone.
+    pub(super) moved: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -56,35 +69,80 @@ struct Fields {
 }
 
 impl Shelf {
-    /// An index of these files.
-    pub(super) fn of(runbooks: Vec<Runbook>, left_out: Vec<String>) -> tantivy::Result<Self> {
+    /// An index without files.
+    pub(super) fn new() -> tantivy::Result<Self> {
         let (schema, fields) = schema();
         let index = Index::create_in_ram(schema);
-        let mut writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
-        for runbook in &runbooks {
-            for section in sections(&runbook.text) {
-                // Whoever looks for a file by its name finds it.
-                let name = runbook.path.replace(['/', '-', '_', '.'], " ");
-                let title = format!("{} {name}", section.headings.join(" "));
-                writer.add_document(doc!(
-                    fields.path => runbook.path.as_str(),
-                    fields.line => section.line,
-                    fields.headings => section.headings.join("\n"),
-                    fields.title => title,
-                    fields.body => section.body,
-                ))?;
+        let reader = index.reader_builder();
+        Ok(Self {
+            runbooks: BTreeMap::new(),
+            left_out: LeftOut::default(),
+            // What was written is seen when we say so, by no thread of its own.
+            reader: reader.reload_policy(ReloadPolicy::Manual).try_into()?,
+            index,
+            fields,
+        })
+    }
+
+    /// Takes in the files as they are now.
+    pub(super) fn update(&mut self, found: Found) -> tantivy::Result<Changes> {
+        let mut changes = Changes::default();
+        let mut before = std::mem::take(&mut self.runbooks);
+        let mut written = Vec::new();
+        for Runbook { path, text } in found.runbooks {
+            let known = before.remove(&path);
+            if known.as_ref() != Some(&text) {
+                written.push(path.clone());
             }
+            match known {
+                None => changes.moved = true,
+                Some(known) if known != text => changes.other.push(path.clone()),
+                Some(_) => {}
+            }
+            self.runbooks.insert(path, text);
+        }
+        self.left_out = found.left_out;
+        changes.moved |= !before.is_empty();
+        let gone: Vec<&String> = before.keys().collect();
+        if let Err(err) = self.write(&written, &gone) {
+            // All is written anew the next time.
+            *self = Self::new()?;
+            return Err(err);
+        }
+        Ok(changes)
+    }
+
+    fn write(&self, written: &[String], gone: &[&String]) -> tantivy::Result<()> {
+        if written.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.index.writer_with_num_threads(1, WRITER_BYTES)?;
+        for path in gone.iter().copied().chain(written) {
+            writer.delete_term(Term::from_field_text(self.fields.path, path));
+        }
+        for path in written {
+            self.add(&writer, path)?;
         }
         writer.commit()?;
         writer.wait_merging_threads()?;
-        let reader = index.reader()?;
-        Ok(Self {
-            runbooks,
-            left_out,
-            index,
-            reader,
-            fields,
-        })
+        self.reader.reload()
+    }
+
+    fn add(&self, writer: &IndexWriter, path: &str) -> tantivy::Result<()> {
+        let (fields, text) = (self.fields, &self.runbooks[path]);
+        // Whoever looks for a file by its name finds it.
+        let name = path.replace(['/', '-', '_', '.'], " ");
+        for section in sections(text) {
+            let title = format!("{} {name}", section.headings.join(" "));
+            writer.add_document(doc!(
+                fields.path => path,
+                fields.line => section.line,
+                fields.headings => section.headings.join("\n"),
+                fields.title => title,
+                fields.body => section.body,
+            ))?;
+        }
+        Ok(())
     }
 
     /// The places that fit best, and how many fit at all.
@@ -93,7 +151,7 @@ impl Shelf {
         let mut parser = QueryParser::for_index(&self.index, vec![title, body]);
         parser.set_field_boost(title, 2.0);
         // What is no query is looked for as words.
-        let (query, _) = parser.parse_query_lenient(words);
+        let (query, _) = parser.parse_query_lenient(&plain(words));
         let searcher = self.reader.searcher();
         let best = TopDocs::with_limit(limit).order_by_score();
         let (found, count) = searcher.search(&query, &(best, Count))?;
@@ -140,6 +198,26 @@ impl Shelf {
     }
 }
 
+/// A query of words, phrases, `+` and `-` only. What else the parser knows is not offered: it calls itself for each bracket,
+/// until there is no stack left. And people look for the texts of errors, which have colons.
+fn plain(query: &str) -> String {
+    let is_kept = |letter: char| letter.is_alphanumeric() || "\"+-_.,@#%=$".contains(letter);
+    let mut kept: String = query
+        .chars()
+        .map(|letter| if is_kept(letter) { letter } else { ' ' })
+        .collect();
+    if kept.matches('"').count() % 2 == 1
+        && let Some(last) = kept.rfind('"')
+    {
+        kept.replace_range(last..=last, " ");
+    }
+    let words = kept.split(' ').map(|word| match word {
+        "AND" | "OR" | "NOT" | "IN" => word.to_lowercase(),
+        word => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The resource that a file can be read as.
 pub(super) fn uri(path: &str) -> String {
     let mut uri = "runbook:///".to_owned();
@@ -161,7 +239,7 @@ fn schema() -> (Schema, Fields) {
     let searched = TextOptions::default().set_indexing_options(indexing);
     let mut schema = Schema::builder();
     let fields = Fields {
-        path: schema.add_text_field("path", STORED),
+        path: schema.add_text_field("path", STRING | STORED),
         line: schema.add_u64_field("line", STORED),
         headings: schema.add_text_field("headings", STORED),
         title: schema.add_text_field("title", searched.clone()),
@@ -170,9 +248,10 @@ fn schema() -> (Schema, Fields) {
     (schema.build(), fields)
 }
 
-/// On one line, single spaces between words.
+/// On one line, single spaces between words; without what would move the cursor of a terminal.
 fn flat(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words = text.split(|letter: char| letter.is_whitespace() || letter.is_control());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ")
 }
 
@@ -180,22 +259,59 @@ fn flat(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn found(files: &[(&str, &str)]) -> Found {
+        let runbooks = files.iter().map(|(path, text)| Runbook {
+            path: (*path).to_owned(),
+            text: (*text).into(),
+        });
+        Found {
+            runbooks: runbooks.collect(),
+            ..Found::default()
+        }
+    }
+
+    const FAILOVER: (&str, &str) = (
+        "db/failover.md",
+        "# Database\n\n## Failover\nPromote the replica with `pg_ctl promote`.\n\n## Backups\nTaken nightly.\n",
+    );
+    const WEB: (&str, &str) = (
+        "web.md",
+        "# Web\nWhen the database is slow, restart nothing. Look at replicas first.\n",
+    );
+
     fn shelf() -> Shelf {
-        let runbook = |path: &str, text: &str| Runbook {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
-        let runbooks = vec![
-            runbook(
-                "db/failover.md",
-                "# Database\n\n## Failover\nPromote the replica with `pg_ctl promote`.\n\n## Backups\nTaken nightly.\n",
-            ),
-            runbook(
-                "web.md",
-                "# Web\nWhen the database is slow, restart nothing. Look at replicas first.\n",
-            ),
-        ];
-        Shelf::of(runbooks, Vec::new()).expect("memory suffices")
+        let mut shelf = Shelf::new().expect("memory suffices");
+        let changes = shelf
+            .update(found(&[FAILOVER, WEB]))
+            .expect("it is written");
+        assert!(changes.moved && changes.other.is_empty());
+        shelf
+    }
+
+    fn count(shelf: &Shelf, words: &str) -> usize {
+        shelf.search(words, 1).expect("it is searched").1
+    }
+
+    #[test]
+    fn only_what_has_changed_is_written_anew() {
+        let mut shelf = shelf();
+        let same = shelf
+            .update(found(&[FAILOVER, WEB]))
+            .expect("it is written");
+        assert_eq!(same, Changes::default());
+        assert_eq!(count(&shelf, "database"), 3);
+        let other = ("web.md", "# Web\nDrain it.\n");
+        let changes = shelf
+            .update(found(&[FAILOVER, other]))
+            .expect("it is written");
+        assert_eq!(
+            (&changes.other[..], changes.moved),
+            (&["web.md".to_owned()][..], false)
+        );
+        assert_eq!((count(&shelf, "slow"), count(&shelf, "drain")), (0, 1));
+        let changes = shelf.update(found(&[other])).expect("it is written");
+        assert!(changes.moved && changes.other.is_empty());
+        assert_eq!((count(&shelf, "promote"), count(&shelf, "drain")), (0, 1));
     }
 
     #[test]
@@ -228,6 +344,17 @@ mod tests {
             ("web", Some("web.md")),
             ("\"taken nightly\"", Some("db/failover.md")),
             ("((( AND \"", None),
+            (&"(".repeat(100_000), None),
+            (&"-".repeat(10_000), None),
+            (&"+-".repeat(10_000), None),
+            (&"\"".repeat(10_000), None),
+            (&"\"a ".repeat(10_000), None),
+            ("error: promote!", Some("db/failover.md")),
+            ("+nightly", Some("db/failover.md")),
+            (&"a AND ".repeat(10_000), None),
+            ("path:*", None),
+            ("/(a+)+$/", None),
+            ("[a TO z]", None),
             ("nothing:here", None),
             ("", None),
         ] {
@@ -240,7 +367,20 @@ mod tests {
     }
 
     #[test]
+    fn of_the_language_of_queries_only_what_is_offered_is_left() {
+        for (query, expect) in [
+            ("a (b) c", "a  b  c"),
+            ("title:x AND \"y z\" -w", "title x and \"y z\" -w"),
+            ("\"a\" \"b", "\"a\"  b"),
+            ("it's /x/ *", "it s  x   "),
+        ] {
+            assert_eq!(plain(query), expect, "{query}");
+        }
+    }
+
+    #[test]
     fn paths_become_addresses() {
+        assert_eq!(flat(" a\n\u{1b}[1mb\t\tc "), "a [1mb c");
         assert_eq!(uri("a b/ü.md"), "runbook:///a%20b/%C3%BC.md");
     }
 }

@@ -24,6 +24,8 @@ pub struct Conduct {
     pub blast_radius: Option<Arc<str>>,
     /// Whether a person must agree to each call, whoever calls.
     pub requires_approval: bool,
+    /// Whether the tool's author alone wants that, who may say of a call that it only looks.
+    pub may_be_waived: bool,
     /// How it is told to change nothing.
     pub dry_run: DryRun,
     /// Whether `success: false` in a result is a failure, and `retry: true` there asks for another attempt.
@@ -62,7 +64,8 @@ impl Conduct {
         };
         let told = corrections.and_then(|entry| entry.blast_radius.as_deref().map(Arc::from));
         let risk = corrections.and_then(|entry| entry.risk).or(own.risk);
-        let declared = corrections.is_some_and(|entry| entry.requires_approval);
+        let declared = corrections.is_some_and(|entry| entry.requires_approval)
+            || rules.approval.asks((name, &manifest.id), category, risk);
         let declares = matches!(plugin.source, Source::Folder(_)) && !manifest.tools.is_empty();
         let success_flag = manifest.results.success_flag;
         let idempotent = corrections.and_then(|entry| entry.idempotent);
@@ -75,9 +78,8 @@ impl Conduct {
         Self {
             risk,
             blast_radius: told.or(own.blast_radius),
-            requires_approval: declared
-                || own.requires_approval
-                || rules.approval.asks((name, &manifest.id), category, risk),
+            requires_approval: declared || own.requires_approval,
+            may_be_waived: own.requires_approval && !declared,
             dry_run: corrections
                 .and_then(|entry| entry.dry_run.clone())
                 .unwrap_or(DryRun::Never),

@@ -11,7 +11,7 @@ use crate::model::answer::Answer;
 use crate::model::drawer::Drawer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plugin_id::PluginId;
-use crate::plugin::{self, Cause, Drawers, Handler, ToolContext, ToolError};
+use crate::plugin::{self, Cause, Drawers, Handler, ToolContext, ToolError, Weigh, Weight};
 use crate::runtime::in_process::hooks::Life;
 use crate::runtime::own_thread::panic_text;
 use crate::runtime::{CallContext, Request};
@@ -25,6 +25,7 @@ pub(super) struct Tool {
     pub(super) name: Arc<str>,
     pub(super) handler: Handler,
     pub(super) timeout: Option<Duration>,
+    pub(super) weigh: Option<Weigh>,
 }
 
 /// One call, ready to run where its plugin runs.
@@ -85,6 +86,16 @@ impl Call {
             Err(panic) => panicked(&life, &tool, &panic_text(&*panic)).await,
         };
         Ok(Answer::result(result, Era::Legacy))
+    }
+}
+
+impl Tool {
+    /// What a call would do; nothing is said where the plugin's code panics over it.
+    pub(super) fn weigh(&self, request: &Request) -> Option<Weight> {
+        let weigh = self.weigh.as_ref()?;
+        let nothing = Json::literal("{}");
+        let arguments = request.params.members.get("arguments").unwrap_or(&nothing);
+        std::panic::catch_unwind(AssertUnwindSafe(|| weigh(arguments))).ok()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::plugin::{
 };
 use crate::runtime::Host;
 use crate::runtime::mcp_http::outbound;
+use crate::runtime::process::Runner;
 use crate::runtime::temp_dir::TempDir;
 
 /// Gathers what `manifest` asks for; directories are made below `homes`. Fails where something that is required is not
@@ -23,7 +24,7 @@ pub(super) fn gather(
     manifest: &Manifest,
     host: &Host,
     homes: Option<&Path>,
-    workers: Arc<dyn Workers>,
+    (workers, runner): (Arc<dyn Workers>, Option<Runner>),
 ) -> Result<(PluginContext, Option<TempDir>), Fault> {
     let id = &manifest.id;
     let config = serde_json::to_value(&manifest.config).map_err(|err| {
@@ -32,6 +33,7 @@ pub(super) fn gather(
     })?;
     let mut given = Given::bare(id.clone(), config);
     given.workers = Some(workers);
+    given.programs = runner.map(|runner| Arc::new(runner) as _);
     given.events = Events::new(
         id.clone(),
         host.events.clone(),

@@ -93,6 +93,7 @@ impl Offer {
                 name: Arc::clone(&name),
                 handler: tool.handler,
                 timeout: tool.timeout,
+                weigh: tool.weigh,
             };
             self.tools.insert(name, Arc::new(tool));
         }

@@ -26,6 +26,7 @@ impl Launcher {
             variables: BTreeMap::new(),
             directory: None,
             bounds: Bounds::none(),
+            confinement: None,
         };
         let Child {
             stdin,

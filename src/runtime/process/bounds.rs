@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::manifest::limits::Limits;
+use crate::plugin::Confinement;
+use crate::runtime::process::confined;
 
 /// What the processes of one child may use. `None` is without bound.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +18,8 @@ pub(crate) struct Bounds {
     pub(super) open_files: Option<u64>,
     /// Seconds of processor time that each uses.
     pub(super) cpu_seconds: Option<u64>,
+    /// Bytes of data that each asks for, used or not. Not for programs of others: many reserve far more than they use.
+    pub(super) data_bytes: Option<u64>,
     /// By how much they stand back where processors are short.
     pub(super) nice: u8,
 }
@@ -25,19 +29,24 @@ pub(crate) struct Bounds {
 pub(super) struct Terms {
     pub(super) open_files: Option<u64>,
     pub(super) cpu_seconds: Option<u64>,
-    /// Bytes of its own data. Not for programs of others: many reserve far more than they use.
+    /// Bytes of its own data.
     pub(super) data_bytes: Option<u64>,
     pub(super) nice: Option<u64>,
     /// How much sooner than others it is to go when the system is out of memory, 0 to 1000.
     pub(super) goes_first: Option<u64>,
     /// The directories of the cgroups it joins.
     pub(super) join: Vec<PathBuf>,
+    /// What it can reach from then on.
+    pub(super) confine: Option<Confinement>,
 }
 
 /// What ends the terms among arguments.
 const END: &str = "--";
 
 impl Bounds {
+    /// How much programs stand back that somebody waits for.
+    pub(super) const POLITE: u8 = 5;
+
     /// No bounds, and no standing back.
     pub(crate) fn none() -> Self {
         Self::default()
@@ -51,6 +60,7 @@ impl Bounds {
             processes: some(limits.processes.into()),
             open_files: some(limits.open_files.into()),
             cpu_seconds: some(limits.cpu_seconds),
+            data_bytes: None,
             nice: limits.nice,
         }
     }
@@ -70,7 +80,9 @@ impl Terms {
             .into_iter()
             .filter_map(|(key, value)| Some(format!("{key}={}", value?).into()));
         let join = self.join.iter().map(|directory| joining(directory));
-        numbers.chain(join).chain([END.into()]).collect()
+        let confine = self.confine.iter().flat_map(confined::arguments);
+        let all = numbers.chain(join).chain(confine);
+        all.chain([END.into()]).collect()
     }
 
     /// Reads the terms off the arguments they begin with. `None` where these are no terms.
@@ -90,7 +102,7 @@ impl Terms {
                 "nice" => terms.nice = number(),
                 "goes_first" => terms.goes_first = number(),
                 "join" => terms.join.push(value.into()),
-                _ => return None,
+                _ => confined::read(terms.confine.get_or_insert_default(), key, value)?,
             }
         }
     }
@@ -105,6 +117,7 @@ fn joining(directory: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::Sockets;
 
     #[test]
     fn terms_are_read_as_they_were_written() {
@@ -115,6 +128,16 @@ mod tests {
             nice: Some(5),
             goes_first: Some(0),
             join: vec!["/a b".into(), "/c=d".into()],
+            confine: Some(Confinement {
+                read: vec!["/usr".into(), "/e=f".into()],
+                write: vec!["/w".into()],
+                start: vec!["/bin/x".into()],
+                sockets: Sockets {
+                    netlink: true,
+                    ..Sockets::default()
+                },
+                required: true,
+            }),
         };
         let mut arguments = terms.arguments();
         arguments.push("command".into());

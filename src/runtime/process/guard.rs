@@ -40,6 +40,7 @@ const TERMS: Terms = Terms {
     nice: None,
     goes_first: None,
     join: Vec::new(),
+    confine: None,
 };
 
 /// A guard that was started.

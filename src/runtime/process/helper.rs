@@ -30,6 +30,12 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> String {
         crate::runtime::process::cgroup::join(directory);
     }
     crate::runtime::process::limits::accept(&terms);
+    if let Some(terms) = &terms.confine
+        && let Err(why) = crate::runtime::process::confined::confine(terms, program.as_ref())
+        && terms.required
+    {
+        return format!("{} {why}", crate::runtime::process::confined::NOT_CONFINED);
+    }
     let err = std::process::Command::new(&program).args(arguments).exec();
     let hint = if err.kind() == std::io::ErrorKind::NotFound {
         "; is it installed?"

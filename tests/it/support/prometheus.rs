@@ -75,6 +75,11 @@ impl Prometheus {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Waits until the sum over a query is `wanted` or more.
     pub(crate) async fn sees(&mut self, query: &str, wanted: f64) {
         let mut last = Value::Null;

@@ -80,7 +80,9 @@ function sampled(name, params) {
     const use = { type: 'tool_use', id: `use-${params.messages.length}`, name: tool.name, input: { asked: said } };
     return { ...base, stopReason: 'toolUse', content: use };
   }
-  const text = `${name} completes: ${said} (${params.maxTokens} tokens, ${params.systemPrompt ?? 'no system prompt'})`;
+  // A model that is told word for word what to say.
+  const word = /\bsay exactly: (.+)/.exec(said)?.[1];
+  const text = word ?? `${name} completes: ${said} (${params.maxTokens} tokens, ${params.systemPrompt ?? 'no system prompt'})`;
   return { ...base, stopReason: 'endTurn', content: { type: 'text', text } };
 }
 

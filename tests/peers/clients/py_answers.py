@@ -1,5 +1,7 @@
 """How the Python client answers what a server asks it: as answers.mjs does."""
 
+import re
+
 from mcp.client.session import ClientRequestContext
 from mcp_types import (
     CreateMessageRequestParams,
@@ -48,7 +50,9 @@ class Answers:
             use = {"type": "tool_use", "id": f"use-{number}", "name": tools[0]["name"], "input": {"asked": said}}
             return CreateMessageResultWithTools(**base, stop_reason="toolUse", content=use)
         system = asked.get("systemPrompt", "no system prompt")
-        text = f"{self.name} completes: {said} ({asked['maxTokens']} tokens, {system})"
+        # A model that is told word for word what to say.
+        word = re.search(r"\bsay exactly: (.+)", said)
+        text = word[1] if word else f"{self.name} completes: {said} ({asked['maxTokens']} tokens, {system})"
         kind = CreateMessageResultWithTools if tools else CreateMessageResult
         return kind(**base, stop_reason="endTurn", content={"type": "text", "text": text})
 

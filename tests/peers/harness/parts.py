@@ -8,6 +8,7 @@ from harness.part_behaviour import behaviour
 from harness.part_bridge import bridge_part
 from harness.part_conformance import conformance_part
 from harness.part_conformance_client import conformance_client
+from harness.part_sampling import sampling
 from harness.part_servers import server_part, tasks_part
 from harness.part_skeletons import skeletons
 from harness.part_two_clients import two_clients
@@ -25,6 +26,7 @@ PARTS: dict[str, Part] = {
     "bridge-modern-server": bridge_part("bridge-modern-server", "modern"),
     "behaviour": behaviour,
     "two-clients": two_clients,
+    "sampling": sampling,
     "skeletons": skeletons,
     "conformance-client": conformance_client,
     "conformance-stdio": conformance_part("conformance-stdio", "stdio"),
