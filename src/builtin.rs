@@ -25,6 +25,9 @@ mod postgres;
 #[cfg(feature = "runbook")]
 mod runbook;
 
+#[cfg(feature = "shell")]
+mod shell;
+
 #[cfg(any(feature = "monitoring", feature = "postgres"))]
 mod table;
 
@@ -70,6 +73,8 @@ pub fn all() -> Vec<Builtin> {
         "postgres" => postgres::Postgres::default,
         #[cfg(feature = "runbook")]
         "runbook" => runbook::Runbooks::default,
+        #[cfg(feature = "shell")]
+        "shell" => shell::ShellPlugin::default,
         "text" => || text::Text,
         "webui" => || webui::WebUi,
     }
