@@ -142,6 +142,13 @@ async fn made(context: &PluginContext) -> Result<Shell, Box<dyn std::error::Erro
         }
     }
     let places = Places::of(&settings)?;
+    if let Some(listed) = list.within(&places.write) {
+        return Err(format!(
+            "`write_directories`: `{}` lies in one of them, so that a program that writes there could put another in its place",
+            listed.name
+        )
+        .into());
+    }
     let home = context.temp_dir()?.to_owned();
     let sandbox = programs.sandbox(false).await;
     if let (Want::Required, Some(why)) = (settings.sandbox, &sandbox.why_not) {

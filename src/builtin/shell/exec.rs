@@ -15,7 +15,7 @@ use crate::builtin::shell::settings::{Settings, Want};
 use crate::builtin::shell::told::{Outcome, Told};
 use crate::plugin::{Confinement, Programs, Run, Sandbox, ToolContext, ToolError};
 
-/// The variables of every program, besides `HOME`. Nothing of the gateway's or the caller's.
+/// The variables of every program, besides `HOME` and `TMPDIR`. Nothing of the gateway's or the caller's.
 const VARIABLES: [(&str, &str); 5] = [
     (
         "PATH",
@@ -63,7 +63,7 @@ pub(super) struct Shell {
     pub(super) list: List,
     pub(super) places: Places,
     pub(super) programs: Arc<dyn Programs>,
-    /// An empty directory, the `HOME` of all programs.
+    /// An empty directory, the `HOME` and `TMPDIR` of all programs.
     pub(super) home: PathBuf,
     /// What was found out about the sandbox of `shell.exec`.
     pub(super) sandbox: Sandbox,
@@ -137,7 +137,9 @@ impl Shell {
         let mut variables: BTreeMap<String, String> = VARIABLES
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
-        variables.insert("HOME".to_owned(), self.home.display().to_string());
+        for name in ["HOME", "TMPDIR"] {
+            variables.insert(name.to_owned(), self.home.display().to_string());
+        }
         let program = listed.path.display().to_string();
         let run = Run {
             command: std::iter::once(program).chain(arguments).collect(),

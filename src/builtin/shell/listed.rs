@@ -83,6 +83,19 @@ impl List {
         }
     }
 
+    /// A program that lies in one of these directories, if one does: what writes there could put another in its place.
+    pub(super) fn within(&self, directories: &[PathBuf]) -> Option<&Listed> {
+        let lies = |path: &Path| {
+            directories
+                .iter()
+                .any(|directory| path.starts_with(directory))
+        };
+        let mut all = self.0.values();
+        all.find(|listed| {
+            lies(&listed.real) || lies(&listed.path) || listed.starts.iter().any(|path| lies(path))
+        })
+    }
+
     /// The names of those for one of the tools.
     pub(super) fn names(&self, write: bool) -> impl Iterator<Item = &str> {
         self.0

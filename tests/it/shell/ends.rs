@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::binary::Binary;
 use crate::shell::{PERL, Place, alive, config, gone, token};
-use crate::support::{Connection, modern, until};
+use crate::support::{Connection, Request, modern, until};
 
-fn sleeper(token: &str) -> crate::support::Request {
+fn sleeper(token: &str) -> Request {
     let script = "fork; setpgrp; sleep 200";
     modern::call(
         "shell.exec",
@@ -50,22 +50,21 @@ async fn a_gateway_that_ends_takes_its_programs_with_it() {
     }
 }
 
-/// A plugin that is taken out while a program runs.
+/// A plugin that is stopped while a program runs, whose caller still waits.
 #[tokio::test]
 async fn a_plugin_that_is_stopped_takes_its_programs_with_it() {
-    let place = Place::new(&format!("[plugins.shell.config.programs]\n{PERL}")).await;
+    let settings = format!("[plugins.shell.config.programs]\n{PERL}\n[server]\ndrain_ms = 100\n");
+    let place = Place::new(&settings).await;
     let token = token("plugin");
     let mut connection = place.gateway.connect().await;
     connection
         .write(&sleeper(&token).bytes(place.gateway.address))
         .await;
     until("both run", || alive(&token) == 2).await;
-    let address = place.gateway.address;
-    let stop = crate::support::Request::new("POST", "/api/v1/plugin/stop")
-        .body_of(&json!({ "id": "shell", "force": true }));
-    let stopping = tokio::spawn(async move { Connection::open(address).await.send(&stop).await });
-    drop(connection);
+    let stop = Request::new("POST", "/api/v1/plugin/stop").body_of(&json!({ "id": "shell" }));
+    let stopped = place.gateway.send(&stop).await;
+    assert_eq!(stopped.status, 200, "{}", stopped.text());
     gone(&token).await;
-    stopping.await.expect("no panic");
+    connection.answer().await;
     place.gateway.finish().await;
 }

@@ -63,7 +63,7 @@ async fn what_is_refused_is_said_with_its_place_and_the_mend() {
         ("/usr/bin/rm known", &["`/usr/bin/rm` is not among"]),
         ("./x", &["`./x` is not among"]),
         ("../../bin/rm known", &["`../../bin/rm` is not among"]),
-        ("find . -exec rm {} +", &["`{` at character 15"]),
+        ("find . -exec rm {} +", &["`{` at character 17"]),
         (
             "find . -exec rm '{}' +",
             &[
@@ -199,7 +199,7 @@ async fn listed_programs_run_with_arguments_as_they_are() {
     let variables = place.perl("print join ' ', sort keys %ENV").await;
     assert_eq!(
         variables["stdout"],
-        "HOME LANG LC_ALL PAGER PATH TERM TOOLGATE_INSTANCE"
+        "HOME LANG LC_ALL PAGER PATH TERM TMPDIR TOOLGATE_INSTANCE"
     );
     let result = place.exec(json!({ "command": "cat known missing" })).await;
     let text = crate::hostile::text_of(&result);

@@ -96,7 +96,7 @@ async fn no_other_program_is_started_and_nobody_is_signalled() {
         format!("kill 0, {own} or die $!"),
         "kill 0, getppid or die $!".to_owned(),
         format!("setpriority 0, {own}, 19 or die $!"),
-        "syscall(165, 'none', '/tmp', 'tmpfs', 0, 0) == 0 or die $!".to_owned(),
+        "my @a = ('none', '/tmp', 'tmpfs'); syscall(165, @a, 0, 0) == 0 or die $!".to_owned(),
     ];
     for script in scripts {
         if place.is_confined {

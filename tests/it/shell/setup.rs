@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::hostile::{call, names, result_of};
 use crate::shell::{config, state};
-use crate::support::TestGateway;
+use crate::support::{Program, TestGateway};
 
 /// Why the plugin does not start with these settings.
 async fn why(settings: &str) -> String {
@@ -79,6 +79,10 @@ async fn settings_that_cannot_be_are_named_by_their_key() {
             &["`write_directories[0]`", "because of"],
         ),
         (
+            "write_directories = [\"/usr/bin\"]\nprograms.tee = { writes = true }".to_owned(),
+            &["`write_directories`: `", "could put another in its place"],
+        ),
+        (
             "programs.tee = { writes = true }".to_owned(),
             &["`write_directories` must name where"],
         ),
@@ -143,7 +147,7 @@ async fn without_a_sandbox_nothing_is_offered_unless_the_operator_wants_that() {
     gateway.finish().await;
 }
 
-/// The list can be narrowed and widened while the plugin runs.
+/// The list can be narrowed and widened, and so can the rules of what is on it.
 #[tokio::test]
 async fn operators_choose_the_programs() {
     let settings = "sandbox = \"best_effort\"\nwithout = [\"cat\"]\nprograms.git = { subcommands = [\"version\"] }\nprograms.find = { allow_arguments = [\"-delete\"], deny_arguments = [\"-name\"] }\n";
@@ -192,4 +196,15 @@ async fn operators_choose_the_programs() {
         "{result}"
     );
     gateway.finish().await;
+}
+
+/// What keeps the plugin from offering anything is said before it is started, too.
+#[tokio::test]
+async fn the_doctor_tries_the_sandbox() {
+    let (_, said) = Program::run(&["doctor"], &config("")).await;
+    let line = said.lines().find(|line| line.contains(" sandbox: "));
+    let line = line.unwrap_or_else(|| panic!("it says so: {said}"));
+    let is_sound = line.starts_with("ok ") && line.contains("holds: ");
+    let is_told = line.starts_with("problem ") && line.contains("`shell` offers nothing: ");
+    assert!(is_sound || is_told, "{said}");
 }

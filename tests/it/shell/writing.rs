@@ -15,7 +15,11 @@ fn with_policy(policy: &str) -> String {
 
 /// The same call after somebody has agreed to it.
 async fn approved(place: &Place, arguments: &Value) -> Value {
-    let call = rest::call("shell.exec_write", &arguments.to_string());
+    approved_as(place, "shell.exec_write", arguments).await
+}
+
+async fn approved_as(place: &Place, path: &str, arguments: &Value) -> Value {
+    let call = rest::call(path, &arguments.to_string());
     let answer: Answer = place.gateway.send(&call).await;
     assert_eq!(refused(&answer, 403), "approval_pending");
     let text = answer.json()["error"]["message"].to_string();
@@ -51,6 +55,17 @@ async fn what_writes_needs_an_approval_and_writes_in_its_directory_only() {
     let touched = approved(&place, &json!({ "command": "touch other" })).await;
     assert_eq!(touched["structuredContent"]["exit_code"], 0, "{touched}");
     assert!(place.file("writable/other").exists());
+    // A link does not lead out.
+    std::os::unix::fs::symlink(place.path("outside/secret"), place.file("writable/link"))
+        .expect("made");
+    let led = approved(
+        &place,
+        &json!({ "program": "tee", "args": ["link"], "input": "x" }),
+    )
+    .await;
+    assert_eq!(led["structuredContent"]["exit_code"], 1, "{led}");
+    let secret = std::fs::read_to_string(place.file("outside/secret"));
+    assert_eq!(secret.expect("it is there"), "hidden words");
     for (arguments, file) in [
         (
             json!({ "program": "tee", "args": [place.path("readable/new")], "input": "x" }),
@@ -150,11 +165,9 @@ async fn a_dry_run_says_what_would_run_and_runs_nothing() {
             )),
             "{text}"
         );
-        let call = dry(
-            "shell.exec_write",
-            json!({ "program": "tee", "args": ["new"], "input": "x" }),
-        );
-        let result = result_of(&place.gateway.send(&call).await);
+        // The gateway cannot know that a tool tries only, so it asks here as well.
+        let arguments = json!({ "program": "tee", "args": ["new"], "input": "x" });
+        let result = approved_as(&place, "shell.exec_write?dry_run=true", &arguments).await;
         assert_eq!(result["structuredContent"]["dry_run"], true, "{result}");
         assert!(
             text_of(&result).contains(&format!("writes {}", place.path("writable"))),
