@@ -142,7 +142,7 @@ fn of_operator(
     };
     let real = sound(&path)?;
     if !wanted.i_know_it_runs_code {
-        let names = [Path::new(name), &path, &real].map(|path| file_name(path));
+        let names: [String; 3] = [Path::new(name), &path, &real].map(file_name);
         let [_, _, last] = &names;
         let mut asked = names.iter().take(if known::is_many(last) { 2 } else { 3 });
         if let Some(name) = asked.find(|name| known::runs_code(name)) {
