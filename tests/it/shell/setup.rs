@@ -208,3 +208,19 @@ async fn the_doctor_tries_the_sandbox() {
     let is_told = line.starts_with("problem ") && line.contains("`shell` offers nothing: ");
     assert!(is_sound || is_told, "{said}");
 }
+
+/// The plugin tries sockets in a directory whose path may be longer than that of a socket can be.
+#[tokio::test]
+async fn a_long_path_to_temporary_files_is_no_reason_to_offer_nothing() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let long = folder.path().join("long".repeat(30));
+    std::fs::create_dir(&long).expect("made");
+    let gateway = TestGateway::builder()
+        .config(&config(""))
+        .variable("TMPDIR", &long.display().to_string())
+        .build()
+        .await;
+    let (_, why) = state(&gateway).await;
+    assert!(why.is_empty() || why.contains("kernel"), "{why}");
+    gateway.finish().await;
+}
