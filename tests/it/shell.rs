@@ -34,6 +34,14 @@ fn config(settings: &str) -> String {
     format!("[plugins.shell]\nenabled = true\n[plugins.shell.config]\n{settings}")
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "who reads what the tests say must see it"
+)]
+fn note(why: &str) {
+    println!("this kernel cannot confine programs, which the plugin says: {why}");
+}
+
 /// The state of the plugin and why it is in it.
 async fn state(gateway: &TestGateway) -> (String, String) {
     let list = gateway
@@ -81,7 +89,7 @@ impl Place {
             why.contains("there is no sandbox that holds") && why.contains("best_effort"),
             "{why}"
         );
-        println!("this kernel cannot confine programs, which the plugin says: {why}");
+        note(&why);
         gateway.finish().await;
         let settings = format!("sandbox = \"best_effort\"\n{settings}");
         let gateway = TestGateway::builder()
