@@ -12,6 +12,7 @@ mod hash;
 
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
+
 #[cfg(feature = "llm")]
 mod llm;
 
@@ -31,6 +32,10 @@ mod postgres;
 mod runbook;
 
 #[cfg(any(feature = "kubernetes", feature = "monitoring", feature = "postgres"))]
+#[cfg(feature = "shell")]
+mod shell;
+
+#[cfg(any(feature = "monitoring", feature = "postgres"))]
 mod table;
 
 mod text;
@@ -79,6 +84,8 @@ pub fn all() -> Vec<Builtin> {
         "postgres" => postgres::Postgres::default,
         #[cfg(feature = "runbook")]
         "runbook" => runbook::Runbooks::default,
+        #[cfg(feature = "shell")]
+        "shell" => shell::ShellPlugin::default,
         "text" => || text::Text,
         "webui" => || webui::WebUi,
     }

@@ -28,6 +28,8 @@ mod remotes;
 
 mod running;
 
+mod sandbox;
+
 mod script;
 
 mod secrets;
@@ -125,12 +127,13 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
 /// Looks at everything. What has to be waited for is waited for at the same time.
 async fn look(ground: &Ground<'_>) -> Vec<Finding> {
     let supervisor = Supervisor::new();
-    let (remotes, issuer, listening, running, programs) = tokio::join!(
+    let (remotes, issuer, listening, running, programs, sandbox) = tokio::join!(
         remotes::look(ground),
         issuer::look(ground),
         listening::look(ground),
         running::look(ground),
         programs::look(ground, &supervisor),
+        sandbox::look(ground, &supervisor),
     );
     supervisor.stop(LAST_TASKS).await;
     [
@@ -147,6 +150,7 @@ async fn look(ground: &Ground<'_>) -> Vec<Finding> {
         listening,
         running,
         programs,
+        sandbox,
         limits::look(ground),
         places::look(ground),
     ]

@@ -17,7 +17,7 @@ pub(crate) const MAX_OUTPUT_BYTES: u64 = 256 << 20;
 pub(crate) struct Run {
     /// The program, best as an absolute path, and its arguments. No shell reads them.
     pub(crate) command: Vec<String>,
-    /// Its variables, besides the gateway's `PATH` and `LANG`, which stand back behind these. Nothing else is handed on.
+    /// Its variables, besides those that every child gets (such as `PATH`), which stand back behind these.
     pub(crate) variables: BTreeMap<String, String>,
     /// Where it works; the root directory where there is none.
     pub(crate) directory: Option<PathBuf>,

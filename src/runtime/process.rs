@@ -240,7 +240,6 @@ impl Launcher {
                     goes_first: Some(GOES_FIRST),
                     join: cgroups.to_vec(),
                     confine: program.confinement.cloned(),
-                    ..Terms::default()
                 };
                 let mut command = Command::new(helper);
                 command

@@ -57,6 +57,7 @@ mod seed_ai_fixer;
 mod seed_ordinaut;
 mod sessions;
 mod settings;
+mod shell;
 mod smoke;
 mod start_failures;
 mod stdio_babble;

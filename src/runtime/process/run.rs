@@ -240,3 +240,30 @@ fn seconds(time: Duration) -> String {
         _ => format!("{:.1}", time.as_secs_f64()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_name_no_key_of_a_manifest() {
+        for (verdict, expect) in [
+            (
+                "was stopped: it used more than 1 s of processor time (`limits.cpu_seconds`)",
+                "it used more than 1 s of processor time",
+            ),
+            (
+                "ended (signal 9), while the system was out of memory",
+                "ended (signal 9), while the system was out of memory",
+            ),
+        ] {
+            assert_eq!(of_verdict(verdict), expect);
+        }
+    }
+
+    #[test]
+    fn seconds_are_written_as_people_write_them() {
+        assert_eq!(seconds(Duration::from_secs(2)), "2");
+        assert_eq!(seconds(Duration::from_millis(1500)), "1.5");
+    }
+}

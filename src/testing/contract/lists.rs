@@ -39,13 +39,19 @@ pub(super) fn check(manifest: &Manifest, instance: &Arc<dyn Instance>) -> Verdic
         wrong.extend(wrong_with(manifest, tool));
     }
     let asks = manifest.requests.contains(&Grant::Tools);
-    if counts.is_empty() && wrong.is_empty() && manifest.kind == Kind::Tool && asks {
+    let is_tool = manifest.kind == Kind::Tool;
+    // What a plugin offers that waits for its settings depends on these.
+    let must_offer = is_tool && asks && !manifest.opt_in;
+    if counts.is_empty() && wrong.is_empty() && must_offer {
         return Verdict::failed("it offers nothing: no tools, prompts or resources")
             .mend("offer a tool, or say in the manifest what `kind` of plugin it is");
     }
     match wrong.is_empty() {
         true if counts.is_empty() && !asks => {
             Verdict::ok("it offers nothing, and asks for no `TOOLS`")
+        }
+        true if counts.is_empty() && manifest.opt_in && is_tool => {
+            Verdict::ok("it offers nothing before it is set up")
         }
         true if counts.is_empty() => Verdict::ok("it offers nothing, as its kind may"),
         true => Verdict::ok(counts.join(", ")),
@@ -86,12 +92,12 @@ fn wrong_with(manifest: &Manifest, tool: &Definition) -> Vec<String> {
     wrong
 }
 
-/// Whether the tools that the manifest speaks of exist.
+/// Whether the tools that the manifest speaks of exist; of a plugin that waits for its settings, those that it needs.
 pub(super) fn declared(manifest: &Manifest, instance: &Arc<dyn Instance>) -> Verdict {
     let surface = instance.surface().borrow().clone();
     let tools = surface.list(ListKind::Tools);
     let exists = |name: &str| tools.definitions.iter().any(|tool| *tool.name == *name);
-    let entries = manifest.tools.iter();
+    let entries = manifest.tools.iter().filter(|_| !manifest.opt_in);
     let entries = entries.map(|entry| ("[[tools]]", entry.name.as_str()));
     let renamed = manifest.expose.rename.keys();
     let renamed = renamed.map(|name| ("expose.rename", name.as_str()));

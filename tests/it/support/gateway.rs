@@ -38,6 +38,7 @@ pub(crate) struct Builder {
     manifests: Vec<(PluginId, String)>,
     in_process: InProcess,
     unsettled: bool,
+    without_helper: bool,
 }
 
 impl TestGateway {
@@ -56,6 +57,7 @@ impl TestGateway {
                 .collect(),
             in_process: compiled_in(&builtins),
             unsettled: false,
+            without_helper: false,
         }
     }
 
@@ -158,6 +160,12 @@ impl Builder {
         self
     }
 
+    /// Has no program that could confine others.
+    pub(crate) fn without_helper(mut self) -> Self {
+        self.without_helper = true;
+        self
+    }
+
     /// Adds a plugin of the test.
     pub(crate) fn plugin(self, name: &str, plugin: impl Plugin) -> Self {
         let plugin: Arc<dyn Plugin> = Arc::new(plugin);
@@ -215,6 +223,7 @@ impl Builder {
         );
         let helper =
             cfg!(target_os = "linux").then(|| PathBuf::from(env!("CARGO_BIN_EXE_toolgate")));
+        let helper = helper.filter(|_| !self.without_helper);
         let origin = Origin {
             config: Some(file),
             runtimes: Runtimes::new(self.in_process, launcher(&env, helper)),

@@ -137,7 +137,7 @@ fn of_others(places: &Places) -> Tries {
     let udp = UdpSocket::bind(here(0)).and_then(|socket| socket.send_to(b"x", here(places.udp)));
     let name = std::os::unix::net::SocketAddr::from_abstract_name(&places.name);
     let name = name.and_then(|name| UnixStream::connect_addr(&name));
-    vec![
+    let mut tries = vec![
         ("send the gateway a signal", signalled),
         (
             "read the gateway's variables",
@@ -145,10 +145,18 @@ fn of_others(places: &Places) -> Tries {
         ),
         ("connect to a TCP port", tcp.map(drop)),
         ("send a datagram by UDP", udp.map(drop)),
-        (
-            "connect to a socket by its path",
-            UnixStream::connect(places.outside.join("socket")).map(drop),
-        ),
         ("connect to a socket by its name", name.map(drop)),
-    ]
+    ];
+    let socket = places.outside.join("socket");
+    if can_be_bound(&socket) {
+        let placed = UnixStream::connect(socket);
+        tries.push(("connect to a socket by its path", placed.map(drop)));
+    }
+    tries
+}
+
+/// Whether the path of a socket is not too long (unix(7), `sun_path`). Those with a name stand for it else.
+pub(super) fn can_be_bound(socket: &Path) -> bool {
+    const LONGEST: usize = 107;
+    socket.as_os_str().len() <= LONGEST
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::plugin::{Confinement, Finished, Programs, Run, Sandbox, Sockets};
 use crate::runtime::process::Runner;
 use crate::runtime::process::probe::PROBE_ARGUMENT;
-use crate::runtime::process::probe::inside::{DONE, Places, REFUSED};
+use crate::runtime::process::probe::inside::{DONE, Places, REFUSED, can_be_bound};
 use crate::runtime::temp_dir::TempDir;
 
 /// How long it may take.
@@ -33,7 +33,7 @@ struct Scene {
     places: Places,
     _tcp: TcpListener,
     _udp: UdpSocket,
-    _sockets: [UnixListener; 2],
+    _sockets: (UnixListener, Option<UnixListener>),
 }
 
 /// Tries whether a confinement holds.
@@ -86,7 +86,9 @@ impl Scene {
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let name = format!("toolgate-{}", crate::session::table::new_id());
         let named = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
-        let placed = UnixListener::bind(outside.join("socket"))?;
+        let socket = outside.join("socket");
+        let placed = can_be_bound(&socket).then(|| UnixListener::bind(&socket));
+        let placed = placed.transpose()?;
         let places = Places {
             readable,
             outside,
@@ -99,7 +101,7 @@ impl Scene {
             places,
             _tcp: tcp,
             _udp: udp,
-            _sockets: [named, placed],
+            _sockets: (named, placed),
         })
     }
 }
