@@ -31,11 +31,10 @@ mod postgres;
 #[cfg(feature = "runbook")]
 mod runbook;
 
-#[cfg(any(feature = "kubernetes", feature = "monitoring", feature = "postgres"))]
 #[cfg(feature = "shell")]
 mod shell;
 
-#[cfg(any(feature = "monitoring", feature = "postgres"))]
+#[cfg(any(feature = "kubernetes", feature = "monitoring", feature = "postgres"))]
 mod table;
 
 mod text;

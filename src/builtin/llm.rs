@@ -43,9 +43,6 @@ use crate::wire::json::Json;
 /// The most characters of a goal.
 const MAX_GOAL: usize = 2_000;
 
-/// The key of `_meta` that asks for a dry run.
-const DRY_RUN: &str = "toolgate/dry_run";
-
 /// The most processes of one command: kubectl, and the credential plugins of its configuration.
 const MAX_PROCESSES: u64 = 64;
 
@@ -183,7 +180,7 @@ async fn act(
         author,
         model,
     };
-    if context.meta().get(DRY_RUN).is_some_and(Json::is_true) {
+    if context.is_dry_run() {
         return Ok(told.unrun(State::WouldRun));
     }
     if told.effect == Effect::Remediation && author == Author::ClientModel {

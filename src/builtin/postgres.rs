@@ -66,9 +66,6 @@ use crate::plugin::{
 };
 use crate::wire::json::Json;
 
-/// The key of a call's `_meta` that wants a dry run.
-const DRY_RUN: &str = "toolgate/dry_run";
-
 /// The plugin.
 #[derive(Default)]
 pub(super) struct Postgres {
@@ -178,6 +175,7 @@ impl Postgres {
         );
         kill.remediation()
             .risk(Risk::High)
+            .requires_approval()
             .touches("one session and what it has not committed; those that wait for it go on");
         reaches_out(kill, (true, false));
         let terminate = self.add(
@@ -189,6 +187,7 @@ impl Postgres {
         terminate
             .remediation()
             .risk(Risk::High)
+            .requires_approval()
             .touches("one query, or one session and what it has not committed");
         reaches_out(terminate, (true, false));
         let vacuum = self.add(
@@ -220,8 +219,7 @@ impl Postgres {
             let connections = connections.load_full();
             async move {
                 let database = connections.find(wanted.connection())?;
-                let is_dry = context.meta().get(DRY_RUN).is_some_and(Json::is_true);
-                let mut session = match mends && !is_dry {
+                let mut session = match mends && !context.is_dry_run() {
                     true => Session::act(&database).await?,
                     false => Session::look(&database).await?,
                 };

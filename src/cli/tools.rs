@@ -15,7 +15,6 @@ use crate::cli::why::escaped;
 use crate::cli::{Begun, Context, Policy, failure, output};
 use crate::dispatch::CallError;
 use crate::dispatch::approval::question::APPROVAL_META;
-use crate::dispatch::dry_run::DRY_RUN_META;
 use crate::dispatch::subject::Subject;
 use crate::model::caller::ClientProfile;
 use crate::model::category::Category;
@@ -26,6 +25,7 @@ use crate::wire::error::RpcError;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::Params;
+use crate::wire::meta::DRY_RUN;
 use crate::wire::method::Method;
 use crate::wire::revision::Revision;
 
@@ -197,7 +197,7 @@ async fn call(
     params.members.set("name", Json::of(name));
     params.members.set("arguments", arguments);
     if dry_run {
-        params.meta.set(DRY_RUN_META, Json::literal("true"));
+        params.meta.set(DRY_RUN, Json::literal("true"));
     }
     // Nobody else could agree to a call of this process.
     let (capabilities, client): (_, Arc<dyn Client>) = match approve {

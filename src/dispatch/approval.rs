@@ -23,7 +23,6 @@ use crate::dispatch::approval::record::{Approval, Decided, Decision, Status};
 use crate::dispatch::approval::table::{Kept, Table, Undecided};
 use crate::dispatch::audit::{Record, short_session};
 use crate::dispatch::config::ApprovalPolicy;
-use crate::dispatch::dry_run::DRY_RUN_META;
 use crate::dispatch::{Dispatcher, cancelled, shutting_down};
 use crate::ledger::documents::{Documents, NotKept};
 use crate::model::fault::{Fault, FaultKind};
@@ -35,6 +34,7 @@ use crate::session::table::new_id;
 use crate::wire::digest::digest;
 use crate::wire::hex::hex;
 use crate::wire::json::Json;
+use crate::wire::meta::DRY_RUN;
 use crate::wire::method::Method;
 
 /// The kind under which approvals are kept.
@@ -414,7 +414,7 @@ fn digest_of(
 }
 
 fn is_dry(request: &Request) -> bool {
-    let asked = request.params.meta.get(DRY_RUN_META);
+    let asked = request.params.meta.get(DRY_RUN);
     asked.is_some_and(Json::is_true)
 }
 

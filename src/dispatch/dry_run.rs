@@ -10,10 +10,8 @@ use crate::registry::catalog::Entry;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::Params;
+use crate::wire::meta::DRY_RUN;
 use crate::wire::revision::Era;
-
-/// The key of `_meta` that asks for a dry run.
-pub const DRY_RUN_META: &str = "toolgate/dry_run";
 
 /// What a call wants to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +26,12 @@ pub(super) enum Wish {
 
 /// Reads what the call wants to be, and tells the tool, where it can be told.
 pub(super) fn wish(entry: &Entry, params: &mut Params) -> Result<Wish, Fault> {
-    match params.meta.get(DRY_RUN_META).map(Json::as_str) {
+    match params.meta.get(DRY_RUN).map(Json::as_str) {
         None | Some("false" | "null") => return Ok(Wish::Call),
         Some("true") => {}
         // It may have been meant so.
         Some(_) => {
-            let message = format!("`/params/_meta/{DRY_RUN_META}` must be `true` or `false`");
+            let message = format!("`/params/_meta/{DRY_RUN}` must be `true` or `false`");
             return Err(Fault::new(FaultKind::BadInput, message));
         }
     }

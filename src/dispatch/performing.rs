@@ -49,8 +49,10 @@ impl Dispatcher {
             (Some(Weight::Refused(error)), _) => {
                 return Ok(Answer::result(error.to_result(), Era::Legacy));
             }
-            // Code of ours that weighs its calls changes nothing when it is told not to.
-            (Some(_), Wish::OfTool) => Some(Weight::Looks),
+            // Code of ours changes nothing when it is told not to.
+            (_, Wish::OfTool) if entry.plugin.runtime == RuntimeKind::InProcess => {
+                Some(Weight::Looks)
+            }
             (weight, _) => weight,
         };
         if self.needs_approval(entry, context, weight.as_ref()) {

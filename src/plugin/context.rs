@@ -121,6 +121,12 @@ impl ToolContext {
         &self.0.call.meta
     }
 
+    /// Whether the call is to change nothing, and to say what it would do. Only tools whose manifest says `dry_run = true` are
+    /// called then.
+    pub fn is_dry_run(&self) -> bool {
+        self.meta().get(meta::DRY_RUN).is_some_and(Json::is_true)
+    }
+
     /// Tells the caller how far the work is. Does nothing unless the caller asked for progress, which `true` says.
     /// `progress` must grow from call to call (MCP 2025-11-25, progress); numbers that are not finite are not sent.
     pub fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) -> bool {

@@ -21,6 +21,9 @@ pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// The incident that a call belongs to. Read by the gateway, and not passed on.
 pub const INCIDENT: &str = "toolgate/incident";
 
+/// Asks for a call that changes nothing and says what it would do.
+pub const DRY_RUN: &str = "toolgate/dry_run";
+
 /// The keys that belong to one hop of a modern request and are written anew for the next.
 pub const PER_HOP: [&str; 4] = [
     PROTOCOL_VERSION,

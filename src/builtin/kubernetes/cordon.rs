@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::builtin::kubernetes::change::is_dry;
 use crate::builtin::kubernetes::cluster::Cluster;
 use crate::builtin::kubernetes::names::Name;
 use crate::builtin::kubernetes::refusal::Deed;
@@ -43,7 +42,7 @@ pub(super) async fn cordon_node(
     wanted: CordonNode,
     context: &ToolContext,
 ) -> Result<Worded<Cordoned>, ToolError> {
-    let (name, after, dry_run) = (wanted.node.as_str(), !wanted.uncordon, is_dry(context));
+    let (name, after, dry_run) = (wanted.node.as_str(), !wanted.uncordon, context.is_dry_run());
     let nodes = Request::new(Node::url_path(&(), None));
     let get = Deed::new("get", "nodes").of(name);
     let node: Node = cluster

@@ -5,7 +5,6 @@ use kube::api::ListParams;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::builtin::kubernetes::change::is_dry;
 use crate::builtin::kubernetes::cluster::Cluster;
 use crate::builtin::kubernetes::names::Name;
 use crate::builtin::kubernetes::restart::delete;
@@ -88,7 +87,7 @@ pub(super) async fn delete_evicted_pods(
     evicted.sort_by_key(|pod| std::cmp::Reverse(pod.age_seconds));
     let all = evicted.len();
     evicted.truncate(wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize);
-    let dry_run = is_dry(context);
+    let dry_run = context.is_dry_run();
     let (pods, failed) = match dry_run {
         true => (evicted, Vec::new()),
         false => delete_all(cluster, evicted).await,

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::builtin::kubernetes::change::{is_dry, teller};
+use crate::builtin::kubernetes::change::teller;
 use crate::builtin::kubernetes::cluster::Cluster;
 use crate::builtin::kubernetes::describe::get_pod;
 use crate::builtin::kubernetes::names::Name;
@@ -80,7 +80,7 @@ pub(super) async fn restart_pod(
     context: &ToolContext,
 ) -> Result<Worded<Restarted>, ToolError> {
     let namespace = cluster.namespaces.one(wanted.namespace.as_ref())?;
-    let (name, dry_run) = (wanted.pod.as_str(), is_dry(context));
+    let (name, dry_run) = (wanted.pod.as_str(), context.is_dry_run());
     let pod: Pod = get_pod(cluster, &namespace, name).await?;
     may_be_deleted(&pod, name, wanted.even_if_gone_for_good)?;
     let uid = pod.metadata.uid.clone().unwrap_or_default();

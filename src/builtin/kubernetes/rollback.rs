@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::builtin::kubernetes::change::{is_dry, teller};
+use crate::builtin::kubernetes::change::teller;
 use crate::builtin::kubernetes::cluster::{Built, Cluster};
 use crate::builtin::kubernetes::names::Name;
 use crate::builtin::kubernetes::places::Scope;
@@ -82,7 +82,7 @@ pub(super) async fn rollback_deployment(
     context: &ToolContext,
 ) -> Result<Worded<RolledBack>, ToolError> {
     let namespace = cluster.namespaces.one(wanted.namespace.as_ref())?;
-    let (name, dry_run) = (wanted.deployment.as_str(), is_dry(context));
+    let (name, dry_run) = (wanted.deployment.as_str(), context.is_dry_run());
     let which = (namespace.as_str(), name);
     let mut plan = plan(cluster, which, wanted.revision).await?;
     let mut generation = None;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::builtin::kubernetes::change::{is_dry, teller};
+use crate::builtin::kubernetes::change::teller;
 use crate::builtin::kubernetes::cluster::Cluster;
 use crate::builtin::kubernetes::names::Name;
 use crate::builtin::kubernetes::refusal::{Deed, Refusal};
@@ -65,7 +65,7 @@ pub(super) async fn scale_deployment(
     if !(0..=100).contains(&after) {
         return Err(ToolError::new("`replicas` must be between 0 and 100"));
     }
-    let dry_run = is_dry(context);
+    let dry_run = context.is_dry_run();
     let before = change(cluster, (&namespace, name), after, dry_run).await?;
     let changed = before != after && !dry_run;
     let mut words = match (before == after, dry_run) {

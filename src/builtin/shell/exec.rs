@@ -32,9 +32,6 @@ const MAX_ARGUMENTS: usize = 1000;
 const MAX_ARGUMENT_BYTES: usize = 128 << 10;
 const MAX_INPUT: usize = 1 << 20;
 
-/// The key of `_meta` that says to try only.
-const DRY_RUN: &str = "toolgate/dry_run";
-
 /// A program to run. Say `command`, or `program` and `args`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,11 +85,7 @@ impl Shell {
             sandbox: self.words_of_sandbox(listed, write),
             ..Outcome::default()
         };
-        if context
-            .meta()
-            .get(DRY_RUN)
-            .is_some_and(|asked| asked.as_str() == "true")
-        {
+        if context.is_dry_run() {
             return Ok(Told(Outcome {
                 dry_run: true,
                 ..outcome

@@ -5,13 +5,13 @@ use http::Response;
 use http::request::Parts;
 use serde::Deserialize;
 
-use crate::dispatch::dry_run::DRY_RUN_META;
 use crate::front::http::body::Body;
 use crate::front::http::routes::Front;
 use crate::front::incidents::naming::named;
 use crate::front::rest::bad_request;
 use crate::wire::json::Json;
 use crate::wire::message::Params;
+use crate::wire::meta::DRY_RUN;
 use crate::wire::meta;
 
 /// The header that asks for a dry run.
@@ -47,7 +47,7 @@ impl How {
     /// Says it in the params of the call.
     pub(super) fn say(self, params: &mut Params) {
         if self.dry_run {
-            params.meta.set(DRY_RUN_META, Json::literal("true"));
+            params.meta.set(DRY_RUN, Json::literal("true"));
         }
         if let Some(incident) = self.incident {
             params.meta.set(meta::INCIDENT, incident);
