@@ -64,7 +64,6 @@ use crate::plugin::{
     Annotations, Category, HookResult, Plugin, PluginContext, Risk, ToolContext, ToolError,
     ToolOptions, Tools, Worded,
 };
-use crate::wire::json::Json;
 
 /// The plugin.
 #[derive(Default)]

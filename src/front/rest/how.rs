@@ -11,7 +11,6 @@ use crate::front::incidents::naming::named;
 use crate::front::rest::bad_request;
 use crate::wire::json::Json;
 use crate::wire::message::Params;
-use crate::wire::meta::DRY_RUN;
 use crate::wire::meta;
 
 /// The header that asks for a dry run.
@@ -47,7 +46,7 @@ impl How {
     /// Says it in the params of the call.
     pub(super) fn say(self, params: &mut Params) {
         if self.dry_run {
-            params.meta.set(DRY_RUN, Json::literal("true"));
+            params.meta.set(meta::DRY_RUN, Json::literal("true"));
         }
         if let Some(incident) = self.incident {
             params.meta.set(meta::INCIDENT, incident);
