@@ -75,6 +75,7 @@ mod streams;
 mod strict;
 mod tasks;
 mod tokens;
+mod tools_for_operators;
 mod traces;
 mod user_tasks;
 mod watching;

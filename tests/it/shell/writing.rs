@@ -15,11 +15,7 @@ fn with_policy(policy: &str) -> String {
 
 /// The same call after somebody has agreed to it.
 async fn approved(place: &Place, arguments: &Value) -> Value {
-    approved_as(place, "shell.exec_write", arguments).await
-}
-
-async fn approved_as(place: &Place, path: &str, arguments: &Value) -> Value {
-    let call = rest::call(path, &arguments.to_string());
+    let call = rest::call("shell.exec_write", &arguments.to_string());
     let answer: Answer = place.gateway.send(&call).await;
     assert_eq!(refused(&answer, 403), "approval_pending");
     let text = answer.json()["error"]["message"].to_string();
@@ -165,9 +161,9 @@ async fn a_dry_run_says_what_would_run_and_runs_nothing() {
             )),
             "{text}"
         );
-        // The gateway cannot know that a tool tries only, so it asks here as well.
         let arguments = json!({ "program": "tee", "args": ["new"], "input": "x" });
-        let result = approved_as(&place, "shell.exec_write?dry_run=true", &arguments).await;
+        let asked = dry("shell.exec_write", arguments);
+        let result = result_of(&place.gateway.send(&asked).await);
         assert_eq!(result["structuredContent"]["dry_run"], true, "{result}");
         assert!(
             text_of(&result).contains(&format!("writes {}", place.path("writable"))),
