@@ -94,7 +94,7 @@ fn tool(tools: &mut Tools, name: &'static str) {
 
 /// Every reason for which a tool may not be there.
 async fn of_all_kinds() -> TestGateway {
-    let dead = "[plugins.dead]\nruntime = \"mcp_stdio\"\nmcp_stdio.command = [\"/bin/sh\", \"-c\", \"echo no disk left >&2; exit 3\"]\n";
+    let dead = "[plugins.dead]\nruntime = \"mcp_stdio\"\nmcp_stdio.command = [\"/bin/sh\", \"-c\", \"echo no disk left >&2; exit 3\"]\nrestart.max = 0\n";
     let config = [
         "plugin_dirs = [\"found\"]\n",
         "[policy]\ndeny = [\"a__denied\"]\n",
