@@ -34,6 +34,15 @@
 //! with [`cli::main_with`]; `toolgate plugins new` makes such a crate, and skeletons for other runtimes and languages.
 //! [`testing`] has what its tests need. Any server written with rmcp can be hosted by [`runtime::rmcp_host::host`].
 
+#![cfg_attr(
+    not(all(feature = "llm", feature = "shell")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what those that run programs share"
+    )
+)]
+
 pub mod wire;
 
 pub mod model;
