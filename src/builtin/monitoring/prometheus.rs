@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::builtin::monitoring::backend::Backend;
 use crate::builtin::monitoring::moment;
-use crate::builtin::monitoring::sparkline::sparkline;
+use crate::builtin::monitoring::sparkline::{finite, sparkline};
 use crate::builtin::table::Table;
 use crate::plugin::{Clock, ToolError, Worded};
 
@@ -282,12 +282,7 @@ fn summary(series: &Series) -> [String; 6] {
         .iter()
         .map(|(_, value)| value.parse().ok())
         .collect();
-    let known: Vec<f64> = values
-        .iter()
-        .flatten()
-        .copied()
-        .filter(|value| value.is_finite())
-        .collect();
+    let known = finite(&values);
     let least = known.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mean = known.iter().sum::<f64>() / known.len() as f64;

@@ -22,13 +22,14 @@ pub(super) fn sparkline(values: &[Option<f64>], width: usize) -> String {
     means.iter().map(bar).collect()
 }
 
+/// The values that are there and are numbers.
+pub(super) fn finite(values: &[Option<f64>]) -> Vec<f64> {
+    let known = values.iter().flatten().copied();
+    known.filter(|value| value.is_finite()).collect()
+}
+
 fn mean(values: &[Option<f64>]) -> Option<f64> {
-    let known: Vec<f64> = values
-        .iter()
-        .flatten()
-        .copied()
-        .filter(|value| value.is_finite())
-        .collect();
+    let known = finite(values);
     (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
 }
 
