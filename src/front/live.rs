@@ -1,67 +1,80 @@
 //! Streams of events that show what happens at this moment: bounded, kept open by comments, ended by the drain.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::Response;
+use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, stream as body_of};
+use crate::front::http::listen::{KEEP_ALIVE, comment};
 use crate::front::http::stream::events;
 use crate::wire::json::Json;
-use crate::wire::sse::{write_comment, write_named_event};
+use crate::wire::sse::write_named_event;
 
-/// How long a stream says nothing before it says that it is there.
-const QUIET: Duration = Duration::from_secs(15);
+/// Where the events of a stream come from.
+pub(super) trait Source: Send + 'static {
+    /// The next event, as it is written; `None` ends the stream. Dropped while it waits, it loses nothing.
+    fn next(&mut self) -> impl Future<Output = Option<Bytes>> + Send;
+}
 
-/// An answer that is a stream of what comes from `receiver`: `shown` makes each into the data of an event called `name`,
-/// or leaves it out. Who reads too slowly misses some. It ends with the gateway.
-pub(super) fn live<T, S>(
-    front: &Arc<HttpFront>,
-    name: &'static str,
-    receiver: Receiver<T>,
-    shown: S,
-) -> Response<Body>
-where
-    T: Clone + Send + 'static,
-    S: Fn(T) -> Option<Json> + Send + 'static,
-{
+/// What is told to all who listen, each as `write` writes it, or leaves it out. Who reads too slowly misses some, and is
+/// told how many.
+pub(super) struct Broadcast<T, W> {
+    pub(super) receiver: Receiver<T>,
+    pub(super) write: W,
+}
+
+/// An answer that is a stream of what comes from `source`. It ends with the gateway.
+pub(super) fn live(front: &HttpFront, source: impl Source) -> Response<Body> {
     let stop = front.draining().clone();
     // Something at once, so that whoever opens it knows that it is open.
     let first = stream::once(std::future::ready(comment()));
-    let rest = stream::unfold((receiver, shown), move |(mut receiver, shown)| {
+    let rest = stream::unfold(source, move |mut source| {
         let stop = stop.clone();
         async move {
-            loop {
-                let received = tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return None,
-                    received = receiver.recv() => received,
-                    () = tokio::time::sleep(QUIET) => return Some((comment(), (receiver, shown))),
-                };
-                match received {
-                    Ok(one) => {
-                        if let Some(data) = shown(one) {
-                            let mut out = Vec::with_capacity(data.bytes().len() + 32);
-                            write_named_event(&mut out, name, None, data.bytes());
-                            return Some((Bytes::from(out), (receiver, shown)));
-                        }
-                    }
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return None,
-                }
-            }
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                next = source.next() => next?,
+                () = tokio::time::sleep(KEEP_ALIVE) => comment(),
+            };
+            Some((next, source))
         }
     });
-    events(body_of(futures::StreamExt::chain(first, rest)))
+    events(body_of(first.chain(rest)))
 }
 
-fn comment() -> Bytes {
-    let mut out = Vec::with_capacity(4);
-    write_comment(&mut out);
+/// An event with its name and, if it has one, its id.
+pub(super) fn written(name: &'static str, id: Option<&str>, data: &Json) -> Bytes {
+    let mut out = Vec::with_capacity(data.bytes().len() + 96);
+    write_named_event(&mut out, name, id, data.bytes());
     out.into()
+}
+
+/// Says how many events who listens has missed.
+pub(super) fn missed(count: u64) -> Bytes {
+    written("missed", None, &Json::of(&json!({ "missed": count })))
+}
+
+impl<T, W> Source for Broadcast<T, W>
+where
+    T: Clone + Send + 'static,
+    W: Fn(T) -> Option<Bytes> + Send + 'static,
+{
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(one) => {
+                    if let Some(event) = (self.write)(one) {
+                        return Some(event);
+                    }
+                }
+                Err(RecvError::Lagged(count)) => return Some(missed(count)),
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
 }

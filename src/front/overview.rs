@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query};
-use futures::StreamExt;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +14,7 @@ use crate::front::health::{Counts, Wellness};
 use crate::front::http::HttpFront;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::routes::Door;
+use crate::front::live::{Source, live, written};
 use crate::front::scope::need;
 use crate::metrics::process;
 use crate::metrics::recent::{SECONDS, Span};
@@ -109,28 +109,31 @@ pub(super) async fn stream(
         Ok(seconds) => seconds,
         Err(refused) => return *refused,
     };
-    let stop = front.draining().clone().cancelled_owned();
     let mut ticks = tokio::time::interval(STEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let events = futures::stream::unfold(ticks, move |mut ticks| {
-        let (front, caller) = (Arc::clone(&front), Arc::clone(&caller));
-        async move {
-            ticks.tick().await;
-            let overview = Json::of(&Overview::of(&front, &caller, seconds));
-            let event = format!("event: overview\ndata: {}\n\n", overview.as_str());
-            Some((event.into(), ticks))
-        }
-    });
-    let mut response = Response::new(Body::Stream(Box::pin(events.take_until(stop))));
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (CONTENT_TYPE, "text/event-stream"),
-        (CACHE_CONTROL, "no-store"),
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+    let ticking = Ticking {
+        front: Arc::clone(&front),
+        caller,
+        seconds,
+        ticks,
+    };
+    live(&front, ticking)
+}
+
+/// Looks anew with every tick.
+struct Ticking {
+    front: Arc<HttpFront>,
+    caller: Arc<Caller>,
+    seconds: usize,
+    ticks: tokio::time::Interval,
+}
+
+impl Source for Ticking {
+    async fn next(&mut self) -> Option<Bytes> {
+        self.ticks.tick().await;
+        let overview = Overview::of(&self.front, &self.caller, self.seconds);
+        Some(written("overview", None, &Json::of(&overview)))
     }
-    response
 }
 
 fn asked(

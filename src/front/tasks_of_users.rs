@@ -16,7 +16,7 @@ use crate::front::admin::query::read_body;
 use crate::front::http::body::{Body, json_response};
 use crate::front::http::mcp::busy;
 use crate::front::http::routes::Door;
-use crate::front::live::live;
+use crate::front::live::{Broadcast, live, written};
 use crate::model::caller::Caller;
 use crate::wire::json::Json;
 
@@ -174,10 +174,12 @@ pub(super) async fn stream(
     Door(front): Door,
     Extension(caller): Extension<Arc<Caller>>,
 ) -> Response<Body> {
-    let changes = front.desk.schedule.changes();
-    live(&front, "task", changes, move |task: Arc<Task>| {
-        Schedule::is_for(&task, &caller).then(|| Json::of(&task.shown(false)))
-    })
+    let receiver = front.desk.schedule.changes();
+    let write = move |task: Arc<Task>| {
+        let write = || written("task", None, &Json::of(&task.shown(false)));
+        Schedule::is_for(&task, &caller).then(write)
+    };
+    live(&front, Broadcast { receiver, write })
 }
 
 fn json_list(tasks: &[Json], next: Option<&str>) -> Json {
