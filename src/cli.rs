@@ -36,6 +36,8 @@ mod tasks;
 
 mod token;
 
+mod trial;
+
 mod tools;
 
 mod why;

@@ -406,34 +406,52 @@ impl Registry {
         caught.contains(&true)
     }
 
-    /// Wakes the plugin that a tool of that name would belong to, if what it offers is not known. `None` when there is
-    /// no such plugin; a fault when it is not to be woken.
+    /// Wakes the plugins that a tool of that name may belong to, if what they offer is not known: those with the longest
+    /// prefix that fits. `None` when there is no such plugin; a fault when none of them is to be woken.
     pub async fn wake(&self, name: &str, caller: &Caller) -> Option<Result<(), Fault>> {
-        let plugins = self.plugins();
-        let seen = plugins.iter().filter(|plugin| caller.sees(plugin.id()));
         let closed = self.catalog.load().closed_owner(name, caller).cloned();
-        let of_prefix = || {
-            let prefixed = seen.filter(|plugin| {
-                let prefix = plugin.manifest.effective_prefix();
-                let is_open = plugin.closed().is_none();
-                // Of one without a prefix that is closed nobody can say whether the name is its.
-                plugin.withheld().is_none()
-                    && !plugin.is_known()
-                    && name.starts_with(&prefix)
-                    && (is_open || !prefix.is_empty())
-            });
-            let longest = prefixed.max_by_key(|plugin| plugin.manifest.effective_prefix().len());
-            longest.cloned()
+        let candidates = match closed {
+            Some(closed) => vec![closed],
+            None => self.unknown_owners(name, caller),
         };
-        let plugin = closed.or_else(of_prefix)?;
-        if plugin.closed().is_some() {
+        if candidates.is_empty() {
+            return None;
+        }
+        if candidates.iter().any(|plugin| plugin.closed().is_some()) {
             let message = self.why(name, caller);
             return Some(Err(Fault::new(FaultKind::Unavailable, message)));
         }
-        let woken = plugin.warm().await;
-        if woken.is_ok() {
-            self.rebuild();
+        let woken = candidates.iter().map(|plugin| plugin.warm());
+        let (woken, failed): (Vec<_>, Vec<_>) = futures::future::join_all(woken)
+            .await
+            .into_iter()
+            .partition(Result::is_ok);
+        if woken.is_empty() {
+            return failed.into_iter().next();
         }
-        Some(woken)
+        self.rebuild();
+        Some(Ok(()))
+    }
+
+    /// The plugins that may offer `name` and have not said yet what they offer.
+    fn unknown_owners(&self, name: &str, caller: &Caller) -> Vec<Arc<Plugin>> {
+        let plugins = self.plugins();
+        let prefixed = plugins.iter().filter(|plugin| {
+            let prefix = plugin.manifest.effective_prefix();
+            let is_open = plugin.closed().is_none();
+            // Of one without a prefix that is closed nobody can say whether the name is its.
+            caller.sees(plugin.id())
+                && plugin.withheld().is_none()
+                && !plugin.is_known()
+                && name.starts_with(&prefix)
+                && (is_open || !prefix.is_empty())
+        });
+        let length = |plugin: &Plugin| plugin.manifest.effective_prefix().len();
+        let prefixed: Vec<_> = prefixed.collect();
+        let longest = prefixed.iter().map(|plugin| length(plugin)).max();
+        let longest = prefixed
+            .into_iter()
+            .filter(|plugin| Some(length(plugin)) == longest);
+        longest.cloned().collect()
     }
 }

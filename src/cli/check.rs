@@ -2,13 +2,17 @@
 
 use std::process::ExitCode;
 
-use crate::cli::{Context, failure, output};
+use crate::cli::{Context, failure, output, tokio_runtime, trial};
 use crate::config::load::prepare;
 use crate::manifest::problem::Problems;
 use crate::model::plugin_id::PluginId;
 use crate::registry::order::{Node, order};
 
 pub(super) fn run(context: &Context<'_>) -> ExitCode {
+    let log = match context.start_log("off") {
+        Ok(log) => log,
+        Err(code) => return code,
+    };
     let (loaded, resolution) = match prepare(
         context.config.as_deref(),
         &context.env,
@@ -46,15 +50,23 @@ pub(super) fn run(context: &Context<'_>) -> ExitCode {
             "plugins that need each other cannot start: `{names}`; take one `depends_on` out"
         ));
     }
-    let file = loaded.file.map_or_else(
-        || "the built-in examples".to_owned(),
-        |file| file.display().to_string(),
-    );
     let enabled = resolution
         .plugins
         .iter()
         .filter(|plugin| plugin.enabled)
         .count();
+    let runtime = match tokio_runtime(loaded.config.server.worker_threads) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let refused = runtime.block_on(trial::problems(context, &loaded, resolution, &log));
+    if !refused.is_empty() {
+        return failure(&Problems(refused).to_string());
+    }
+    let file = loaded.file.map_or_else(
+        || "the built-in examples".to_owned(),
+        |file| file.display().to_string(),
+    );
     output::say(&format!("{file}: no problems, {enabled} plugins enabled"));
     ExitCode::SUCCESS
 }

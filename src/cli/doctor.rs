@@ -47,11 +47,12 @@ use crate::app::{Runtimes, launcher};
 use crate::background::Supervisor;
 use crate::cli::doctor::finding::{Finding, Mark};
 use crate::cli::gateway::At;
-use crate::cli::{Context, output, tokio_runtime};
+use crate::cli::{Context, output, tokio_runtime, trial};
 use crate::config::load::{Loaded, survey};
 use crate::config::resolve::{Resolution, ResolvedPlugin};
 use crate::manifest::problem::Problems;
 use crate::runtime::process::Launcher;
+use crate::telemetry::Log;
 
 /// How long what was started may take to end.
 const LAST_TASKS: Duration = Duration::from_secs(2);
@@ -75,12 +76,14 @@ struct Ground<'a> {
     problems: Problems,
     launcher: Launcher,
     runtimes: Runtimes,
+    log: Log,
 }
 
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
-    if let Err(code) = context.start_log("off") {
-        return code;
-    }
+    let log = match context.start_log("off") {
+        Ok(log) => log,
+        Err(code) => return code,
+    };
     let runtime = match tokio_runtime(None) {
         Ok(runtime) => runtime,
         Err(code) => return code,
@@ -99,6 +102,7 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
         problems,
         runtimes: Runtimes::new(context.in_process.clone(), launcher.clone()),
         launcher,
+        log,
     };
     let findings = runtime.block_on(look(&ground));
     let count = |mark| {
@@ -127,17 +131,19 @@ pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
 /// Looks at everything. What has to be waited for is waited for at the same time.
 async fn look(ground: &Ground<'_>) -> Vec<Finding> {
     let supervisor = Supervisor::new();
-    let (remotes, issuer, listening, running, programs, sandbox) = tokio::join!(
+    let (remotes, issuer, listening, running, programs, sandbox, refused) = tokio::join!(
         remotes::look(ground),
         issuer::look(ground),
         listening::look(ground),
         running::look(ground),
         programs::look(ground, &supervisor),
         sandbox::look(ground, &supervisor),
+        refused(ground),
     );
     supervisor.stop(LAST_TASKS).await;
     [
         configuration::look(ground),
+        refused,
         secrets::look(ground),
         directories::look(ground),
         commands::look(ground),
@@ -155,6 +161,16 @@ async fn look(ground: &Ground<'_>) -> Vec<Finding> {
         places::look(ground),
     ]
     .concat()
+}
+
+/// Plugins that come along and do not start with their settings.
+async fn refused(ground: &Ground<'_>) -> Vec<Finding> {
+    let (context, resolution) = (ground.context, ground.resolution.clone());
+    let refused = trial::problems(context, &ground.loaded, resolution, &ground.log).await;
+    let refused = refused.iter();
+    refused
+        .map(|problem| Finding::of(Mark::Problem, "settings", problem))
+        .collect()
 }
 
 impl Ground<'_> {

@@ -109,6 +109,8 @@ fn with_app(
         Err(code) => return code,
     };
     policy.apply(&mut loaded);
+    // Whoever could agree sits here and has said whether.
+    loaded.config.policy.approval.wait_ms = 0;
     runtime.block_on(async {
         let app = match context.app(&loaded, &log) {
             Ok(app) => app,
@@ -235,6 +237,9 @@ async fn call(
             }
         }
         Err(CallError::Plugin(error)) => unable(&format!("{} ({})", error.message, error.code)),
+        Err(CallError::Fault(fault)) if fault.reason == "approval_pending" => unable(&format!(
+            "`{name}` needs somebody who agrees: say `--approve`, or `--dry-run` to see what it would do"
+        )),
         Err(CallError::Fault(fault)) => unable(&fault.to_string()),
     }
 }

@@ -327,3 +327,31 @@ async fn settings_are_changed_on_the_command_line_by_who_may() {
     );
     gateway.finish().await;
 }
+
+/// What failed for its settings runs with better ones, and at once; with worse ones all stays as it was.
+#[tokio::test]
+async fn what_failed_for_its_settings_is_mended_by_others() {
+    let told = Told::default();
+    let config = CONFIG.replace("level = 1,", "level = 1, refuse = true,");
+    let gateway = TestGateway::builder()
+        .config(&config.replace("[plugins.told]\n", "[plugins.told]\nrestart.max = 0\n"))
+        .plugin("told", told.clone())
+        .build()
+        .await;
+    let call = Request::new("POST", "/api/tools/told__config").body_of(&json!({}));
+    assert_ne!(gateway.send(&call).await.status, 200, "it does not run");
+    let (status, refused) = put(&gateway, "told", json!({ "level": 2 })).await;
+    assert_eq!(status, 422, "{refused}");
+    assert!(
+        refused["message"].to_string().contains("not with me"),
+        "{refused}"
+    );
+    let (status, given) = put(&gateway, "told", json!({ "refuse": false })).await;
+    assert_eq!(status, 200, "{given}");
+    let seen = seen_by_the_plugin(&gateway).await;
+    assert_eq!(
+        (&seen["level"], &seen["refuse"]),
+        (&json!(1), &json!(false))
+    );
+    gateway.finish().await;
+}

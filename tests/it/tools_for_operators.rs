@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::support::Program;
+use serde_json::json;
+use toolgate::plugin::{NoArguments, ToolContext, ToolError};
+
+use crate::support::{Program, Request, TestGateway, plugin};
 
 const LOOKS: [&str; 16] = [
     "active_connections",
@@ -112,4 +115,90 @@ async fn none_of_them_is_there_until_it_is_named() {
     for tool in LOOKS.iter().chain(CHANGES.iter().map(|(tool, _)| tool)) {
         assert!(!said.contains(tool), "{tool}: {said}");
     }
+}
+
+/// Nobody knows which of the plugins without a prefix has a tool until they run: all of them are asked.
+#[tokio::test]
+async fn a_tool_is_found_among_plugins_that_do_not_run_yet() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    std::fs::write(folder.path().join("lag.md"), "# Lag\n\nWait.\n").expect("written");
+    let call = ["tools", "call", "runbook.search", r#"{"query":"lag"}"#];
+    let (code, said) = Program::run(&call, &config).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("runbook:///lag.md"), "{said}");
+    let call = ["tools", "call", "prom.query", r#"{"query":"up"}"#];
+    let (code, said) = Program::run(&call, &config).await;
+    assert_eq!(code, 1, "it is there, its server is not: {said}");
+}
+
+#[tokio::test]
+async fn of_lazy_plugins_without_a_prefix_the_first_call_starts_the_right_one() {
+    let lazy = "[plugins.a]\nload = \"lazy\"\n[plugins.b]\nload = \"lazy\"\n[plugins.c]\nload = \"lazy\"\n";
+    let offers = |name: &'static str| {
+        plugin(move |tools| {
+            let nothing = |_: NoArguments, _: ToolContext| async { Ok::<_, ToolError>("done") };
+            tools.add(name, "Does nothing", nothing);
+        })
+    };
+    let gateway = TestGateway::builder()
+        .config(&lazy.replace("\"lazy\"", "\"lazy\"\nprefix = \"\""))
+        .plugin("a", offers("one"))
+        .plugin("b", offers("two"))
+        .plugin("c", offers("three"))
+        .build()
+        .await;
+    for name in ["one", "three", "two"] {
+        let call = Request::new("POST", &format!("/api/tools/{name}")).body_of(&json!({}));
+        assert_eq!(gateway.send(&call).await.status, 200, "{name}");
+    }
+    gateway.finish().await;
+}
+
+/// What only the plugins' own code can know is a problem of the file, too.
+#[tokio::test]
+async fn settings_that_lead_nowhere_are_found_by_check_and_doctor() {
+    for (config, words) in [
+        (
+            "[plugins.runbook.config]\ndir = \"/nowhere/to/be/found\"\n",
+            "/nowhere/to/be/found",
+        ),
+        (
+            "[plugins.kubernetes.config]\nkubeconfig = \"/nowhere/to/be/found\"\n",
+            "/nowhere/to/be/found",
+        ),
+        (
+            "[plugins.postgres.config.connections.shop]\nurl = \"mysql://shop\"\n",
+            "shop",
+        ),
+        (
+            "[plugins.shell.config]\nsandbox = \"best_effort\"\ndirectories = [\"/\"]\n",
+            "directories",
+        ),
+    ] {
+        let (code, said) = Program::run(&["check"], config).await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(
+            said.contains("toolgate.toml:") && said.contains("at /plugins/"),
+            "{said}"
+        );
+        let (code, said) =
+            Program::run(&["doctor", "--gateway", "http://127.0.0.1:9"], config).await;
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, said) = Program::run(&["check"], &config(folder.path())).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+/// Nobody else could agree to a call of the command line.
+#[tokio::test]
+async fn a_call_that_nobody_agrees_to_says_how_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    let (code, said) = Program::run(&["tools", "call", "kill_deadlock"], &config).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("say `--approve`, or `--dry-run`"), "{said}");
 }

@@ -12,7 +12,7 @@ use crate::control::source::Candidate;
 use crate::manifest::runtime::RuntimeKind;
 use crate::manifest::{ConfigChange, Manifest};
 use crate::registry::plugin::{Plugin, StartError};
-use crate::registry::pool::Taken;
+use crate::registry::pool::{Standing, Taken};
 
 impl Control {
     /// Changes settings of a plugin: each key of `changes` gets its value, `null` takes the key out of what was changed at
@@ -59,7 +59,16 @@ impl Control {
             RuntimeKind::McpStdio | RuntimeKind::McpHttp => ConfigChange::Restart,
         });
         if !pool.is_running() {
+            let has_failed = matches!(pool.standing(), Standing::Failed(_));
+            let before = pool.next_manifest();
             pool.configure(&manifest);
+            // It may have failed for its settings: whether these are better is seen at once.
+            if has_failed && plugin.closed().is_none() {
+                return plugin.start().await.map_err(|err| {
+                    pool.configure(&before);
+                    not_started(err)
+                });
+            }
             return Ok(());
         }
         match change {
@@ -90,10 +99,14 @@ impl Control {
             ..candidate.clone()
         });
         let exchanged = self.registry.replace(plugin, &new, self.drain).await;
-        exchanged.map_err(|err| match err {
-            StartError::Failed(fault) => ControlError::settings_refused(&fault),
-            StartError::InvalidState(err) => ControlError::conflict(err.to_string()),
-        })
+        exchanged.map_err(not_started)
+    }
+}
+
+fn not_started(err: StartError) -> ControlError {
+    match err {
+        StartError::Failed(fault) => ControlError::settings_refused(&fault),
+        StartError::InvalidState(err) => ControlError::conflict(err.to_string()),
     }
 }
 
