@@ -330,8 +330,12 @@ impl Resolving<'_> {
         }
         let read = read(&document).inspect(|manifest| {
             if enabled && problems.is_empty() {
-                let wrong = settings::check(manifest, &document);
-                problems.extend(wrong.into_iter().map(|problem| locate(problem, entry)));
+                let wrong = settings::check(manifest, &document).into_iter();
+                let wrong = wrong.map(|problem| match (&source, entry) {
+                    (Source::Builtin, Some(entry)) => settings::in_entry(problem, entry),
+                    _ => problem,
+                });
+                problems.extend(wrong.map(|problem| locate(problem, entry)));
             }
         });
         let manifest = match read {

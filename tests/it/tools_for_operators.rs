@@ -202,3 +202,17 @@ async fn a_call_that_nobody_agrees_to_says_how_to() {
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("say `--approve`, or `--dry-run`"), "{said}");
 }
+
+/// Nobody can edit the manifest of what is compiled in.
+#[tokio::test]
+async fn a_setting_that_is_missing_is_missing_in_the_operators_file() {
+    let (code, said) = Program::run(&["check"], "[plugins.runbook]\nenabled = true\n").await;
+    assert_eq!(code, 1, "{said}");
+    for words in [
+        "toolgate.toml:1:1: \"dir\" is a required property",
+        "at /plugins/runbook/config",
+        "mend: set it in `[plugins.runbook.config]`",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}

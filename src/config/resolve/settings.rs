@@ -110,6 +110,22 @@ pub(super) fn check(manifest: &Manifest, document: &Node) -> Vec<Problem> {
     violations.into_iter().map(problem).collect()
 }
 
+/// The problem in the operator's entry, where it would else be one of the manifest of a plugin that is compiled in, which
+/// nobody can edit.
+pub(super) fn in_entry(problem: Problem, entry: &PluginEntry) -> Problem {
+    let file = problem.file.as_deref();
+    if !file.is_some_and(|file| file.starts_with("builtin")) {
+        return problem;
+    }
+    let (place, id) = (&entry.place, &entry.id);
+    Problem {
+        file: place.file.as_deref().map(Path::to_path_buf),
+        line: place.line,
+        column: place.column,
+        ..problem.mend(format!("set it in `[plugins.{id}.config]`"))
+    }
+}
+
 /// Notes about variables with settings of plugins that are nowhere.
 pub(super) fn unmatched<'a>(
     env: &Env,
