@@ -96,3 +96,6 @@ fn moved(entry: &Entry) -> Fault {
     );
     Fault::new(FaultKind::Denied, message).because("approval_needed")
 }
+
+#[cfg(test)]
+mod tests;

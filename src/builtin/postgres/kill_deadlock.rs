@@ -28,7 +28,7 @@ pub(super) struct KillDeadlock {
 
 /// What there is to end.
 enum Found {
-    Head(Target),
+    Head(Box<Target>),
     /// None, for this reason.
     Nothing(String),
 }
@@ -41,7 +41,7 @@ pub(super) async fn run(
     context: &ToolContext,
 ) -> Result<Worded<Ended>, ToolError> {
     match find(session, wanted).await? {
-        Found::Head(target) => ending::end(session, target, context).await,
+        Found::Head(target) => ending::end(session, *target, context).await,
         Found::Nothing(words) => Ok(nothing(session, words)),
     }
 }
@@ -86,11 +86,11 @@ async fn find(session: &mut Session, wanted: &KillDeadlock) -> Result<Found, Too
     };
     match ending::refusal(&backend, wanted.include_system) {
         Some(why) => Err(ToolError::new(why)),
-        None => Ok(Found::Head(Target {
+        None => Ok(Found::Head(Box::new(Target {
             backend,
             how: How::Terminate,
             blocks: head.blocks,
-        })),
+        }))),
     }
 }
 

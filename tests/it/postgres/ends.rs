@@ -181,7 +181,7 @@ async fn a_role_that_may_not_end_sessions_is_told_what_it_needs() {
 async fn what_ends_sessions_waits_for_an_approval_of_that_session() {
     for (database, settings, query) in [
         ("it_asks", "", ": `SELECT pg_sleep(60)`)"),
-        ("it_hides", ", show_query_text = false", ")"),
+        ("it_asks_less", ", show_query_text = false", ")"),
     ] {
         let shop = Shop::open_with(database, "toolgate", settings).await;
         let sleeper = sleeper(&shop).await;
