@@ -231,7 +231,7 @@ pub use templates::{TemplateError, Templates};
 pub(crate) use tools::Handler;
 pub use tools::{Annotations, BuiltTool, Category, NoArguments, Risk, ToolOptions, Tools};
 pub(crate) use weight::Weigh;
-pub use weight::Weight;
+pub use weight::{Change, Weight};
 pub use wording::{ContentAnnotations, Icon, Role};
 
 /// Makes an instance of a plugin.

@@ -158,10 +158,11 @@ pub trait Instance: Send + Sync {
         context: &'a CallContext,
     ) -> BoxFuture<'a, Result<Answer, Fault>>;
 
-    /// What a call of a tool would do, where the tool says that of its calls. Quick, and changes nothing.
-    fn weigh(&self, request: &Request) -> Option<Weight> {
+    /// What a call of a tool would do, where the tool says that of its calls. Changes nothing. Nothing but the caller
+    /// bounds how long it takes.
+    fn weigh(&self, request: &Request) -> BoxFuture<'_, Option<Weight>> {
         let _ = request;
-        None
+        Box::pin(std::future::ready(None))
     }
 
     /// Has its own routes answer an HTTP request, whose path begins behind `/ext/{id}`; `None` where none of them does.

@@ -52,13 +52,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 
 use crate::builtin::kubernetes::cluster::Cluster;
 use crate::builtin::kubernetes::watch::MAX_WAIT;
 use crate::plugin::{
     Annotations, Category, HookResult, Notifier, Plugin, PluginContext, Risk, ToolContext,
-    ToolError, ToolOptions, Tools,
+    ToolError, ToolOptions, Tools, Weight,
 };
+use crate::wire::json::Json;
 
 /// How long a tool that only looks may take.
 const LOOK: Duration = Duration::from_secs(60);
@@ -77,6 +80,9 @@ pub(super) struct Kubernetes {
     /// Tells clients that there are other tools then.
     notifier: OnceLock<Notifier>,
 }
+
+/// Finds out what a call would do.
+type Look<A> = for<'a> fn(&'a Cluster, A) -> BoxFuture<'a, Result<Weight, ToolError>>;
 
 #[async_trait]
 impl Plugin for Kubernetes {
@@ -179,6 +185,9 @@ impl Kubernetes {
         mends(restart, Risk::Medium, WAIT)
             .touches("one pod: what it serves is interrupted until another one is ready")
             .requires_approval();
+        self.weigh(restart, |cluster, wanted| {
+            Box::pin(restart::weigh(cluster, wanted))
+        });
         let scale = tool!(
             self,
             tools,
@@ -189,6 +198,9 @@ impl Kubernetes {
         mends(scale, Risk::High, WAIT)
             .touches("all pods of one deployment: with 0 replicas nothing serves any more")
             .requires_approval();
+        self.weigh(scale, |cluster, wanted| {
+            Box::pin(scale::weigh(cluster, wanted))
+        });
         let rollback = tool!(
             self,
             tools,
@@ -199,6 +211,9 @@ impl Kubernetes {
         mends(rollback, Risk::High, WAIT)
             .touches("all pods of one deployment: they are replaced by pods of an earlier revision")
             .requires_approval();
+        self.weigh(rollback, |cluster, wanted| {
+            Box::pin(rollback::weigh(cluster, wanted))
+        });
         let evicted = tool!(
             self,
             tools,
@@ -209,6 +224,18 @@ impl Kubernetes {
         mends(evicted, Risk::Low, MANY)
             .touches("pods that have ended already: what is known of them, their messages included, is gone")
             .requires_approval();
+        self.weigh(evicted, |cluster, wanted| {
+            Box::pin(evicted::weigh(cluster, wanted))
+        });
+    }
+
+    /// Says of each call of the tool what it would do, before anybody is asked whether it may be made.
+    fn weigh<A: DeserializeOwned + Send + 'static>(&self, tool: &mut ToolOptions, look: Look<A>) {
+        let cluster = Arc::clone(&self.cluster);
+        tool.weigh(move |arguments| {
+            let weighing = weigh(cluster.load_full(), arguments, look);
+            async move { weighing.await.unwrap_or_else(Weight::Refused) }
+        });
     }
 
     fn add_nodes(&self, tools: &mut Tools) {
@@ -231,6 +258,15 @@ impl Kubernetes {
                 open_world: Some(true),
             });
     }
+}
+
+async fn weigh<A: DeserializeOwned>(
+    cluster: Option<Arc<Cluster>>,
+    arguments: Json,
+    look: Look<A>,
+) -> Result<Weight, ToolError> {
+    let cluster = cluster.ok_or_else(not_there)?;
+    look(&cluster, arguments.parse()?).await
 }
 
 fn looks(tool: &mut ToolOptions) {

@@ -35,8 +35,8 @@ use crate::builtin::llm::rules::Rules;
 use crate::builtin::llm::settings::Settled;
 use crate::builtin::llm::verbs::Effect;
 use crate::plugin::{
-    Annotations, Category, HookResult, Notifier, Plugin, PluginContext, Risk, Run, ToolContext,
-    ToolError, Tools, Weight, Worded,
+    Annotations, Category, Change, HookResult, Notifier, Plugin, PluginContext, Risk, Run,
+    ToolContext, ToolError, Tools, Weight, Worded,
 };
 use crate::wire::json::Json;
 
@@ -124,7 +124,7 @@ impl Plugin for Llm {
         .remediation()
         .risk(Risk::High)
         .requires_approval()
-        .weigh(move |arguments| weigh(settled.load_full(), arguments));
+        .weigh(move |arguments| std::future::ready(weigh(settled.load_full(), &arguments)));
     }
 
     fn cooperative(&self) -> bool {
@@ -144,7 +144,10 @@ fn weigh(settled: Option<Arc<Settled>>, arguments: &Json) -> Weight {
         let command = settled.read(text, &wanted, &settled.rules)?;
         Ok::<_, ToolError>(match command.effect() {
             Effect::Diagnostic => Weight::Looks,
-            Effect::Remediation => Weight::Changes(format!("runs `{}`", settled.shown(&command))),
+            Effect::Remediation => {
+                let shown = settled.shown(&command);
+                Weight::Changes(Change::new(format!("runs `{shown}`")))
+            }
         })
     };
     weighed().unwrap_or_else(Weight::Refused)

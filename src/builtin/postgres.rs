@@ -62,8 +62,9 @@ use crate::builtin::postgres::terminate_query::TerminateQuery;
 use crate::builtin::postgres::vacuum_table::VacuumTable;
 use crate::plugin::{
     Annotations, Category, HookResult, Plugin, PluginContext, Risk, ToolContext, ToolError,
-    ToolOptions, Tools, Worded,
+    ToolOptions, Tools, Weight, Worded,
 };
+use crate::wire::json::Json;
 
 /// The plugin.
 #[derive(Default)]
@@ -104,6 +105,9 @@ type Work<A, R> = for<'a> fn(
     &'a A,
     &'a ToolContext,
 ) -> BoxFuture<'a, Result<Worded<R>, ToolError>>;
+
+/// Finds out in a session what a call would do.
+type Look<A> = for<'a> fn(&'a mut Session, &'a A) -> BoxFuture<'a, Result<Weight, ToolError>>;
 
 #[async_trait]
 impl Plugin for Postgres {
@@ -170,18 +174,25 @@ impl Postgres {
             tools,
             "kill_deadlock",
             "Ends the PostgreSQL session at the head of those that wait for locks, and rolls back its transaction, so that the others go on. `lock_waits` shows which that is.",
-            |session, wanted: &KillDeadlock, _| Box::pin(kill_deadlock::run(session, wanted)),
+            |session, wanted: &KillDeadlock, context| {
+                Box::pin(kill_deadlock::run(session, wanted, context))
+            },
         );
         kill.remediation()
             .risk(Risk::High)
             .requires_approval()
             .touches("one session and what it has not committed; those that wait for it go on");
         reaches_out(kill, (true, false));
+        self.weigh(kill, |session, wanted: &KillDeadlock| {
+            Box::pin(kill_deadlock::weigh(session, wanted))
+        });
         let terminate = self.add(
             tools,
             "terminate_query",
             "Cancels one query of a PostgreSQL server, or ends its session, by the process that `slow_queries`, `lock_waits` or `active_connections` list.",
-            |session, wanted: &TerminateQuery, _| Box::pin(terminate_query::run(session, wanted)),
+            |session, wanted: &TerminateQuery, context| {
+                Box::pin(terminate_query::run(session, wanted, context))
+            },
         );
         terminate
             .remediation()
@@ -189,6 +200,9 @@ impl Postgres {
             .requires_approval()
             .touches("one query, or one session and what it has not committed");
         reaches_out(terminate, (true, false));
+        self.weigh(terminate, |session, wanted: &TerminateQuery| {
+            Box::pin(terminate_query::weigh(session, wanted))
+        });
         let vacuum = self.add(
             tools,
             "vacuum_table",
@@ -202,6 +216,15 @@ impl Postgres {
             .risk(Risk::Medium)
             .touches("one table, which is read as a whole at most; the disk is busy meanwhile");
         reaches_out(vacuum, (false, true));
+    }
+
+    /// Says of each call of the tool what it would do, before anybody is asked whether it may be made.
+    fn weigh<A: Wanted>(&self, tool: &mut ToolOptions, look: Look<A>) {
+        let connections = Arc::clone(&self.connections);
+        tool.weigh(move |arguments| {
+            let weighing = weigh(connections.load_full(), arguments, look);
+            async move { weighing.await.unwrap_or_else(Weight::Refused) }
+        });
     }
 
     /// Adds a tool that works in a session of its own with the connection that its arguments name.
@@ -228,6 +251,20 @@ impl Postgres {
             }
         })
     }
+}
+
+/// What a call would do, seen in a session that changes nothing.
+async fn weigh<A: Wanted>(
+    connections: Arc<Connections>,
+    arguments: Json,
+    look: Look<A>,
+) -> Result<Weight, ToolError> {
+    let wanted: A = arguments.parse()?;
+    let database = connections.find(wanted.connection())?;
+    let mut session = Session::look(&database).await?;
+    let weight = look(&mut session, &wanted).await;
+    session.end().await;
+    weight
 }
 
 /// What all tools that look have in common.

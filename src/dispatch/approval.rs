@@ -215,7 +215,8 @@ impl Dispatcher {
         &self.approvals
     }
 
-    /// Whether a person must agree to this call, which would do that as far as its tool says.
+    /// Whether a person must agree to this call, which would do that as far as its tool says. Where it has not said yet:
+    /// whether one may have to.
     pub(super) fn needs_approval(
         &self,
         entry: &Entry,
@@ -371,8 +372,8 @@ impl Dispatcher {
             arguments: shown::arguments(request.params.members.get("arguments")),
             effect: match (is_dry(request), weight) {
                 (true, _) => format!("is to be a dry run; a call {}", entry.effect()),
-                (false, Some(Weight::Changes(effect))) => {
-                    format!("{effect}, which {}", entry.effect())
+                (false, Some(Weight::Changes(change))) => {
+                    format!("{}, which {}", change.effect(), entry.effect())
                 }
                 (false, _) => entry.effect(),
             },
@@ -402,8 +403,8 @@ fn digest_of(
         ("principal", Json::of(&*context.caller.principal)),
         ("tool", Json::of(&*entry.name)),
     ]);
-    if let Some(Weight::Changes(effect)) = weight {
-        parts.insert("effect", Json::of(effect));
+    if let Some(Weight::Changes(change)) = weight {
+        parts.extend([change.agreed()]);
     }
     // A yes to a dry run is none to the call.
     if is_dry(request) {

@@ -11,11 +11,10 @@ use crate::dispatch::subject::Subject;
 use crate::dispatch::{Dispatcher, arguments, defaults, results};
 use crate::manifest::runtime::RuntimeKind;
 use crate::model::answer::Answer;
-use crate::model::fault::{Fault, FaultKind};
-use crate::plugin::Weight;
+use crate::model::fault::Fault;
 use crate::registry::catalog::Entry;
 use crate::runtime::{CallContext, Request};
-use crate::wire::revision::Era;
+use crate::wire::meta::AGREED;
 
 impl Dispatcher {
     /// Takes the last steps of a call, in this order: defaults, dry run, arguments against the schema, approval, written
@@ -36,36 +35,21 @@ impl Dispatcher {
         if wish == Wish::Ours {
             record.dry_run();
             arguments::check(entry, &request.params)?;
-            let weight = self.weigh(entry, &request);
-            let requires_approval = self.needs_approval(entry, context, weight.as_ref());
+            let requires_approval = self.needs_approval(entry, context, None);
             return Ok(dry_run::answer(entry, &request.params, requires_approval));
         }
         self.check_arguments(address, &request)?;
         if wish == Wish::OfTool {
             record.dry_run();
         }
-        let weight = self.weigh(entry, &request);
-        let weight = match (weight, wish) {
-            (Some(Weight::Refused(error)), _) => {
-                return Ok(Answer::result(error.to_result(), Era::Legacy));
-            }
-            // Code of ours changes nothing when it is told not to.
-            (_, Wish::OfTool) if entry.plugin.runtime == RuntimeKind::InProcess => {
-                Some(Weight::Looks)
-            }
-            (weight, _) => weight,
-        };
-        if self.needs_approval(entry, context, weight.as_ref()) {
+        // The gateway alone says so.
+        request.params.meta.remove(AGREED);
+        if self.needs_approval(entry, context, None) {
             // What may wait is kept out of the future of every call.
-            let asked = (&**entry, weight.as_ref());
-            Box::pin(self.approve(asked, &request, context, record)).await?;
-            // Who was asked has agreed to what the call was at that time.
-            if weight.is_some() && self.weigh(entry, &request) != weight && wish == Wish::Call {
-                return Err(moved(entry));
-            }
-            // It may have been taken away meanwhile.
-            if self.registry.is_switched_off(&entry.name) {
-                return Err(self.unknown(subject, &context.caller));
+            let asked = (&mut request, wish);
+            let agreed = Box::pin(self.agree(entry, subject, asked, context, record)).await?;
+            if let Some(answer) = agreed {
+                return Ok(answer);
             }
         }
         if self.must_be_admitted(entry) {
@@ -131,12 +115,4 @@ impl Dispatcher {
             _ => Ok(()),
         }
     }
-}
-
-fn moved(entry: &Entry) -> Fault {
-    let message = format!(
-        "what this call of `{}` would do is not any more what was agreed to; send the call again",
-        entry.name
-    );
-    Fault::new(FaultKind::Denied, message).because("approval_needed")
 }

@@ -10,7 +10,7 @@ use crate::model::caller::Caller;
 use crate::model::client::{Client, Deaf};
 use crate::model::drawer::Drawer;
 use crate::model::plugin_id::PluginId;
-use crate::plugin::Cause;
+use crate::plugin::{Cause, ToolError};
 use crate::wire::error::RpcError;
 use crate::wire::json::Json;
 use crate::wire::level::LogLevel;
@@ -125,6 +125,16 @@ impl ToolContext {
     /// called then.
     pub fn is_dry_run(&self) -> bool {
         self.meta().get(meta::DRY_RUN).is_some_and(Json::is_true)
+    }
+
+    /// Refuses where the call would do something else than what somebody has agreed to, as its tool has told it beforehand.
+    pub(crate) fn hold_to<T: Serialize + ?Sized>(&self, identity: &T) -> Result<(), ToolError> {
+        match self.meta().get(meta::AGREED) {
+            Some(agreed) if *agreed != Json::of(identity) => Err(ToolError::new(
+                "what this call would do is not any more what was agreed to: nothing was done; send the call again",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Tells the caller how far the work is. Does nothing unless the caller asked for progress, which `true` says.

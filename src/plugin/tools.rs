@@ -274,13 +274,17 @@ impl ToolOptions {
         self.word(|typed| drop(typed.meta.insert(TIMEOUT_MS.to_owned(), ms.into())))
     }
 
-    /// Says of each call beforehand what it would do. One that only looks needs no approval then, unless the operator
-    /// wants one; who is asked is told what the call would do; one that is refused is not made.
-    pub(crate) fn weigh(
+    /// Says beforehand what a call would do that a person may have to agree to; it may find that out, within the call's
+    /// deadline and ten seconds. One that only looks needs no approval then, unless the operator wants one; who is asked is
+    /// told what the call would do; one that is refused is not made.
+    pub(crate) fn weigh<W>(
         &mut self,
-        weigh: impl Fn(&Json) -> Weight + Send + Sync + 'static,
-    ) -> &mut Self {
-        self.weigh = Some(Arc::new(weigh));
+        weigh: impl Fn(Json) -> W + Send + Sync + 'static,
+    ) -> &mut Self
+    where
+        W: Future<Output = Weight> + Send + 'static,
+    {
+        self.weigh = Some(Arc::new(move |arguments| Box::pin(weigh(arguments))));
         self
     }
 

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +44,7 @@ use crate::model::answer::Answer;
 use crate::model::fault::{Fault, FaultKind};
 use crate::plugin::routes::{RouteRequest, RouteResponse, Routes};
 use crate::plugin::{
-    Announce, Events, Factory, Notifier, PluginContext, Weight, Workers, no_resource,
+    Announce, Events, Factory, Notifier, PluginContext, ToolError, Weight, Workers, no_resource,
 };
 use crate::runtime::in_process::ask::Ask;
 use crate::runtime::in_process::call::{Call, Tool};
@@ -344,8 +345,15 @@ impl Instance for Resident {
         Box::pin(std::future::ready(done))
     }
 
-    fn weigh(&self, request: &Request) -> Option<Weight> {
-        self.find(request).ok()?.weigh(request)
+    fn weigh(&self, request: &Request) -> BoxFuture<'_, Option<Weight>> {
+        let found = self.find(request).ok();
+        let Some(weighing) = found.and_then(|tool| tool.weighing(request)) else {
+            return Box::pin(std::future::ready(None));
+        };
+        Box::pin(async move {
+            let weighed = self.seat.run(&self.life, weighing.map(Ok)).await;
+            Some(weighed.unwrap_or_else(|fault| Weight::Refused(ToolError::new(fault.message))))
+        })
     }
 
     fn serve<'a>(

@@ -24,6 +24,9 @@ pub const INCIDENT: &str = "toolgate/incident";
 /// Asks for a call that changes nothing and says what it would do.
 pub const DRY_RUN: &str = "toolgate/dry_run";
 
+/// What a person has agreed to that a call does. Written by the gateway for tools of its own, and taken from no one else.
+pub const AGREED: &str = "toolgate/agreed";
+
 /// The keys that belong to one hop of a modern request and are written anew for the next.
 pub const PER_HOP: [&str; 4] = [
     PROTOCOL_VERSION,

@@ -1,6 +1,8 @@
 //! The plugin `kubernetes` against an API server that stands in for one: what it asks, to the letter, and what it makes of
 //! the answers. F2–F11
 
+mod agreed;
+
 mod api;
 
 mod looks;

@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::rest::{call, refused};
+use crate::support::question::pending;
 use crate::support::{Answer, Postgres, Request, TestGateway, within};
 
 /// Held by tests that make sessions wait for locks: who waits for whom is a matter of the whole server.
@@ -143,6 +144,14 @@ async fn approve(gateway: &TestGateway, request: &Request) -> Answer {
     let given = Request::new("POST", &format!("/api/approvals/{id}/approve")).body_of(&json!({}));
     assert_eq!(gateway.send(&given).await.status, 200);
     gateway.send(request).await
+}
+
+/// Calls a tool that needs an approval, where nobody is to be asked for one.
+async fn unasked(gateway: &TestGateway, tool: &str, arguments: Value) -> Answer {
+    let answer = gateway.send(&call(tool, &arguments.to_string())).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(pending(gateway).await, [Value::Null; 0]);
+    answer
 }
 
 /// The same as a dry run.

@@ -20,6 +20,8 @@ mod program;
 
 pub(crate) mod prometheus;
 
+pub(crate) mod question;
+
 pub(crate) mod redis;
 
 pub(crate) mod records;

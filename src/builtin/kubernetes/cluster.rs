@@ -16,7 +16,7 @@ use tower::{BoxError, ServiceBuilder};
 
 use crate::builtin::kubernetes::places::Namespaces;
 use crate::builtin::kubernetes::refusal::{Deed, Refusal};
-use crate::builtin::kubernetes::settings::Settings;
+use crate::builtin::kubernetes::settings::{Reached, Settings};
 use crate::plugin::Clock;
 
 /// The largest answer that is read, in bytes.
@@ -36,6 +36,8 @@ pub(super) struct Cluster {
     client: Client,
     /// Where the API server is, for people.
     pub(super) server: String,
+    /// The context of the kubeconfig, where there is one.
+    context: Option<String>,
     pub(super) namespaces: Namespaces,
     pub(super) clock: Clock,
     /// How long one answer may take.
@@ -48,7 +50,7 @@ pub(super) struct Cluster {
 impl Cluster {
     /// The cluster that the settings lead to. Nothing is asked of it yet. The mistake names its setting.
     pub(super) async fn of(settings: Settings, clock: Clock) -> Result<Self, String> {
-        let config = settings.cluster().await?;
+        let Reached { config, context } = settings.cluster().await?;
         let namespaces = Namespaces::new(
             settings.namespaces.clone(),
             settings.default_namespace.as_ref(),
@@ -59,12 +61,22 @@ impl Cluster {
         Ok(Self {
             client: client(&config).map_err(|error| format!("`kubeconfig`: {error}"))?,
             server,
+            context,
             namespaces,
             clock,
             request_timeout: settings.request_timeout(),
             max_log_bytes: settings.max_log_bytes,
             nodes: settings.nodes,
         })
+    }
+
+    /// Which cluster it is, for who is asked whether something may be done there.
+    pub(super) fn told(&self) -> String {
+        let server = &self.server;
+        match &self.context {
+            Some(context) => format!("the cluster at `{server}` (context `{context}`)"),
+            None => format!("the cluster at `{server}`, in which this gateway runs"),
+        }
     }
 
     /// Sends a request and reads its answer, an object.

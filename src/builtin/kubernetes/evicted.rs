@@ -1,22 +1,28 @@
 //! `delete_evicted_pods`: takes away what is left of pods that their node has thrown out.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::builtin::kubernetes::change::Meant;
 use crate::builtin::kubernetes::cluster::Cluster;
 use crate::builtin::kubernetes::names::Name;
 use crate::builtin::kubernetes::restart::delete;
 use crate::builtin::kubernetes::words::{age, counted, line, now, seconds_since};
 use crate::builtin::table::Table;
-use crate::plugin::{ToolContext, ToolError, Worded};
+use crate::plugin::{ToolContext, ToolError, Weight, Worded};
 
 /// Pods that are deleted unless told otherwise.
 const USUAL: u32 = 50;
 
 /// The most pods that are deleted by one call.
 const MOST: u32 = 200;
+
+/// The most pods that are named in the question whether to delete them.
+const MAX_TOLD: usize = 20;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +53,14 @@ pub(super) struct Deleted {
     incomplete: bool,
 }
 
+/// Pods that are to go.
+struct Chosen {
+    evicted: Vec<Leftover>,
+    /// How many there are in all.
+    all: usize,
+    incomplete: bool,
+}
+
 /// What is left of a pod.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Leftover {
@@ -73,21 +87,15 @@ pub(super) async fn delete_evicted_pods(
     wanted: DeleteEvictedPods,
     context: &ToolContext,
 ) -> Result<Worded<Deleted>, ToolError> {
-    let scope = cluster
-        .namespaces
-        .scope(wanted.namespace.as_ref(), wanted.all_namespaces)?;
-    let query = ListParams::default().fields("status.phase=Failed");
-    let found = cluster.list::<Pod>(&scope, &query).await?;
-    let mut evicted: Vec<Leftover> = found
-        .items
-        .iter()
-        .filter(|pod| is_evicted(pod))
-        .map(|pod| leftover(cluster, pod))
-        .collect();
-    evicted.sort_by_key(|pod| std::cmp::Reverse(pod.age_seconds));
-    let all = evicted.len();
-    evicted.truncate(wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize);
+    let Chosen {
+        evicted,
+        all,
+        incomplete,
+    } = choose(cluster, &wanted).await?;
     let dry_run = context.is_dry_run();
+    if !dry_run && !evicted.is_empty() {
+        context.hold_to(&meant(cluster, &evicted))?;
+    }
     let (pods, failed) = match dry_run {
         true => (evicted, Vec::new()),
         false => delete_all(cluster, evicted).await,
@@ -97,11 +105,61 @@ pub(super) async fn delete_evicted_pods(
         dry_run,
         pods,
         failed,
-        incomplete: found.more,
+        incomplete,
     };
     Ok(Worded {
         words: words(&value),
         value,
+    })
+}
+
+/// Which pods would be deleted.
+pub(super) async fn weigh(
+    cluster: &Cluster,
+    wanted: DeleteEvictedPods,
+) -> Result<Weight, ToolError> {
+    let evicted = choose(cluster, &wanted).await?.evicted;
+    if evicted.is_empty() {
+        return Ok(Weight::Looks);
+    }
+    let count = counted(evicted.len(), "evicted pod", "evicted pods");
+    let named = evicted.iter().take(MAX_TOLD);
+    let named = named.map(|pod| format!("`{}/{}`", pod.namespace, pod.name));
+    let mut named: Vec<String> = named.collect();
+    if evicted.len() > MAX_TOLD {
+        named.push(format!("{} more", evicted.len() - MAX_TOLD));
+    }
+    let (named, place) = (named.join(", "), cluster.told());
+    let words = format!("deletes what is left of {count} in {place} ({named})");
+    let meant = meant(cluster, &evicted);
+    Ok(Weight::Changes(meant.change(words)))
+}
+
+fn meant<'a>(cluster: &'a Cluster, evicted: &'a [Leftover]) -> Meant<'a, BTreeSet<[&'a str; 3]>> {
+    let pods = evicted.iter();
+    let pods = pods.map(|pod| [&*pod.namespace, &*pod.name, &*pod.uid]);
+    Meant::new(cluster, pods.collect())
+}
+
+/// Finds those that are to go, the oldest first.
+async fn choose(cluster: &Cluster, wanted: &DeleteEvictedPods) -> Result<Chosen, ToolError> {
+    let scope = cluster
+        .namespaces
+        .scope(wanted.namespace.as_ref(), wanted.all_namespaces)?;
+    let query = ListParams::default().fields("status.phase=Failed");
+    let found = cluster.list::<Pod>(&scope, &query).await?;
+    let mut evicted: Vec<&Pod> = found.items.iter().filter(|pod| is_evicted(pod)).collect();
+    evicted.sort_by_key(|pod| {
+        let created = pod.metadata.creation_timestamp.as_ref();
+        (created.is_none(), created.map(|created| created.0))
+    });
+    let all = evicted.len();
+    evicted.truncate(wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize);
+    let evicted = evicted.into_iter().map(|pod| leftover(cluster, pod));
+    Ok(Chosen {
+        evicted: evicted.collect(),
+        all,
+        incomplete: found.more,
     })
 }
 

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::builtin::kubernetes::change::teller;
+use crate::builtin::kubernetes::change::{Meant, teller};
 use crate::builtin::kubernetes::cluster::Cluster;
 use crate::builtin::kubernetes::describe::get_pod;
 use crate::builtin::kubernetes::names::Name;
@@ -19,7 +19,7 @@ use crate::builtin::kubernetes::places::Scope;
 use crate::builtin::kubernetes::pods::{controller, is_ready, status_of};
 use crate::builtin::kubernetes::refusal::{Deed, Refusal};
 use crate::builtin::kubernetes::watch::{Known, Verdict, Wait, Waited};
-use crate::plugin::{ToolContext, ToolError, Worded};
+use crate::plugin::{ToolContext, ToolError, Weight, Worded};
 
 /// Labels that differ between pods of the same controller.
 const OWN_LABELS: [&str; 6] = [
@@ -84,7 +84,10 @@ pub(super) async fn restart_pod(
     let pod: Pod = get_pod(cluster, &namespace, name).await?;
     may_be_deleted(&pod, name, wanted.even_if_gone_for_good)?;
     let uid = pod.metadata.uid.clone().unwrap_or_default();
-    let owner = controller(&pod).map(|owner| format!("{}/{}", owner.kind, owner.name));
+    if !dry_run {
+        context.hold_to(&meant(cluster, &namespace, &pod))?;
+    }
+    let owner = owner_of(&pod);
     let waits = wanted.wait_seconds > 0 && !dry_run && owner.is_some();
     let siblings = match waits {
         true => siblings(cluster, &namespace, &pod).await?,
@@ -130,6 +133,37 @@ pub(super) async fn restart_pod(
             waited,
         },
     })
+}
+
+/// Which pod would be deleted.
+pub(super) async fn weigh(cluster: &Cluster, wanted: RestartPod) -> Result<Weight, ToolError> {
+    let namespace = cluster.namespaces.one(wanted.namespace.as_ref())?;
+    let name = wanted.pod.as_str();
+    let pod: Pod = get_pod(cluster, &namespace, name).await?;
+    may_be_deleted(&pod, name, wanted.even_if_gone_for_good)?;
+    let (status, place) = (status_of(&pod), cluster.told());
+    let then = match owner_of(&pod) {
+        Some(owner) => format!("{owner} makes another one"),
+        None => "nothing makes it anew".to_owned(),
+    };
+    let words = format!(
+        "deletes the pod `{name}` ({status}; {then}) of the namespace `{namespace}` in {place}"
+    );
+    let meant = meant(cluster, &namespace, &pod);
+    Ok(Weight::Changes(meant.change(words)))
+}
+
+fn meant<'a>(
+    cluster: &'a Cluster,
+    namespace: &'a str,
+    pod: &'a Pod,
+) -> Meant<'a, (&'a str, Option<&'a str>, Option<&'a str>)> {
+    let (name, uid) = (&pod.metadata.name, &pod.metadata.uid);
+    Meant::new(cluster, (namespace, name.as_deref(), uid.as_deref()))
+}
+
+fn owner_of(pod: &Pod) -> Option<String> {
+    controller(pod).map(|owner| format!("{}/{}", owner.kind, owner.name))
 }
 
 fn may_be_deleted(pod: &Pod, name: &str, for_good: bool) -> Result<(), ToolError> {

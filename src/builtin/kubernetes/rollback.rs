@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::builtin::kubernetes::change::teller;
+use crate::builtin::kubernetes::change::{Meant, teller};
 use crate::builtin::kubernetes::cluster::{Built, Cluster};
 use crate::builtin::kubernetes::names::Name;
 use crate::builtin::kubernetes::places::Scope;
@@ -21,10 +21,15 @@ use crate::builtin::kubernetes::rollback::revisions::{
 };
 use crate::builtin::kubernetes::rollout;
 use crate::builtin::kubernetes::watch::Waited;
-use crate::plugin::{ToolContext, ToolError, Worded};
+use crate::builtin::kubernetes::words::line;
+use crate::plugin::{ToolContext, ToolError, Weight, Worded};
 
 /// How often it is tried where the Deployment's status changes at the same time.
 const TRIES: u32 = 4;
+
+/// The most images that stand in the question whether to go back, and their letters.
+const MAX_TOLD: usize = 5;
+const MAX_LETTERS: usize = 1_000;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +80,45 @@ struct Plan {
     is_same: bool,
 }
 
+/// Which objects, and from which revision to which.
+type Step<'a> = ((&'a str, &'a str), Option<&'a str>, [i64; 2]);
+
+impl Plan {
+    fn meant<'a>(&'a self, cluster: &'a Cluster, which: (&'a str, &'a str)) -> Meant<'a, Step<'a>> {
+        let uid = self.current.metadata.uid.as_deref();
+        Meant::new(cluster, (which, uid, [self.from, self.to]))
+    }
+}
+
+/// To which revision it would go back.
+pub(super) async fn weigh(
+    cluster: &Cluster,
+    wanted: RollbackDeployment,
+) -> Result<Weight, ToolError> {
+    let namespace = cluster.namespaces.one(wanted.namespace.as_ref())?;
+    let which = (namespace.as_str(), wanted.deployment.as_str());
+    let plan = plan(cluster, which, wanted.revision).await?;
+    if plan.is_same {
+        return Ok(Weight::Looks);
+    }
+    let (name, place) = (which.1, cluster.told());
+    let mut words = format!(
+        "rolls the Deployment `{name}` of the namespace `{namespace}` in {place} back: revision {} → {}",
+        plan.from, plan.to
+    );
+    let images = image_changes(&plan.current.spec.template, &plan.target.spec.template);
+    if !images.is_empty() {
+        let shown = images.iter().take(MAX_TOLD).map(ToString::to_string);
+        let mut shown: Vec<String> = shown.collect();
+        if images.len() > MAX_TOLD {
+            shown.push(format!("{} more", images.len() - MAX_TOLD));
+        }
+        words.push_str(&format!(" ({})", line(&shown.join(", "), MAX_LETTERS)));
+    }
+    let meant = plan.meant(cluster, which);
+    Ok(Weight::Changes(meant.change(words)))
+}
+
 /// Rolls a Deployment back.
 pub(super) async fn rollback_deployment(
     cluster: &Cluster,
@@ -87,6 +131,7 @@ pub(super) async fn rollback_deployment(
     let mut plan = plan(cluster, which, wanted.revision).await?;
     let mut generation = None;
     if !dry_run && !plan.is_same {
+        context.hold_to(&plan.meant(cluster, which))?;
         (plan, generation) = carry_out(cluster, which, plan).await?;
     }
     let images = image_changes(&plan.current.spec.template, &plan.target.spec.template);

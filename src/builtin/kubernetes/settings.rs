@@ -32,6 +32,14 @@ pub(super) struct Settings {
     pub(super) max_log_bytes: usize,
 }
 
+/// How a cluster is reached.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub(super) config: Config,
+    /// The context of the kubeconfig; `None` for the cluster that the gateway runs in.
+    pub(super) context: Option<String>,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -53,12 +61,17 @@ impl Settings {
     }
 
     /// How the cluster is reached. The mistake is a sentence that names its setting, and quotes nothing of a kubeconfig.
-    pub(super) async fn cluster(&self) -> Result<Config, String> {
+    pub(super) async fn cluster(&self) -> Result<Reached, String> {
         let kubeconfig = match (&self.kubeconfig, &self.context) {
             (Some(path), _) => Kubeconfig::read_from(path)
                 .map_err(|error| format!("`kubeconfig`: {}", said(&error)))?,
             (None, None) => match Config::incluster() {
-                Ok(config) => return Ok(self.timed(config)),
+                Ok(config) => {
+                    return Ok(Reached {
+                        config: self.timed(config),
+                        context: None,
+                    });
+                }
                 Err(not_inside) => Kubeconfig::read().map_err(|error| {
                     format!(
                         "no cluster is known: the gateway does not run in one ({not_inside}), and of the usual kubeconfig {}; set `kubeconfig`",
@@ -70,6 +83,8 @@ impl Settings {
                 .map_err(|error| format!("`context`: of the usual kubeconfig {}", said(&error)))?,
         };
         let behind_proxies = behind_proxies(&kubeconfig);
+        let context = self.context.clone();
+        let context = context.or_else(|| kubeconfig.current_context.clone());
         let options = KubeConfigOptions {
             context: self.context.clone(),
             ..KubeConfigOptions::default()
@@ -84,7 +99,10 @@ impl Settings {
         config.proxy_url = None;
         runs_no_program(&config)?;
         is_one_word(&config)?;
-        Ok(self.timed(config))
+        Ok(Reached {
+            config: self.timed(config),
+            context,
+        })
     }
 
     fn timed(&self, mut config: Config) -> Config {
@@ -165,7 +183,8 @@ mod tests {
         let mut settings: Settings = serde_json::from_value(settings).expect("they fit");
         settings.kubeconfig = Some(path);
         match (settings.cluster().await, expect) {
-            (Ok(config), Ok(expect)) => {
+            (Ok(Reached { config, context }), Ok(expect)) => {
+                assert_eq!(context.as_deref(), Some("a"));
                 assert_eq!(config.cluster_url, expect);
                 assert_eq!(config.proxy_url, None);
             }

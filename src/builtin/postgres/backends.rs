@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::builtin::postgres::query_text::ASKED_LETTERS;
+use crate::builtin::postgres::query_text::{self, ASKED_LETTERS};
 use crate::builtin::postgres::session::{Session, question};
 use crate::builtin::postgres::settings::APPLICATION;
 use crate::plugin::ToolError;
@@ -75,6 +75,34 @@ pub(super) fn shown(session: &Session, mut backends: Vec<Backend>) -> Vec<Backen
 }
 
 impl Backend {
+    /// What is known of it, for whom is asked whether it may end; so much of its query in one line.
+    pub(super) fn told(&self, letters: usize) -> String {
+        let named = |name: &str, part: &Option<String>| {
+            let part = part.as_deref().filter(|part| !part.is_empty())?;
+            Some(format!("{name} `{part}`"))
+        };
+        let other = self.backend_type.as_deref();
+        let other = other.filter(|kind| *kind != "client backend");
+        let open = self.transaction_seconds;
+        let parts = [
+            other.map(str::to_owned),
+            named("user", &self.user),
+            named("database", &self.database),
+            named("application", &self.application),
+            self.state.clone(),
+            open.map(|seconds| format!("in a transaction for {seconds:.0} s")),
+        ];
+        let mut told: Vec<String> = parts.into_iter().flatten().collect();
+        if told.is_empty() {
+            told.push("nothing more is known of it".to_owned());
+        }
+        let mut told = told.join(", ");
+        if let Some(query) = self.query.as_deref().filter(|query| !query.is_empty()) {
+            told.push_str(&format!(": `{}`", query_text::line(query, letters)));
+        }
+        told
+    }
+
     /// Who it is, in words.
     pub(super) fn words(&self) -> String {
         let what = match self.backend_type.as_deref() {

@@ -1,4 +1,5 @@
-//! Ending a session or its query: whether that may be done, that it is still the same one, and whether it has really ended.
+//! Ending a session or its query: whether that may be done, that it is still the same one, what is said of it before, and
+//! whether it has really ended.
 
 use std::time::Duration;
 
@@ -8,13 +9,16 @@ use tokio::time::Instant;
 
 use crate::builtin::postgres::backends::Backend;
 use crate::builtin::postgres::session::{Question, Session, question};
-use crate::plugin::{ToolError, Worded};
+use crate::plugin::{Change, ToolContext, ToolError, Worded};
 
 /// How long one gets to be gone after it was told to end.
 const ENDING: Duration = Duration::from_secs(5);
 
 /// How often that is looked at.
 const TICK: Duration = Duration::from_millis(50);
+
+/// The most letters of a query that stand in the question whether to end it.
+const ASKED_LETTERS: usize = 300;
 
 /// What is to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -25,6 +29,26 @@ pub(super) enum How {
     Cancel,
     /// The session; its transaction is rolled back.
     Terminate,
+}
+
+/// What is to end, once that was found out.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) backend: Backend,
+    pub(super) how: How,
+    /// How many sessions wait for it.
+    pub(super) blocks: usize,
+}
+
+/// What a yes is to: this very session; where its query is to be cancelled, this very query.
+#[derive(Serialize)]
+struct Meant<'a> {
+    connection: &'a str,
+    pid: i32,
+    backend_start: Option<&'a str>,
+    how: How,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query_start: Option<&'a str>,
 }
 
 /// What came of it.
@@ -56,6 +80,45 @@ pub(super) struct Ended {
     pub(super) session: Option<Backend>,
     /// How many sessions waited for it.
     pub(super) blocks: usize,
+}
+
+impl Target {
+    /// What ending it would be, for whom is asked whether it may be.
+    pub(super) fn change(&self, connection: &str) -> Change {
+        let backend = &self.backend;
+        let what = match self.how {
+            How::Cancel => "cancels the query of",
+            How::Terminate => "ends",
+        };
+        let waited = match self.blocks {
+            0 => String::new(),
+            1 => ", for which one other waits,".to_owned(),
+            more => format!(", for which {more} others wait,"),
+        };
+        let told = backend.told(ASKED_LETTERS);
+        let words = format!(
+            "{what} session {}{waited} at the connection `{connection}` ({told})",
+            backend.pid
+        );
+        Change::new(words).of(&self.meant(connection))
+    }
+
+    fn meant<'a>(&'a self, connection: &'a str) -> Meant<'a> {
+        let Backend {
+            pid,
+            backend_start,
+            query_start,
+            ..
+        } = &self.backend;
+        let query_start = query_start.as_deref();
+        Meant {
+            connection,
+            pid: *pid,
+            backend_start: backend_start.as_deref(),
+            how: self.how,
+            query_start: query_start.filter(|_| self.how == How::Cancel),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,13 +158,20 @@ pub(super) fn refusal(backend: &Backend, may_end_system: bool) -> Option<String>
     })
 }
 
-/// Ends it, unless this is a dry run.
+/// Ends it, unless this is a dry run, or another one than was agreed to.
 pub(super) async fn end(
     session: &mut Session,
-    backend: Backend,
-    how: How,
-    blocks: usize,
+    target: Target,
+    context: &ToolContext,
 ) -> Result<Worded<Ended>, ToolError> {
+    if session.may_change {
+        context.hold_to(&target.meant(&session.database.name))?;
+    }
+    let Target {
+        backend,
+        how,
+        blocks,
+    } = target;
     let outcome = match session.may_change {
         false => Outcome::WouldEnd,
         true => match tell(session, &backend, how).await? {
@@ -223,6 +293,38 @@ mod tests {
             is_own: false,
             is_against_wraparound: false,
         }
+    }
+
+    /// Times go on while somebody thinks about it, and others come to wait; which one is meant stays.
+    #[test]
+    fn a_yes_is_to_the_session_and_not_to_its_times() {
+        let change = |pid: i32, seconds: f64, query_start: &str, how: How| {
+            let mut backend = backend("client backend");
+            backend.pid = pid;
+            backend.state = Some("active".to_owned());
+            backend.transaction_seconds = Some(seconds);
+            backend.query_start = Some(query_start.to_owned());
+            backend.query = Some("UPDATE a\n  SET b = 1".to_owned());
+            let blocks = pid as usize - 6;
+            let target = Target {
+                backend,
+                how,
+                blocks,
+            };
+            target.change("shop")
+        };
+        let one = change(7, 12.3, "a", How::Terminate);
+        assert_eq!(
+            one.effect(),
+            "ends session 7, for which one other waits, at the connection `shop` (user `ann`, active, in a transaction for 12 s: `UPDATE a SET b = 1`)"
+        );
+        assert_eq!(one, change(7, 99.0, "b", How::Terminate));
+        assert_ne!(one, change(8, 12.3, "a", How::Terminate));
+        assert_ne!(one, change(7, 12.3, "a", How::Cancel));
+        assert_ne!(
+            change(7, 12.3, "a", How::Cancel),
+            change(7, 12.3, "b", How::Cancel)
+        );
     }
 
     fn check(change: impl FnOnce(&mut Backend), kind: &str, may_end_system: bool, expect: &str) {

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::builtin::postgres::backends;
-use crate::builtin::postgres::ending::{self, Ended, How, Outcome};
+use crate::builtin::postgres::ending::{self, Ended, How, Outcome, Target};
 use crate::builtin::postgres::lock_waits;
 use crate::builtin::postgres::session::Session;
-use crate::plugin::{ToolError, Worded};
+use crate::plugin::{ToolContext, ToolError, Weight, Worded};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,12 +26,38 @@ pub(super) struct KillDeadlock {
     include_system: bool,
 }
 
+/// What there is to end.
+enum Found {
+    Head(Box<Target>),
+    /// None, for this reason.
+    Nothing(String),
+}
+
 /// Ends the head of those that wait. PostgreSQL ends most deadlocks itself after a second; what stays is a session that
 /// holds locks and does not go on.
 pub(super) async fn run(
     session: &mut Session,
     wanted: &KillDeadlock,
+    context: &ToolContext,
 ) -> Result<Worded<Ended>, ToolError> {
+    match find(session, wanted).await? {
+        Found::Head(target) => ending::end(session, *target, context).await,
+        Found::Nothing(words) => Ok(nothing(session, words)),
+    }
+}
+
+/// What would end.
+pub(super) async fn weigh(
+    session: &mut Session,
+    wanted: &KillDeadlock,
+) -> Result<Weight, ToolError> {
+    Ok(match find(session, wanted).await? {
+        Found::Head(target) => Weight::Changes(target.change(&session.database.name)),
+        Found::Nothing(_) => Weight::Looks,
+    })
+}
+
+async fn find(session: &mut Session, wanted: &KillDeadlock) -> Result<Found, ToolError> {
     let (_, heads) = lock_waits::read(session).await?;
     let long_enough = |seconds: f64| seconds >= wanted.min_wait_seconds;
     let Some(head) = heads
@@ -42,7 +68,7 @@ pub(super) async fn run(
             "Nobody has waited for a lock for {} s: there is nothing to end.",
             wanted.min_wait_seconds
         );
-        return Ok(nothing(session, words));
+        return Ok(Found::Nothing(words));
     };
     if head.pid == 0 {
         return Err(ToolError::new(format!(
@@ -56,11 +82,15 @@ pub(super) async fn run(
             "Session {} had ended by itself; nothing was done.",
             head.pid
         );
-        return Ok(nothing(session, words));
+        return Ok(Found::Nothing(words));
     };
     match ending::refusal(&backend, wanted.include_system) {
         Some(why) => Err(ToolError::new(why)),
-        None => ending::end(session, backend, How::Terminate, head.blocks).await,
+        None => Ok(Found::Head(Box::new(Target {
+            backend,
+            how: How::Terminate,
+            blocks: head.blocks,
+        }))),
     }
 }
 

@@ -22,6 +22,19 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
+/// A text that may be shown, in one line of at most so many letters.
+pub(super) fn line(text: &str, most: usize) -> String {
+    let words = text.split(|letter: char| letter.is_whitespace() || letter.is_control());
+    let flat = words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    match flat.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &flat[..end]),
+        None => flat,
+    }
+}
+
 /// Where the value of a password begins: `PASSWORD 'x'`, `password = 'x'`, `host=a password=x`.
 fn password_at(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
@@ -62,6 +75,8 @@ mod tests {
         ] {
             assert_eq!(shown(text), expect);
         }
+        assert_eq!(line(" a\n\tb\u{1b}[1m ", 80), "a b [1m");
+        assert_eq!(line("abcdef", 3), "abc…");
         let long = shown(&"é".repeat(ASKED_LETTERS));
         assert_eq!(long.chars().count(), MAX_LETTERS + 1);
         assert!(long.ends_with("é…"));

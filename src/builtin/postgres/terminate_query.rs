@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::builtin::postgres::backends::{self, Backend};
-use crate::builtin::postgres::ending::{self, Ended, How};
+use crate::builtin::postgres::ending::{self, Ended, How, Target};
 use crate::builtin::postgres::lock_waits;
 use crate::builtin::postgres::session::{Session, question};
-use crate::plugin::{ToolError, Worded};
+use crate::plugin::{ToolContext, ToolError, Weight, Worded};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +40,22 @@ struct Same {
 pub(super) async fn run(
     session: &mut Session,
     wanted: &TerminateQuery,
+    context: &ToolContext,
 ) -> Result<Worded<Ended>, ToolError> {
+    let target = find(session, wanted).await?;
+    ending::end(session, target, context).await
+}
+
+/// What would end.
+pub(super) async fn weigh(
+    session: &mut Session,
+    wanted: &TerminateQuery,
+) -> Result<Weight, ToolError> {
+    let target = find(session, wanted).await?;
+    Ok(Weight::Changes(target.change(&session.database.name)))
+}
+
+async fn find(session: &mut Session, wanted: &TerminateQuery) -> Result<Target, ToolError> {
     let pid = wanted.pid;
     let found = backends::of(session, &[pid]).await?.pop();
     let backend = found.ok_or_else(|| {
@@ -65,7 +80,11 @@ pub(super) async fn run(
     let (_, heads) = lock_waits::read(session).await?;
     let blocks = heads.iter().find(|head| head.pid == pid);
     let blocks = blocks.map_or(0, |head| head.blocks);
-    ending::end(session, backend, wanted.how, blocks).await
+    Ok(Target {
+        backend,
+        how: wanted.how,
+        blocks,
+    })
 }
 
 /// Whether this is the session that was listed.

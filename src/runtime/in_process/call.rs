@@ -90,12 +90,21 @@ impl Call {
 }
 
 impl Tool {
-    /// What a call would do; nothing is said where the plugin's code panics over it.
-    pub(super) fn weigh(&self, request: &Request) -> Option<Weight> {
-        let weigh = self.weigh.as_ref()?;
-        let nothing = Json::literal("{}");
-        let arguments = request.params.members.get("arguments").unwrap_or(&nothing);
-        std::panic::catch_unwind(AssertUnwindSafe(|| weigh(arguments))).ok()
+    /// Finds out what a call would do, where the tool says that. A call over which the plugin's code panics is not made.
+    pub(super) fn weighing(&self, request: &Request) -> Option<BoxFuture<'static, Weight>> {
+        let weigh = Arc::clone(self.weigh.as_ref()?);
+        let name = Arc::clone(&self.name);
+        let arguments = request.params.members.get("arguments").cloned();
+        let arguments = arguments.unwrap_or_else(|| Json::literal("{}"));
+        Some(Box::pin(async move {
+            let weighed = guarded(move || weigh(arguments)).await;
+            weighed.unwrap_or_else(|panic| {
+                let why = panic_text(&*panic);
+                tracing::warn!(tool.name = %name, "The tool panicked over what a call would do: {why}");
+                let message = format!("the tool `{name}` panicked over what this call would do");
+                Weight::Refused(ToolError::new(message))
+            })
+        }))
     }
 }
 

@@ -135,6 +135,11 @@ impl Api {
         self.folder.path().join("config")
     }
 
+    /// Where the server is, as it is told to people.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.server.address
+    }
+
     /// A gateway whose callers need no approval, and whose plugin has these settings besides its kubeconfig.
     pub(crate) async fn gateway(&self, settings: &str) -> TestGateway {
         self.gateway_with("[policy.approval]\nexcept = [\"anonymous\"]\n", settings)

@@ -12,7 +12,7 @@ fn looked_at(pod: Value) -> Expect {
 }
 
 /// It is deleted, and no other one of its name.
-fn deleted(grace: Option<u32>) -> Expect {
+pub(crate) fn deleted(grace: Option<u32>) -> Expect {
     let mut body = json!({ "preconditions": { "uid": UID } });
     if let Some(grace) = grace {
         body = json!({ "gracePeriodSeconds": grace, "preconditions": { "uid": UID } });
@@ -22,7 +22,7 @@ fn deleted(grace: Option<u32>) -> Expect {
     on(&format!("DELETE {POD}"), &[], gone).with("application/json", body)
 }
 
-fn scale(replicas: i32, version: &str) -> Value {
+pub(crate) fn scale(replicas: i32, version: &str) -> Value {
     let mut scale = object!("scale");
     scale["spec"]["replicas"] = replicas.into();
     scale["metadata"]["resourceVersion"] = version.into();
@@ -215,14 +215,14 @@ async fn a_node_is_cordoned_and_opened_again() {
     assert_eq!(value(&answer)["changed"], false);
 }
 
-fn evicted(name: &str, created: &str) -> Value {
+pub(crate) fn evicted(name: &str, created: &str) -> Value {
     let mut pod = pod("shop", name, name);
     pod["metadata"]["creationTimestamp"] = created.into();
     pod["status"] = json!({ "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory.", "startTime": created });
     pod
 }
 
-fn deletes(name: &str) -> Expect {
+pub(crate) fn deletes(name: &str) -> Expect {
     let gone = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": { "name": name, "kind": "pods", "uid": name } });
     on(&format!("DELETE {PODS}/{name}"), &[], gone).with(
         "application/json",

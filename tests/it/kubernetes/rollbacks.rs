@@ -6,7 +6,7 @@ use crate::kubernetes::api::{Api, Expect, error, list, object, on, text, value};
 use crate::kubernetes::{DEPLOYMENTS, LIMIT, REPLICA_SETS};
 
 /// A ReplicaSet of a revision, with this image.
-fn revision(number: &str, image: &str) -> Value {
+pub(crate) fn revision(number: &str, image: &str) -> Value {
     let mut set = object!("replicaset");
     set["metadata"]["name"] = format!("web-{number}").into();
     set["metadata"]["uid"] = number.into();
@@ -23,7 +23,7 @@ fn revision(number: &str, image: &str) -> Value {
 }
 
 /// The Deployment and its revisions are looked at.
-fn looked_at(deployment: &Value, sets: &[Value]) -> [Expect; 2] {
+pub(crate) fn looked_at(deployment: &Value, sets: &[Value]) -> [Expect; 2] {
     [
         on(&format!("GET {DEPLOYMENTS}/web"), &[], deployment.clone()),
         on(
@@ -34,7 +34,7 @@ fn looked_at(deployment: &Value, sets: &[Value]) -> [Expect; 2] {
     ]
 }
 
-fn sets() -> Vec<Value> {
+pub(crate) fn sets() -> Vec<Value> {
     let mut foreign = revision("9", "9.9");
     foreign["metadata"]["ownerReferences"][0]["uid"] = "another".into();
     vec![
@@ -46,7 +46,7 @@ fn sets() -> Vec<Value> {
 }
 
 /// It is patched to have the template of that ReplicaSet.
-fn patched(set: &Value, version: &str) -> Expect {
+pub(crate) fn patched(set: &Value, version: &str) -> Expect {
     let mut template = set["spec"]["template"].clone();
     template["metadata"]["labels"] = json!({ "app": "web" });
     let annotations = json!({ "deployment.kubernetes.io/revision": "7", "kubernetes.io/change-cause": "web 1.3" });

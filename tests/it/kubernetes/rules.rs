@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::kubernetes::api::{Api, Expect, error, list, object, on, pod, text, value};
+use crate::kubernetes::mends::evicted;
 use crate::kubernetes::{DEPLOYMENTS, LIMIT, POD, PODS, REPLICA_SETS};
 use crate::rest::{call, refused};
+use crate::support::question::pending;
 use crate::support::{Request, TestGateway};
 
 const CHANGES: [&str; 5] = [
@@ -195,26 +197,95 @@ async fn a_dry_run_reads_and_changes_nothing() {
     gateway.finish().await;
 }
 
-/// What may end something waits for a person; closing a node ends nothing.
+/// What may end something waits for a person, who sees what would be done, where, and to what; closing a node ends nothing.
 #[tokio::test]
 async fn an_approval_is_asked_for_where_something_may_be_lost() {
     let mut closed = object!("node");
     closed["spec"]["unschedulable"] = true.into();
-    let api = Api::start([on("GET /api/v1/nodes/node-1", &[], closed)]).await;
+    let mut set = object!("replicaset");
+    set["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "7".into();
+    set["metadata"]["uid"] = "7".into();
+    let sets = list("ReplicaSetList", "1", &[object!("replicaset"), set]);
+    let (scale, deployment) = (
+        format!("{DEPLOYMENTS}/web/scale"),
+        format!("{DEPLOYMENTS}/web"),
+    );
+    let failed = [LIMIT, ("fieldSelector", "status.phase=Failed")];
+    let leftovers = [
+        evicted("web-young", "2026-01-02T00:00:00Z"),
+        evicted("web-old", "2026-01-01T00:00:00Z"),
+    ];
+    let api = Api::start([
+        on(&format!("GET {POD}"), &[], object!("pod")),
+        on(&format!("GET {scale}"), &[], object!("scale")),
+        on(&format!("GET {deployment}"), &[], object!("deployment")),
+        on(
+            &format!("GET {REPLICA_SETS}"),
+            &[LIMIT, ("labelSelector", "app=web")],
+            sets,
+        ),
+        on(
+            &format!("GET {PODS}"),
+            &failed,
+            list("PodList", "1", &leftovers),
+        ),
+        on("GET /api/v1/nodes/node-1", &[], closed),
+    ])
+    .await;
     let gateway = api
         .gateway_with("[policy.approval]\nwait_ms = 0\n", "")
         .await;
-    for tool in &CHANGES[..4] {
+    let place = format!("in the cluster at `{}` (context `test`)", api.address());
+    for (tool, shown) in CHANGES[..4].iter().zip([
+        format!("deletes the pod `web-6d4b75cb6d-x2x4z` (CrashLoopBackOff; ReplicaSet/web-6d4b75cb6d makes another one) of the namespace `shop` {place}"),
+        format!("scales the Deployment `web` of the namespace `shop` {place}: 3 → 5 replicas"),
+        format!("rolls the Deployment `web` of the namespace `shop` {place} back: revision 7 → 6 (web: registry.example/shop/web:1.4 → registry.example/shop/web:1.3)"),
+        format!("deletes what is left of 2 evicted pods {place} (`shop/web-old`, `shop/web-young`)"),
+    ]) {
         let answer = gateway
             .send(&call(tool, &arguments(tool).to_string()))
             .await;
         assert_eq!(refused(&answer, 403), "approval_pending", "{tool}");
+        let effect = pending(&gateway).await[0]["effect"].clone();
+        let effect = effect.as_str().expect("a text");
+        assert!(effect.starts_with(&format!("{shown}, which changes things (risk ")), "{effect}");
     }
     let answer = gateway
         .send(&call("cordon_node", r#"{"node":"node-1"}"#))
         .await;
     assert_eq!(value(&answer)["changed"], false);
     api.finish(&answer.text());
+    gateway.finish().await;
+}
+
+/// Where nothing would be done, or nothing can be, there is nothing to ask about.
+#[tokio::test]
+async fn nobody_is_asked_about_what_is_not_going_to_be_done() {
+    let scale = format!("GET {DEPLOYMENTS}/web/scale");
+    let failed = [LIMIT, ("fieldSelector", "status.phase=Failed")];
+    let none = || on(&format!("GET {PODS}"), &failed, list("PodList", "1", &[]));
+    let gone = "deployments.apps \"web\" not found";
+    let api = Api::start([
+        // Each is looked at before, and then again when the call is made.
+        on(&scale, &[], object!("scale")),
+        on(&scale, &[], object!("scale")),
+        none(),
+        none(),
+        on(&scale, &[], Value::Null).refused(404, "NotFound", gone),
+    ])
+    .await;
+    let gateway = api
+        .gateway_with("[policy.approval]\nwait_ms = 0\n", "")
+        .await;
+    let three = json!({ "deployment": "web", "replicas": 3 }).to_string();
+    let answer = gateway.send(&call("scale_deployment", &three)).await;
+    assert_eq!(value(&answer)["changed"], false);
+    let answer = gateway.send(&call("delete_evicted_pods", "{}")).await;
+    assert_eq!(value(&answer)["pods"], json!([]));
+    let answer = gateway.send(&call("scale_deployment", &three)).await;
+    assert!(error(&answer).contains("404"), "{}", answer.text());
+    assert_eq!(pending(&gateway).await, [Value::Null; 0]);
+    api.finish("");
     gateway.finish().await;
 }
 

@@ -4,7 +4,12 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 
-use crate::postgres::{Shop, approved, dry, error, number, one_at_a_time, pid, row, run, text};
+use crate::hostile::failure_of;
+use crate::postgres::{
+    Shop, approve, approved, dry, error, number, one_at_a_time, pid, row, run, text, unasked,
+};
+use crate::rest::{call, refused};
+use crate::support::question::{Question, pending};
 use crate::support::within;
 
 /// What came of a statement that had to wait.
@@ -64,7 +69,7 @@ async fn a_wait_is_seen_and_ended_at_its_head() {
     is_told(&seen, &both, [holder_pid, first, second]);
 
     // Nobody has waited for that long.
-    let none = approved(
+    let none = unasked(
         &shop.gateway,
         "kill_deadlock",
         json!({ "min_wait_seconds": 600 }),
@@ -187,7 +192,7 @@ async fn a_transaction_that_is_prepared_is_named_as_the_head() {
         (&json!(0), &Value::Null)
     );
     let asked = json!({ "min_wait_seconds": 0 });
-    let refused = approved(&shop.gateway, "kill_deadlock", asked).await;
+    let refused = unasked(&shop.gateway, "kill_deadlock", asked).await;
     let said = error(&refused);
     assert!(said.contains("ROLLBACK PREPARED"), "{said}");
     run(&mut owner, "ROLLBACK PREPARED 'forgotten'").await;
@@ -195,5 +200,96 @@ async fn a_transaction_that_is_prepared_is_named_as_the_head() {
         .await
         .expect("it ends");
     assert_eq!(done, Ok(()));
+    shop.gateway.finish().await;
+}
+
+/// Waits until so many wait for locks.
+async fn until_there_wait(shop: &Shop, count: usize) {
+    let there_are = |found: &Value| found["waits"].as_array().map(Vec::len) == Some(count);
+    shop.until("lock_waits", json!({}), there_are).await;
+}
+
+/// A yes is to the head that was shown, however many have come to wait for it since.
+#[tokio::test]
+async fn an_approval_of_a_head_is_good_while_it_stays_the_head() {
+    let _alone = one_at_a_time().await;
+    let (shop, mut holder) = held("it_stays").await;
+    let holder_pid = pid(&mut holder).await;
+    run(&mut holder, "UPDATE stock SET n = 2").await;
+    let (_, first) = wait_for(&shop, "SELECT 1", "UPDATE stock SET n = n + 10").await;
+    until_there_wait(&shop, 1).await;
+    let request = call("kill_deadlock", r#"{"min_wait_seconds":0}"#);
+    let answer = shop.gateway.send(&request).await;
+    assert_eq!(refused(&answer, 403), "approval_pending");
+    let approval = pending(&shop.gateway).await[0].clone();
+    let effect = approval["effect"].as_str().expect("a text");
+    let shown = format!(
+        "ends session {holder_pid}, for which one other waits, at the connection `shop` (user `toolgate`, database `it_stays`, idle in transaction, in a transaction for "
+    );
+    assert!(effect.starts_with(&shown), "{effect}");
+    assert!(
+        effect.contains("UPDATE stock SET n = 2`), which changes things"),
+        "{effect}"
+    );
+    let (_, second) = wait_for(&shop, "SELECT 1", "UPDATE stock SET n = n + 100").await;
+    until_there_wait(&shop, 2).await;
+    // It is the same approval.
+    let answer = shop.gateway.send(&request).await;
+    assert_eq!(refused(&answer, 403), "approval_pending");
+    assert_eq!(pending(&shop.gateway).await, [approval]);
+    let ended = approve(&shop.gateway, &request).await;
+    let value = ended.json()["structuredContent"].clone();
+    assert_eq!(
+        (&value["session"]["pid"], &value["blocks"]),
+        (&json!(holder_pid), &json!(2)),
+        "{}",
+        ended.text()
+    );
+    for waiting in [first, second] {
+        let (_, done) = within("who waited goes on", waiting)
+            .await
+            .expect("it ends");
+        assert_eq!(done, Ok(()));
+    }
+    shop.gateway.finish().await;
+}
+
+/// Where another one is at the head by the time of the yes, nobody is ended; nor where nobody is.
+#[tokio::test]
+async fn a_session_that_nobody_was_asked_about_is_not_ended() {
+    let _alone = one_at_a_time().await;
+    let (shop, mut holder) = held("it_changes").await;
+    let holder_pid = pid(&mut holder).await;
+    let asked = json!({ "min_wait_seconds": 0 });
+    let (next, waiting) = wait_for(&shop, "BEGIN", "UPDATE stock SET n = n + 10").await;
+    until_there_wait(&shop, 1).await;
+    let question = Question::of(&shop.gateway, "kill_deadlock", asked.clone()).await;
+    let shown = format!("It ends session {holder_pid}, for which one other waits,");
+    assert!(question.text.contains(&shown), "{}", question.text);
+    // The holder is done; who waited for it holds the row now, and another one waits.
+    run(&mut holder, "COMMIT").await;
+    let (mut next_session, done) = within("it goes on", waiting).await.expect("it ends");
+    assert_eq!(done, Ok(()));
+    let (_, last) = wait_for(&shop, "SELECT 1", "UPDATE stock SET n = n + 100").await;
+    until_there_wait(&shop, 1).await;
+    let (reason, words) = failure_of(&question.yes(&shop.gateway).await);
+    assert_eq!(reason, "approval_needed");
+    assert!(words.contains("not any more what was agreed to"), "{words}");
+    run(&mut holder, "SELECT 1").await;
+    run(&mut next_session, "SELECT 1").await;
+    let question = Question::of(&shop.gateway, "kill_deadlock", asked).await;
+    assert!(
+        question.text.contains(&format!("session {next},")),
+        "{}",
+        question.text
+    );
+    run(&mut next_session, "COMMIT").await;
+    let (_, done) = within("the last goes on", last).await.expect("it ends");
+    assert_eq!(done, Ok(()));
+    assert_eq!(
+        failure_of(&question.yes(&shop.gateway).await).0,
+        "approval_needed"
+    );
+    run(&mut next_session, "SELECT 1").await;
     shop.gateway.finish().await;
 }

@@ -39,12 +39,9 @@ impl Pair {
         until_it_gives(&self.gateway, "replication_lag", asked, fits).await
     }
 
-    /// Calls a tool with these arguments that must fail, or is refused at first.
+    /// Calls a tool with these arguments that must fail.
     async fn call(&self, tool: &str, arguments: Value) -> crate::support::Answer {
-        match tool {
-            "terminate_query" => approved(&self.gateway, tool, arguments).await,
-            _ => self.gateway.send(&call(tool, &arguments.to_string())).await,
-        }
+        self.gateway.send(&call(tool, &arguments.to_string())).await
     }
 }
 
@@ -175,7 +172,7 @@ async fn what_a_replica_cannot_do_and_what_it_needs(pair: &Pair) {
     assert!(said.contains("sends to a replica"), "{said}");
     // Who says so ends it all the same.
     asked["include_system"] = json!(true);
-    let ended = pair.call("terminate_query", asked).await;
+    let ended = approved(&pair.gateway, "terminate_query", asked).await;
     let outcome = &ended.json()["structuredContent"]["outcome"];
     assert_eq!(outcome, "ended", "{}", ended.text());
 }
