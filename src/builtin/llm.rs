@@ -144,7 +144,7 @@ fn weigh(settled: Option<Arc<Settled>>, arguments: &Json) -> Weight {
         let command = settled.read(text, &wanted, &settled.rules)?;
         Ok::<_, ToolError>(match command.effect() {
             Effect::Diagnostic => Weight::Looks,
-            Effect::Remediation => Weight::Changes(format!("runs `{}`", settled.shown(&command))),
+            Effect::Remediation => Weight::Changes(settled.would_run(&command)),
         })
     };
     weighed().unwrap_or_else(Weight::Refused)
@@ -215,6 +215,15 @@ impl Settled {
     /// The command as it is run, for people.
     fn shown(&self, command: &Command) -> String {
         shown(&command.arguments(self.context.as_deref()))
+    }
+
+    /// What a person agrees to: the command, and which file says what the cluster is.
+    fn would_run(&self, command: &Command) -> String {
+        let shown = self.shown(command);
+        match &self.kubeconfig {
+            Some(file) => format!("runs `{shown}` with the kubeconfig `{}`", file.display()),
+            None => format!("runs `{shown}` in the cluster that the gateway runs in"),
+        }
     }
 
     fn run(&self, command: &Command) -> Run {
