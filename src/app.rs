@@ -43,7 +43,7 @@ use crate::registry::error::RegistryError;
 use crate::registry::naming::Alphabet;
 use crate::registry::rules::{ApprovalRules, Rules};
 use crate::registry::{Registry, Settings};
-use crate::runtime::process::Launcher;
+use crate::runtime::process::{Launcher, homes_of_user};
 use crate::telemetry::config::TracesConfig;
 use crate::telemetry::traces;
 
@@ -81,12 +81,7 @@ pub fn launcher(env: &Env, helper: Option<PathBuf>) -> Launcher {
     let base = BASE_VARIABLES
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), env.get(name)?.to_owned())));
-    let user = env
-        .get("USER")
-        .or_else(|| env.get("LOGNAME"))
-        .unwrap_or("user");
-    let homes = env.temp_dir().join(format!("toolgate-{user}"));
-    let mut launcher = Launcher::new(helper, homes);
+    let mut launcher = Launcher::new(helper, homes_of_user(&env.temp_dir()));
     launcher.base = base.collect();
     launcher.environment = environment;
     launcher.cgroups = env.get("TOOLGATE_CGROUPS") != Some("off");

@@ -37,6 +37,8 @@ mod rollout;
 
 mod scale;
 
+mod secrets;
+
 mod settings;
 
 mod usage;

@@ -144,10 +144,7 @@ fn weigh(settled: Option<Arc<Settled>>, arguments: &Json) -> Weight {
         let command = settled.read(text, &wanted, &settled.rules)?;
         Ok::<_, ToolError>(match command.effect() {
             Effect::Diagnostic => Weight::Looks,
-            Effect::Remediation => {
-                let shown = settled.shown(&command);
-                Weight::Changes(Change::new(format!("runs `{shown}`")))
-            }
+            Effect::Remediation => Weight::Changes(Change::new(settled.would_run(&command))),
         })
     };
     weighed().unwrap_or_else(Weight::Refused)
@@ -218,6 +215,15 @@ impl Settled {
     /// The command as it is run, for people.
     fn shown(&self, command: &Command) -> String {
         shown(&command.arguments(self.context.as_deref()))
+    }
+
+    /// What a person agrees to: the command, and which file says what the cluster is.
+    fn would_run(&self, command: &Command) -> String {
+        let shown = self.shown(command);
+        match &self.kubeconfig {
+            Some(file) => format!("runs `{shown}` with the kubeconfig `{}`", file.display()),
+            None => format!("runs `{shown}` in the cluster that the gateway runs in"),
+        }
     }
 
     fn run(&self, command: &Command) -> Run {

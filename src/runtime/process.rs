@@ -53,7 +53,7 @@ use crate::background::Supervisor;
 use crate::plugin::Confinement;
 
 pub(crate) use bounds::Bounds;
-pub(crate) use directory::private_directory;
+pub(crate) use directory::{homes_of_user, private_directory};
 pub(crate) use family::{crash, family, running};
 
 use bounds::Terms;

@@ -25,7 +25,10 @@ impl TempDir {
         let name = format!("{plugin}-{}", new_id());
         let made = private_directory(parent, &name);
         let path = made.map_err(|err| {
-            let message = format!("plugin `{plugin}` cannot be given the resource `temp_dir`");
+            let parent = parent.display();
+            let message = format!(
+                "plugin `{plugin}` cannot be given the resource `temp_dir` below `{parent}`: {err}; set `TMPDIR` to a directory that is the gateway's alone"
+            );
             Fault::new(FaultKind::Unavailable, message)
                 .because("missing_resource")
                 .caused_by(err)
@@ -72,6 +75,24 @@ fn note(path: &Path, removed: io::Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn one_that_cannot_be_made_is_told_with_its_place_and_the_mend() {
+        let base = tempfile::tempdir().expect("a directory");
+        let parent = base.path().join("homes");
+        std::os::unix::fs::symlink(base.path(), &parent).expect("a link");
+        let id: PluginId = "p".parse().expect("an id");
+        let fault = TempDir::make(&parent, &id).expect_err("it is another's");
+        let place = parent.display();
+        for part in [
+            format!("the resource `temp_dir` below `{place}`: "),
+            "is not a directory of this user alone".to_owned(),
+            "; set `TMPDIR` to".to_owned(),
+        ] {
+            assert!(fault.message.contains(&part), "{}", fault.message);
+        }
+    }
 
     #[tokio::test]
     async fn it_is_gone_afterwards_with_all_that_is_in_it() {

@@ -49,8 +49,13 @@ impl Cluster {
             std::fs::set_permissions(&program, may_run).expect("it is ours");
         }
         std::fs::write(folder.path().join("config"), "").expect("it is ours");
+        // One that changes nothing may do without, and says so.
+        let context = match settings.contains("context = ") || settings.contains("remediation = ") {
+            true => "",
+            false => "context = 'test'\n",
+        };
         let config = format!(
-            "{more}\n[plugins.llm]\nenabled = true\n[plugins.llm.config]\nprogram = '{dir}/kubectl'\nkubeconfig = '{dir}/config'\n{settings}\n"
+            "{more}\n[plugins.llm]\nenabled = true\n[plugins.llm.config]\nprogram = '{dir}/kubectl'\nkubeconfig = '{dir}/config'\n{context}{settings}\n"
         );
         let gateway = TestGateway::builder().config(&config).build().await;
         Self { gateway, folder }
@@ -243,7 +248,7 @@ async fn who_may_only_look_changes_nothing() {
             "which the operator does not allow",
         );
     }
-    assert_eq!(cluster.calls(), ["[get][pods]"]);
+    assert_eq!(cluster.calls(), ["[--namespace=default][get][pods]"]);
     let list = cluster
         .gateway
         .send(&modern::request("tools/list", json!({})))
@@ -310,7 +315,10 @@ async fn a_dry_run_says_what_would_be_run_and_asks_nobody() {
 async fn a_command_that_takes_too_long_or_says_too_much_is_bounded() {
     let cluster = Cluster::open("timeout_seconds = 1\noutput_bytes = 1024", "").await;
     let slow = cluster.command("kubectl logs sleeper").await;
-    check_refused(&slow, "$ kubectl logs sleeper --tail=1000\n");
+    check_refused(
+        &slow,
+        "$ kubectl --context=test --namespace=default logs sleeper --tail=1000\n",
+    );
     check_refused(&slow, "begun");
     let pid = cluster.read("pid");
     let place = PathBuf::from("/proc").join(pid.trim());
@@ -346,12 +354,34 @@ async fn settings_that_are_wrong_are_named() {
             "program = '/bin/sh'\nnamespaces = ['a']\nnamespace = 'b'",
             "not among its `namespaces`",
         ),
+        (
+            "program = '/bin/sh'\nkubeconfig = '/bin/sh'",
+            "`context` is missing in the plugin's config: a person agrees to a command in one cluster, and the current context of `/bin/sh`",
+        ),
+        (
+            "program = '/bin/sh'\nvariables = { KUBECONFIG = '/a:/b' }",
+            "the current context of `/a:/b` may become another",
+        ),
     ] {
         let config = format!("[plugins.llm]\nenabled = true\n[plugins.llm.config]\n{settings}\n");
         let gateway = TestGateway::builder().config(&config).build().await;
         let error = gateway.plugin("llm").life.snapshot().error;
         let error = error.unwrap_or_default();
         assert!(error.contains(part), "{error}");
+        gateway.finish().await;
+    }
+}
+
+/// Without a kubeconfig there is no context: then the command goes to the cluster that the gateway runs in.
+#[tokio::test]
+async fn a_context_is_not_needed_where_nothing_changes_or_no_file_has_one() {
+    for settings in ["kubeconfig = '/bin/sh'\nremediation = false", ""] {
+        let config = format!(
+            "[plugins.llm]\nenabled = true\n[plugins.llm.config]\nprogram = '/bin/sh'\n{settings}\n"
+        );
+        let gateway = TestGateway::builder().config(&config).build().await;
+        let error = gateway.plugin("llm").life.snapshot().error;
+        assert_eq!(error, None);
         gateway.finish().await;
     }
 }

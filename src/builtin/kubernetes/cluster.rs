@@ -16,7 +16,9 @@ use tower::{BoxError, ServiceBuilder};
 
 use crate::builtin::kubernetes::places::Namespaces;
 use crate::builtin::kubernetes::refusal::{Deed, Refusal};
+use crate::builtin::kubernetes::secrets::Secrets;
 use crate::builtin::kubernetes::settings::{Reached, Settings};
+use crate::builtin::kubernetes::words::line;
 use crate::plugin::Clock;
 
 /// The largest answer that is read, in bytes.
@@ -24,6 +26,9 @@ const MAX_ANSWER: usize = 16 << 20;
 
 /// The largest refusal that is read, in bytes.
 const MAX_REFUSAL: usize = 64 << 10;
+
+/// The most letters of a refusal that is no status.
+const MAX_LINE: usize = 160;
 
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_secs(60);
@@ -34,7 +39,9 @@ pub(super) type Built = Result<http::Request<Vec<u8>>, NotBuilt>;
 /// A cluster, with what the operator says of it.
 pub(super) struct Cluster {
     client: Client,
-    /// Where the API server is, for people.
+    /// What is to be told to nobody.
+    secrets: Secrets,
+    /// Where the API server is, for people: its host and port.
     pub(super) server: String,
     /// The context of the kubeconfig, where there is one.
     context: Option<String>,
@@ -56,9 +63,14 @@ impl Cluster {
             settings.default_namespace.as_ref(),
             &config.default_namespace,
         )?;
-        let authority = config.cluster_url.authority();
-        let server = authority.map_or_else(String::new, ToString::to_string);
+        let url = &config.cluster_url;
+        let host = url.host().unwrap_or_default();
+        let server = match url.port_u16() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
         Ok(Self {
+            secrets: Secrets::of(&config),
             client: client(&config).map_err(|error| format!("`kubeconfig`: {error}"))?,
             server,
             context,
@@ -133,9 +145,20 @@ impl Cluster {
             return Ok(body);
         }
         let said = self.read(deed, body, MAX_REFUSAL).await?;
-        let said = serde_json::from_slice(&said)
-            .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&said), ""));
-        Err(Refusal::told(deed, status.as_u16(), &said))
+        Err(self.told(deed, status.as_u16(), status_in(&said, &self.secrets)))
+    }
+
+    /// What the API server said, without what it was shown to let the gateway in.
+    pub(super) fn told(&self, deed: &Deed, code: u16, mut status: Status) -> Refusal {
+        let hide = |text: &mut String| *text = self.secrets.hide(text);
+        hide(&mut status.message);
+        hide(&mut status.reason);
+        let details = status.details.as_mut();
+        for cause in details.map_or(&mut [][..], |details| &mut details.causes) {
+            hide(&mut cause.field);
+            hide(&mut cause.message);
+        }
+        Refusal::told(deed, code, &status)
     }
 
     async fn read(&self, deed: &Deed, mut body: Body, most: usize) -> Result<Vec<u8>, Refusal> {
@@ -150,6 +173,20 @@ impl Cluster {
         }
         Ok(read)
     }
+}
+
+/// The status in the body of a refusal. Of one that is none, which a proxy may have written, the first line is told.
+fn status_in(body: &[u8], secrets: &Secrets) -> Status {
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    if value["kind"] == "Status"
+        && let Ok(status) = serde_json::from_value(value)
+    {
+        return status;
+    }
+    let text = String::from_utf8_lossy(body);
+    // Before it is cut: a part of a secret would not be found.
+    let text = secrets.hide(text.trim_start());
+    Status::failure(&line(text.lines().next().unwrap_or_default(), MAX_LINE), "")
 }
 
 /// A client without what `kube`'s usual one has beside: it neither sends anything twice nor writes to the log.

@@ -35,8 +35,8 @@ pub(super) struct DescribePod {
 /// A pod, and what happened to it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Described {
-    /// The whole object as the API server has it, without `managedFields`; the values of environment variables are
-    /// `***`.
+    /// The whole object as the API server has it, without `managedFields`; the values of environment variables and of the
+    /// headers of probes and hooks are `***`. Commands, arguments and annotations are as they are.
     pod: Map<String, Value>,
     /// What happened to it of late, the newest first; empty where that could not be read.
     events: Events,

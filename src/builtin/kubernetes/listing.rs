@@ -18,6 +18,9 @@ const PAGE: u32 = 500;
 /// The most objects that are read for one list.
 const MAX_READ: usize = 5_000;
 
+/// The most pages that are read of one place, in case there is little or nothing in them.
+pub(super) const MAX_PAGES: usize = 100;
+
 /// What can be listed.
 pub(super) trait Kind: DeserializeOwned {
     /// In the words of roles.
@@ -71,7 +74,7 @@ impl Kind for Event {
 }
 
 impl Cluster {
-    /// Lists what `query` finds there, at most 5,000 objects.
+    /// Lists what `query` finds there, at most 5,000 objects, and 100 pages of each place.
     pub(super) async fn list<K: Kind>(
         &self,
         scope: &Scope,
@@ -107,10 +110,9 @@ impl Cluster {
         let begun = found.items.len();
         let mut begun_again = false;
         let mut next = None;
-        loop {
+        for _ in 0..MAX_PAGES {
             if found.items.len() >= MAX_READ {
-                found.more = true;
-                return Ok(());
+                break;
             }
             let page = match self.page::<K>(namespace, query, next).await {
                 // The rest of a list is kept for minutes only: once more from the start.
@@ -128,6 +130,8 @@ impl Cluster {
                 return Ok(());
             }
         }
+        found.more = true;
+        Ok(())
     }
 
     /// Reads one page.

@@ -8,7 +8,12 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde::Deserialize;
 
 use crate::builtin::kubernetes::names::Name;
+use crate::builtin::kubernetes::secrets::Written;
+use crate::builtin::kubernetes::words::line;
 use crate::manifest::glob::Pattern;
+
+/// The most letters of a name of a kubeconfig that are shown.
+const MAX_NAME: usize = 80;
 
 /// The plugin's settings.
 #[derive(Debug, Deserialize)]
@@ -85,6 +90,7 @@ impl Settings {
         let behind_proxies = behind_proxies(&kubeconfig);
         let context = self.context.clone();
         let context = context.or_else(|| kubeconfig.current_context.clone());
+        let user = user_of(&kubeconfig, self.context.as_deref());
         let options = KubeConfigOptions {
             context: self.context.clone(),
             ..KubeConfigOptions::default()
@@ -98,7 +104,8 @@ impl Settings {
         // It may come from the environment, which is meant for others.
         config.proxy_url = None;
         runs_no_program(&config)?;
-        is_one_word(&config)?;
+        has_no_user(&config)?;
+        is_one_word(&config, &user)?;
         Ok(Reached {
             config: self.timed(config),
             context,
@@ -129,19 +136,50 @@ fn runs_no_program(config: &Config) -> Result<(), String> {
     ))
 }
 
-/// A token that ends in a line end is no header, and the client would only say that.
-fn is_one_word(config: &Config) -> Result<(), String> {
+/// An address may hold a password, and is shown.
+fn has_no_user(config: &Config) -> Result<(), String> {
+    let authority = config.cluster_url.authority();
+    match authority.is_some_and(|authority| authority.as_str().contains('@')) {
+        true => Err("`kubeconfig`: the `server` of its cluster has a user or a password before an `@`: take it out, and write it as `username` and `password`, or as `token`, below `users`".into()),
+        false => Ok(()),
+    }
+}
+
+/// What is no header would stop the client, or a line end in a file make it say only that.
+fn is_one_word(config: &Config, user: &str) -> Result<(), String> {
+    let written = Written::of(config);
+    for (key, value) in [
+        ("token", &written.token),
+        ("username", &config.auth_info.username),
+        ("password", &written.password),
+    ] {
+        let Some(value) = value else { continue };
+        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!(
+                "`kubeconfig`: the `{key}` of its user `{user}` must be visible ASCII and not empty, without spaces and line ends: write it anew"
+            ));
+        }
+    }
     let Some(path) = &config.auth_info.token_file else {
         return Ok(());
     };
     let token = std::fs::read_to_string(path)
         .map_err(|error| format!("`kubeconfig`: its `tokenFile` {path} cannot be read: {error}"))?;
-    match token.is_empty() || token.contains(char::is_whitespace) {
+    match token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         true => Err(format!(
             "`kubeconfig`: its `tokenFile` {path} must hold a token and nothing else, no line end either"
         )),
         false => Ok(()),
     }
+}
+
+/// What the user of that context is called, or of the current one.
+fn user_of(kubeconfig: &Kubeconfig, context: Option<&str>) -> String {
+    let context = context.or(kubeconfig.current_context.as_deref());
+    let mut contexts = kubeconfig.contexts.iter();
+    let found = contexts.find(|named| Some(named.name.as_str()) == context);
+    let user = found.and_then(|named| named.context.as_ref()?.user.as_deref());
+    line(user.unwrap_or_default(), MAX_NAME)
 }
 
 /// The servers that are to be reached by way of a proxy.
@@ -242,6 +280,35 @@ mod tests {
             std::fs::write(&file, token).expect("it can be written");
             check(&text, json!({}), expect).await;
         }
+    }
+
+    /// The client panics at what is no header.
+    #[tokio::test]
+    async fn what_is_no_header_is_named_and_not_quoted() {
+        for (user, key) in [
+            (r#""TOK\nhunter2""#, "token"),
+            (r#""hunter2\0""#, "token"),
+            ("'hunter2 é'", "token"),
+            ("''", "token"),
+            (r#"a, username: "hunter2\n", password: x"#, "username"),
+            (r#"a, username: x, password: "hunter2\r\n""#, "password"),
+            (r#"a, username: x, password: '' "#, "password"),
+        ] {
+            let text = CLUSTERS.replace("token: hunter2", &format!("token: {user}"));
+            let part = format!("the `{key}` of its user `token` must be visible ASCII");
+            check(&text, json!({}), Err(&part)).await;
+        }
+        let text = CLUSTERS.replace(
+            "token: hunter2",
+            "token: hunter2, username: x, password: hunter2",
+        );
+        check(&text, json!({}), Ok("http://127.0.0.1:1/")).await;
+    }
+
+    #[tokio::test]
+    async fn an_address_with_a_password_is_refused_and_not_quoted() {
+        let text = CLUSTERS.replace("http://127.0.0.1:1", "http://admin:hunter2@127.0.0.1:1");
+        check(&text, json!({}), Err("before an `@`: take it out")).await;
     }
 
     #[tokio::test]

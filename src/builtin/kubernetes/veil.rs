@@ -1,5 +1,5 @@
-//! Objects as they are given out: without the values of environment variables, which may be secrets, and without what
-//! only machines need.
+//! Objects as they are given out: without the values of environment variables and of the headers of probes and hooks, which
+//! may be secrets, and without what only machines need. Commands, arguments and annotations stay.
 
 use serde_json::Value;
 
@@ -25,13 +25,31 @@ pub(super) fn veil(pod: &mut Value) {
         let containers = pod.pointer_mut(&format!("/spec/{list}"));
         let containers = containers.and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
-            let variables = container.get_mut("env").and_then(Value::as_array_mut);
-            for variable in variables.into_iter().flatten() {
-                if let Some(value) = variable.get_mut("value") {
-                    *value = VEILED.into();
-                }
-            }
+            veil_values(container.get_mut("env"));
+            veil_headers(container);
         }
+    }
+}
+
+/// Takes the values out of a list of names with values.
+fn veil_values(list: Option<&mut Value>) {
+    let list = list.and_then(Value::as_array_mut);
+    for named in list.into_iter().flatten() {
+        if let Some(value) = named.get_mut("value") {
+            *value = VEILED.into();
+        }
+    }
+}
+
+/// Takes the values out of all `httpHeaders`, those of probes and of hooks, wherever there may come to be any.
+fn veil_headers(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            veil_values(members.get_mut("httpHeaders"));
+            members.values_mut().for_each(veil_headers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(veil_headers),
+        _ => {}
     }
 }
 
@@ -66,5 +84,22 @@ mod tests {
         );
         assert_eq!(pod["metadata"], json!({ "annotations": { "kept": "yes" } }));
         veil(&mut json!(7));
+    }
+
+    #[test]
+    fn headers_of_probes_and_hooks_are_veiled() {
+        let get = json!({ "httpGet": { "path": "/up", "port": 80, "httpHeaders": [{ "name": "Authorization", "value": "Basic secret" }] } });
+        let container = json!({
+            "name": "a", "args": ["--shown"],
+            "livenessProbe": get, "readinessProbe": get, "startupProbe": get,
+            "lifecycle": { "postStart": get, "preStop": get },
+        });
+        let mut pod = json!({ "spec": { "containers": [container], "initContainers": [container], "ephemeralContainers": [container] } });
+        veil(&mut pod);
+        let text = pod.to_string();
+        assert!(!text.contains("secret"), "{text}");
+        let veiled = r#"{"name":"Authorization","value":"***"}"#;
+        assert_eq!(text.matches(veiled).count(), 15);
+        assert_eq!(text.matches("--shown").count(), 3);
     }
 }

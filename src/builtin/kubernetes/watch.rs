@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::builtin::kubernetes::cluster::Cluster;
-use crate::builtin::kubernetes::listing::Kind;
+use crate::builtin::kubernetes::listing::{Kind, MAX_PAGES};
 use crate::builtin::kubernetes::refusal::{Deed, Refusal};
 use crate::builtin::kubernetes::watch::lines::Lines;
 
@@ -141,7 +141,7 @@ impl<J> Wait<'_, J> {
     /// Lists the objects; the version from which on they can be watched.
     async fn list<K: Kind>(&self, known: &mut Known<K>) -> Result<String, Refusal> {
         let mut next = None;
-        loop {
+        for _ in 0..MAX_PAGES {
             let page = self
                 .cluster
                 .page::<K>(Some(self.namespace), &self.query, next);
@@ -154,6 +154,10 @@ impl<J> Wait<'_, J> {
                 return Ok(page.metadata.resource_version.unwrap_or_default());
             }
         }
+        let resource = K::RESOURCE;
+        Err(Refusal::new(format!(
+            "could not list {resource}: the API server says after {MAX_PAGES} pages that there are more"
+        )))
     }
 
     /// Follows what changes until the API server ends it.
@@ -200,7 +204,7 @@ impl<J> Wait<'_, J> {
                     }
                     WatchEvent::Error(status) if status.code == 410 => return Ok(Over::Gone),
                     WatchEvent::Error(status) => {
-                        return Err(Refusal::told(&deed, status.code, &status));
+                        return Err(self.cluster.told(&deed, status.code, *status));
                     }
                 }
                 if let Some(verdict) = self.judge(known, far) {

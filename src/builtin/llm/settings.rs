@@ -1,7 +1,7 @@
 //! What the operator says: which program, which cluster, and what commands may reach there.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 use crate::builtin::llm::rules::{Rules, is_name};
 use crate::plugin::{PluginContext, Programs};
+
+/// The namespace of commands that name none, where the settings do not either.
+const DEFAULT: &str = "default";
 
 /// The settings as they are written.
 #[derive(Deserialize)]
@@ -48,6 +51,8 @@ pub(super) struct Settled {
     pub(super) program: PathBuf,
     /// What is said of the cluster where a command is shown; chosen by the operator alone.
     pub(super) context: Option<String>,
+    /// The file that says what the cluster is, where there is one.
+    pub(super) kubeconfig: Option<PathBuf>,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) rules: Rules,
     pub(super) timeout: Duration,
@@ -78,13 +83,25 @@ impl Settled {
         if let Some(file) = written.kubeconfig {
             variables.insert("KUBECONFIG".to_owned(), file.display().to_string());
         }
+        let kubeconfig = kubeconfig_in(&variables);
+        check_context(
+            written.remediation,
+            written.context.as_deref(),
+            kubeconfig.as_deref(),
+        )?;
+        // A file that others write is not to decide either where a command acts.
+        let namespace = match written.namespaces.is_empty() {
+            true => written.namespace.or_else(|| Some(DEFAULT.to_owned())),
+            false => written.namespace,
+        };
         Ok(Self {
             program,
             context: written.context,
+            kubeconfig,
             variables,
             rules: Rules {
                 namespaces: written.namespaces,
-                namespace: written.namespace,
+                namespace,
                 max_replicas: written.max_replicas,
                 may_change: written.remediation,
             },
@@ -92,6 +109,33 @@ impl Settled {
             output_bytes: written.output_bytes,
             programs,
         })
+    }
+}
+
+/// The file that `kubectl` reads with these variables: what is named, whether it is there or not, or else the usual one.
+fn kubeconfig_in(variables: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let named = variables
+        .get("KUBECONFIG")
+        .filter(|named| !named.is_empty());
+    let usual = || {
+        let file = Path::new(variables.get("HOME")?).join(".kube/config");
+        file.is_file().then_some(file)
+    };
+    named.map(PathBuf::from).or_else(usual)
+}
+
+/// What an approval is for must not change with the current context of a file.
+fn check_context(
+    may_change: bool,
+    context: Option<&str>,
+    kubeconfig: Option<&Path>,
+) -> Result<(), String> {
+    match (may_change, context, kubeconfig) {
+        (true, None, Some(file)) => Err(format!(
+            "`context` is missing in the plugin's config: a person agrees to a command in one cluster, and the current context of `{}` may become another meanwhile; name one (`kubectl config get-contexts` lists them), or set `remediation = false`",
+            file.display()
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -81,7 +81,7 @@ impl Connections {
 impl Database {
     /// A new connection, and the place it takes among those that there may be.
     pub(super) async fn connect(&self) -> Result<(PgConnection, OwnedSemaphorePermit), ToolError> {
-        let (name, seconds) = (&self.name, CONNECT.as_secs());
+        let name = &self.name;
         let slot = tokio::time::timeout(CONNECT, Arc::clone(&self.slots).acquire_owned()).await;
         let Ok(Ok(slot)) = slot else {
             return Err(ToolError::new(format!(
@@ -91,9 +91,7 @@ impl Database {
         match tokio::time::timeout(CONNECT, self.options.connect()).await {
             Ok(Ok(connection)) => Ok((connection, slot)),
             Ok(Err(error)) => Err(failure::said(name, &error)),
-            Err(_) => Err(ToolError::new(format!(
-                "`{name}` did not answer within {seconds} s: does `connections.{name}.url` lead to it, and does a firewall let it through?"
-            ))),
+            Err(_) => Err(failure::said(name, &failure::silent(CONNECT))),
         }
     }
 }

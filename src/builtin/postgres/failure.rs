@@ -1,7 +1,9 @@
 //! What a database says when it does not do what it is asked, in a sentence with the mend. Never the address, which may
 //! hold a password.
 
-use std::io::ErrorKind;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use sqlx::Error;
 
@@ -22,6 +24,11 @@ pub(super) fn said(name: &str, error: &Error) -> ToolError {
         Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
             format!("`{name}` ended the connection; see the server's log")
         }
+        Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Silent>()) => {
+            format!(
+                "`{name}` did not answer within {error}: does `connections.{name}.url` lead to it, and does a firewall let it through?"
+            )
+        }
         Error::Io(error) => format!("`{name}` could not be reached: {error}"),
         Error::Tls(error) => {
             format!(
@@ -31,6 +38,23 @@ pub(super) fn said(name: &str, error: &Error) -> ToolError {
         other => format!("`{name}` could not be asked: {other}"),
     })
 }
+
+/// A server that said nothing for so long.
+pub(super) fn silent(patience: Duration) -> Error {
+    Error::Io(io::Error::new(ErrorKind::TimedOut, Silent(patience)))
+}
+
+/// How long nothing was said.
+#[derive(Debug)]
+struct Silent(Duration);
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+impl std::error::Error for Silent {}
 
 /// Whether the server said so with this code.
 pub(super) fn is(error: &Error, code: &str) -> bool {

@@ -20,6 +20,9 @@ const OLDEST: i32 = 130_000;
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How long after its end the server has to say that a statement took too long.
+const LATENESS: Duration = Duration::from_secs(2);
+
 /// How long the server lets a session be that has been forgotten inside of a transaction.
 const FORGOTTEN_MS: u32 = 60_000;
 
@@ -35,6 +38,8 @@ pub(super) struct Session {
     pub(super) server: Server,
     /// Whether it may change anything.
     pub(super) may_change: bool,
+    /// How long one statement is waited for: the server ends it before, if it still does anything.
+    patience: Duration,
     connection: PgConnection,
     _slot: OwnedSemaphorePermit,
 }
@@ -94,6 +99,7 @@ impl Session {
                 pid: 0,
             },
             may_change,
+            patience: patience(database.statement_timeout_ms),
             connection,
             _slot: slot,
         })
@@ -129,7 +135,8 @@ impl Session {
         &mut self,
         question: Question<'_>,
     ) -> Result<Vec<T>, sqlx::Error> {
-        let text = question.fetch_one(&mut self.connection).await?;
+        let asked = question.fetch_one(&mut self.connection);
+        let text = within(self.patience, asked).await?;
         serde_json::from_str(&text).map_err(|err| sqlx::Error::Decode(err.into()))
     }
 
@@ -151,7 +158,16 @@ impl Session {
     /// The same, with the server's own error.
     pub(super) async fn try_command(&mut self, sql: String) -> Result<(), sqlx::Error> {
         let sent = sqlx::raw_sql(AssertSqlSafe(sql));
-        sent.execute(&mut self.connection).await.map(drop)
+        let sent = sent.execute(&mut self.connection);
+        within(self.patience, sent).await.map(drop)
+    }
+
+    /// Lets each statement from now on take so many milliseconds.
+    pub(super) async fn allow(&mut self, statement_timeout_ms: u32) -> Result<(), ToolError> {
+        self.command(format!("SET statement_timeout = {statement_timeout_ms}"))
+            .await?;
+        self.patience = patience(statement_timeout_ms);
+        Ok(())
     }
 
     /// Ends it, so that the server has nothing to wonder about.
@@ -177,6 +193,20 @@ impl Session {
             "Sessions of other roles are hidden from the role `{role}` in part: their states, times and queries are missing here. GRANT pg_monitor TO {role} shows them."
         ))
     }
+}
+
+/// How long to wait for a statement that the server is to end after so many milliseconds.
+fn patience(statement_timeout_ms: u32) -> Duration {
+    Duration::from_millis(statement_timeout_ms.into()) + LATENESS
+}
+
+/// Waits for an answer. A server that is silent longer is not asked again: what it says later is no answer to that.
+async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let answer = tokio::time::timeout(patience, answer).await;
+    answer.unwrap_or_else(|_| Err(failure::silent(patience)))
 }
 
 /// A question whose text is made of constants and what the catalog has quoted; what callers say is bound to it.

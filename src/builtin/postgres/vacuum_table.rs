@@ -171,9 +171,7 @@ async fn vacuum(
     );
     // Some systems have no way to notice; the vacuum is bounded all the same.
     session.try_command(noticing).await.ok();
-    session
-        .command(format!("SET statement_timeout = {VACUUM_MS}"))
-        .await?;
+    session.allow(VACUUM_MS).await?;
     let (database, pid) = (Arc::clone(&session.database), session.server.pid);
     let work = session.command(statement.to_owned());
     tokio::pin!(work);

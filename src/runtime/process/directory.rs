@@ -14,6 +14,19 @@ pub(crate) fn private_directory(parent: &Path, name: &str) -> io::Result<PathBuf
     Ok(directory)
 }
 
+/// Where what belongs to this user alone lies below `temp`. Named by the number of the user: names come from variables, which
+/// may be missing, and then all users would share one.
+#[cfg(unix)]
+pub(crate) fn homes_of_user(temp: &Path) -> PathBuf {
+    temp.join(format!("toolgate-{}", rustix::process::geteuid().as_raw()))
+}
+
+/// Where what belongs to this user alone lies below `temp`, which is the user's own.
+#[cfg(not(unix))]
+pub(crate) fn homes_of_user(temp: &Path) -> PathBuf {
+    temp.join("toolgate")
+}
+
 #[cfg(unix)]
 fn make(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
@@ -63,6 +76,13 @@ mod tests {
         let made = private_directory(&parent, "p").expect("made");
         assert!(made.is_dir());
         assert_eq!(private_directory(&parent, "p").expect("found"), made);
+    }
+
+    #[test]
+    fn directories_of_users_have_their_numbers() {
+        let number = rustix::process::geteuid().as_raw();
+        let expect = PathBuf::from(format!("/tmp/toolgate-{number}"));
+        assert_eq!(homes_of_user(Path::new("/tmp")), expect);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::support::stand_in::{Asked, Said, StandIn};
 use crate::support::{Answer, TestGateway};
 
 /// The bearer token of the kubeconfig.
-const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.c2hvcA.signature";
+pub(crate) const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.c2hvcA.signature";
 
 /// A request that is to come, and what it is answered.
 pub(crate) struct Expect {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kubernetes::api::{Api, error, kubeconfig, on};
+use crate::kubernetes::api::{Api, TOKEN, error, kubeconfig, list, on, status, text, value};
 use crate::kubernetes::{LIMIT, POD, PODS};
 use crate::support::TestGateway;
 use crate::support::stand_in::Said;
@@ -176,6 +176,96 @@ async fn a_change_that_is_not_answered_may_have_been_made() {
     );
     api.finish(&answer.text());
     gateway.finish().await;
+}
+
+/// Servers and proxies repeat what they were sent.
+#[tokio::test]
+async fn the_token_is_told_to_nobody() {
+    let long = format!("{} {TOKEN}", "x".repeat(480));
+    let details = json!({ "causes": [{ "field": TOKEN, "message": format!("not {TOKEN}") }] });
+    let mut whole = status(401, "Unauthorized", &format!("no: Bearer {TOKEN}!"));
+    whole["details"] = details;
+    let page = format!(
+        "\n502 {}\u{1b}[1m {TOKEN}\nAuthorization: {TOKEN}",
+        "x".repeat(140)
+    );
+    for (said, part) in [
+        (
+            Said::Whole(401, whole),
+            "no: Bearer ***!; ***: not ***; the credentials",
+        ),
+        (
+            Said::Whole(403, status(403, "Forbidden", &long)),
+            "xxx ***; the account",
+        ),
+        (
+            Said::Whole(403, status(403, TOKEN, "")),
+            "answered 403, ***; the account",
+        ),
+        (Said::Whole(502, page.into()), "502, 502 xxx"),
+        (
+            Said::Whole(503, json!({ "message": "a proxy", "token": TOKEN })),
+            r#"503, {"message":"a proxy","token":"***"}; the trouble"#,
+        ),
+    ] {
+        let asked = on(&format!("GET {PODS}"), &[LIMIT], Value::Null).said(said);
+        let answer = Api::call([asked], "list_pods", json!({})).await;
+        let words = error(&answer);
+        assert!(words.contains(part), "{part}: {words}");
+        let whole = answer.text();
+        assert!(!whole.contains(&TOKEN[..12]), "{whole}");
+        assert!(!whole.contains("Authorization"), "{whole}");
+    }
+}
+
+/// A server that says for ever that there is more is not asked for ever.
+#[tokio::test]
+async fn pages_with_nothing_in_them_come_to_an_end() {
+    let mut page = list("PodList", "1", &[]);
+    page["metadata"]["continue"] = "again".into();
+    let more = [LIMIT, ("continue", "again")];
+    let pages = (0..100).map(|number| {
+        let query: &[_] = if number == 0 { &[LIMIT] } else { &more };
+        on(&format!("GET {PODS}"), query, page.clone())
+    });
+    let answer = Api::call(pages, "list_pods", json!({})).await;
+    assert_eq!(value(&answer)["incomplete"], true, "{}", answer.text());
+    let words = text(&answer);
+    assert!(
+        words.contains("there are more pods than were read"),
+        "{words}"
+    );
+}
+
+/// The client would panic at one that is no header.
+#[tokio::test]
+async fn a_token_that_is_no_header_stops_the_start_with_a_sentence() {
+    for (server, user, part) in [
+        (
+            "http://127.0.0.1:1",
+            r#"token: "TOK\nHUNTER""#,
+            "the `token` of its user `test` must be visible ASCII",
+        ),
+        (
+            "http://admin:HUNTER@127.0.0.1:1",
+            "token: t",
+            "has a user or a password before an `@`",
+        ),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = folder.path().join("config");
+        std::fs::write(&file, kubeconfig(server, user)).expect("it can be written");
+        let config = format!(
+            "[plugins.kubernetes]\nenabled = true\nconfig.kubeconfig = '{}'\n",
+            file.display()
+        );
+        let gateway = TestGateway::builder().config(&config).build().await;
+        let error = gateway.plugin("kubernetes").life.snapshot().error;
+        let error = error.unwrap_or_default();
+        assert!(error.contains(part), "{error}");
+        assert!(!error.contains("HUNTER"), "{error}");
+        gateway.finish().await;
+    }
 }
 
 async fn called(server: &str) -> String {

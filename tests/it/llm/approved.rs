@@ -29,8 +29,11 @@ async fn what_changes_things_waits_for_an_operator_who_sees_the_whole_command() 
     assert_eq!(cluster.calls(), [""; 0]);
     let approval = waiting(&cluster).await.expect("it waits");
     let effect = approval["effect"].as_str().expect("a text");
-    let whole = "runs `kubectl --context=prod --namespace=shop delete pod web-0 --wait=false`, which changes things (risk high): what the command names";
-    assert!(effect.starts_with(whole), "{effect}");
+    let whole = format!(
+        "runs `kubectl --context=prod --namespace=shop delete pod web-0 --wait=false` with the kubeconfig `{}`, which changes things (risk high): what the command names",
+        cluster.path("config").display()
+    );
+    assert!(effect.starts_with(&whole), "{effect}");
     assert_eq!(approval["arguments"], json!({ "command": command }));
     let id = approval["id"].as_str().expect("an id");
     approve(&cluster, id).await;
@@ -160,5 +163,20 @@ async fn a_call_that_has_waited_while_the_cluster_became_another_is_not_made() {
         answer.text()
     );
     assert_eq!(cluster.calls(), [""; 0]);
+    cluster.gateway.finish().await;
+}
+
+/// A file that others write decides neither the cluster nor the namespace: both are said.
+#[tokio::test]
+async fn what_the_settings_leave_open_is_said_all_the_same() {
+    let more = "[policy.approval]\nwait_ms = 0\n";
+    let cluster = Cluster::open("context = 'prod'", more).await;
+    let waits = cluster.command("kubectl delete pod web-0").await;
+    assert_eq!(refused(&waits, 403), "approval_pending");
+    let approval = waiting(&cluster).await.expect("it waits");
+    let effect = approval["effect"].as_str().expect("a text");
+    let whole =
+        "runs `kubectl --context=prod --namespace=default delete pod web-0 --wait=false` with";
+    assert!(effect.starts_with(whole), "{effect}");
     cluster.gateway.finish().await;
 }

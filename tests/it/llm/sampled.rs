@@ -110,7 +110,8 @@ async fn an_answer_that_is_refused_is_asked_for_once_more_with_the_reason() {
         done["result"]["structuredContent"]["state"], "ran",
         "{done}"
     );
-    assert_eq!(cluster.calls(), ["[get][pods]"]);
+    let expect = "[--context=test][--namespace=default][get][pods]";
+    assert_eq!(cluster.calls(), [expect]);
 
     // A second one that is refused ends it.
     let first = send(&cluster.gateway, 4, &params).await;

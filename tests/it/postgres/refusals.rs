@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::postgres::{error, gateway, run};
 use crate::rest::call;
@@ -52,6 +53,47 @@ async fn a_server_that_is_not_there_is_told_at_once() {
         "{said}"
     );
     assert!(!said.contains(PASSWORD), "{said}");
+    gateway.finish().await;
+}
+
+/// Speaks the login, and then says nothing more.
+async fn silent_after_login(listener: tokio::net::TcpListener) {
+    let mut all = Vec::new();
+    while let Ok((mut client, _)) = listener.accept().await {
+        let length = client.read_u32().await.expect("a message");
+        let mut startup = vec![0; length as usize - 4];
+        client.read_exact(&mut startup).await.expect("a message");
+        // AuthenticationOk, ReadyForQuery.
+        let welcome = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+        client.write_all(welcome).await.expect("it is heard");
+        all.push(client);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_goes_silent_is_named_and_not_waited_for() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let listener = listener.await.expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let server = tokio::spawn(silent_after_login(listener));
+    let gateway = gateway(&format!(
+        "connections.shop = {{ url = 'postgres://a@127.0.0.1:{port}/a?sslmode=disable', statement_timeout_ms = 100 }}"
+    ))
+    .await;
+    let began = std::time::Instant::now();
+    // More calls than there may be connections: none stays taken.
+    let calls = (0..5).map(|_| async {
+        let answer = gateway.send(&call("lock_waits", "{}")).await;
+        error(&answer)
+    });
+    for said in futures::future::join_all(calls).await {
+        assert_eq!(
+            said,
+            "`shop` did not answer within 2.1 s: does `connections.shop.url` lead to it, and does a firewall let it through?"
+        );
+    }
+    assert!(began.elapsed().as_secs() < 20);
+    server.abort();
     gateway.finish().await;
 }
 
