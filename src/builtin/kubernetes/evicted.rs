@@ -27,10 +27,14 @@ pub(super) struct DeleteEvictedPods {
     /// Looks into all namespaces that the operator allows, in place of one.
     #[serde(default)]
     all_namespaces: bool,
-    /// How many are deleted, at the most, the oldest first; 50 if not given.
-    #[serde(default)]
+    /// How many are deleted, at the most, the oldest first.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
+    limit: u32,
+}
+
+fn usual() -> u32 {
+    USUAL
 }
 
 /// Evicted pods that were deleted, or would be.
@@ -86,7 +90,7 @@ pub(super) async fn delete_evicted_pods(
         .collect();
     evicted.sort_by_key(|pod| std::cmp::Reverse(pod.age_seconds));
     let all = evicted.len();
-    evicted.truncate(wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize);
+    evicted.truncate(wanted.limit.clamp(1, MOST) as usize);
     let dry_run = context.is_dry_run();
     let (pods, failed) = match dry_run {
         true => (evicted, Vec::new()),

@@ -43,10 +43,14 @@ pub(super) struct GetEvents {
     #[serde(default)]
     #[schemars(range(min = 1, max = 604_800))]
     since_seconds: Option<u64>,
-    /// How many events are shown, at the most, the newest ones; 50 if not given.
-    #[serde(default)]
+    /// How many events are shown, at the most, the newest ones.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 500))]
-    limit: Option<u32>,
+    limit: u32,
+}
+
+fn usual() -> u32 {
+    USUAL
 }
 
 /// Events that were found.
@@ -99,7 +103,7 @@ pub(super) async fn get_events(
         .name
         .map(|name| format!("involvedObject.name={name}"));
     let fields: Vec<String> = [kind, name, warning].into_iter().flatten().collect();
-    let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize;
+    let most = wanted.limit.clamp(1, MOST) as usize;
     let value = find(
         cluster,
         &scope,

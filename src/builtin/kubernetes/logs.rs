@@ -36,10 +36,10 @@ pub(super) struct GetPodLogs {
     /// The log of the container that ran before the one that runs now: why it was started again.
     #[serde(default)]
     previous: bool,
-    /// How many lines, from the end; 500 if not given.
-    #[serde(default)]
+    /// How many lines, from the end.
+    #[serde(default = "usual_lines")]
     #[schemars(range(min = 1, max = 100_000))]
-    tail_lines: Option<u32>,
+    tail_lines: u32,
     /// Only what was written in the last so many seconds.
     #[serde(default)]
     #[schemars(range(min = 1, max = 31_536_000))]
@@ -47,6 +47,10 @@ pub(super) struct GetPodLogs {
     /// Puts the time before each line (RFC 3339).
     #[serde(default)]
     timestamps: bool,
+}
+
+fn usual_lines() -> u32 {
+    USUAL_LINES
 }
 
 /// What a container has written.
@@ -76,7 +80,7 @@ pub(super) async fn get_pod_logs(
     wanted: GetPodLogs,
 ) -> Result<Worded<Log>, ToolError> {
     let namespace = cluster.namespaces.one(wanted.namespace.as_ref())?;
-    let asked = u64::from(wanted.tail_lines.unwrap_or(USUAL_LINES));
+    let asked = u64::from(wanted.tail_lines);
     let params = LogParams {
         container: wanted.container.as_ref().map(ToString::to_string),
         previous: wanted.previous,

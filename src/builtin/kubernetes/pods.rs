@@ -39,10 +39,14 @@ pub(super) struct ListPods {
     /// Only pods that are not well: not ready and not done, failing, or on their way out.
     #[serde(default)]
     only_unwell: bool,
-    /// How many pods are shown, at the most; 100 if not given.
-    #[serde(default)]
+    /// How many pods are shown, at the most.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 500))]
-    limit: Option<u32>,
+    limit: u32,
+}
+
+fn usual() -> u32 {
+    USUAL
 }
 
 /// Pods that were found.
@@ -102,7 +106,7 @@ pub(super) async fn list_pods(
         .map(|pod| row(pod, now))
         .collect();
     pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-    let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize;
+    let most = wanted.limit.clamp(1, MOST) as usize;
     let omitted = pods.len().saturating_sub(most);
     pods.truncate(most);
     let value = Pods {

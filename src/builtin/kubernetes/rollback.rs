@@ -147,7 +147,7 @@ async fn plan(
     let get = Deed::new("get", "deployments").of(name).within(namespace);
     let deployments = Request::new(Deployment::url_path(&(), Some(namespace)));
     let got = deployments.get(name, &GetParams::default());
-    let current: Current = cluster.ask(&get, got).await?;
+    let current: Current = cluster.get("Deployment", &get, got).await?;
     if current.spec.paused {
         return Err(Refusal::new(format!(
             "the Deployment `{name}` is paused, and what is paused is not rolled back: `kubectl rollout resume deployment/{name}` first"

@@ -121,7 +121,7 @@ async fn change(
     let mut tries = 1;
     loop {
         let scale: Value = cluster
-            .ask(&get, deployments.get_subresource("scale", name))
+            .get("Scale", &get, deployments.get_subresource("scale", name))
             .await?;
         let known: Scale = serde_json::from_value(scale.clone())
             .map_err(|_| Refusal::new(format!("could not {get}: the answer is no Scale")))?;

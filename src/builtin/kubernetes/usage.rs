@@ -32,16 +32,20 @@ pub(super) struct TopPods {
     #[serde(default)]
     #[schemars(length(max = 1024))]
     label_selector: Option<String>,
-    /// By what they are sorted, the greatest first: `cpu` (default) or `memory`.
+    /// By what they are sorted, the greatest first: `cpu` or `memory`.
     #[serde(default)]
     sort_by: SortBy,
-    /// How many pods are shown, at the most; 50 if not given.
-    #[serde(default)]
+    /// How many pods are shown, at the most.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 500))]
-    limit: Option<u32>,
+    limit: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+fn usual() -> u32 {
+    USUAL
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 enum SortBy {
@@ -149,7 +153,7 @@ pub(super) async fn top_pods(
     });
     let total_cpu_millicores = pods.iter().map(|pod| pod.cpu_millicores).sum();
     let total_memory_bytes = pods.iter().map(|pod| pod.memory_bytes).sum();
-    let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize;
+    let most = wanted.limit.clamp(1, MOST) as usize;
     let omitted = pods.len().saturating_sub(most);
     pods.truncate(most);
     let value = Usage {
