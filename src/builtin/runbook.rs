@@ -66,11 +66,9 @@ fn usual_limit() -> usize {
 struct Found {
     /// The places that fit best, the best first. Read the resource `uri` of one for the whole runbook.
     hits: Vec<Hit>,
-    /// How many places fit at all.
     total: usize,
     /// Whether these places have words that the query excludes, because no place is without them.
     exclusions_ignored: bool,
-    /// How many runbooks there are.
     runbooks: usize,
     /// How many files were left out: too large, no text, links that lead out of the folder.
     left_out: usize,

@@ -27,7 +27,9 @@ pub(crate) fn object_schema<T: JsonSchema>(
     let settings = settings.with_transform(RecursiveTransform(drop_rust_formats));
     let settings = match direction {
         Direction::In => settings.for_deserialize(),
-        Direction::Out => settings.for_serialize(),
+        Direction::Out => settings
+            .with_transform(RecursiveTransform(drop_words_of_items))
+            .for_serialize(),
     };
     let schema = settings.into_generator().into_root_schema_for::<T>();
     let Value::Object(mut found) = schema.to_value() else {
@@ -60,6 +62,14 @@ fn drop_rust_formats(schema: &mut Schema) {
             .is_some_and(numeric)
     {
         object.shift_remove("format");
+    }
+}
+
+/// Takes out what is said of each item of a list: the list says it, and what models are told of results is long.
+fn drop_words_of_items(schema: &mut Schema) {
+    let items = schema.get_mut("items").and_then(Value::as_object_mut);
+    if let Some(items) = items.filter(|items| items.contains_key("properties")) {
+        items.shift_remove("description");
     }
 }
 

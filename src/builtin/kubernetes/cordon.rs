@@ -32,7 +32,6 @@ pub(super) struct Cordoned {
     before: bool,
     /// Whether it is now; in a dry run, whether it would be.
     after: bool,
-    /// Whether anything was changed.
     changed: bool,
 }
 

@@ -43,9 +43,7 @@ pub(super) struct Deleted {
     dry_run: bool,
     /// Those that were deleted; in a dry run, those that would be.
     pods: Vec<Leftover>,
-    /// Those that could not be deleted.
     failed: Vec<Failure>,
-    /// How many evicted pods are left.
     left: usize,
     /// Whether more failed pods are there than were looked at (5,000).
     incomplete: bool,
@@ -59,7 +57,6 @@ pub(super) struct Leftover {
     uid: String,
     age_seconds: Option<u64>,
     node: Option<String>,
-    /// Why it was evicted.
     message: String,
 }
 

@@ -56,9 +56,7 @@ fn usual() -> u32 {
 /// Events that were found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Events {
-    /// The newest first.
     pub(super) events: Vec<Happening>,
-    /// How many older ones fit and are not shown.
     pub(super) omitted: usize,
     /// Whether there are more events than were read (5,000).
     pub(super) incomplete: bool,
@@ -68,22 +66,14 @@ pub(super) struct Events {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Happening {
     namespace: String,
-    /// `Normal` or `Warning`.
     r#type: String,
-    /// In a word, such as `BackOff` or `FailedScheduling`.
     reason: String,
     message: String,
-    /// The kind and the name of the object, such as `Pod/web-1`.
     object: String,
-    /// How often it happened.
     count: i32,
-    /// When it first happened (RFC 3339).
     first: Option<String>,
-    /// When it last happened (RFC 3339).
     last: Option<String>,
-    /// Seconds since then.
     age_seconds: Option<u64>,
-    /// Who says so, such as `kubelet` or `default-scheduler`.
     source: String,
 }
 

@@ -60,9 +60,7 @@ pub(super) struct Log {
     pod: String,
     container: Option<String>,
     previous: bool,
-    /// The log, or its end.
     log: String,
-    /// Lines in it.
     lines: u64,
     /// Lines at its beginning that were read and left out, and their bytes: more than `max_log_bytes` of the settings.
     left_out_lines: u64,

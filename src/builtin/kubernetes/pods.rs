@@ -52,9 +52,7 @@ fn usual() -> u32 {
 /// Pods that were found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Pods {
-    /// By namespace and name.
     pods: Vec<PodRow>,
-    /// How many more fit and are not shown.
     omitted: usize,
     /// Whether there are more pods than were read (5,000): then `omitted` counts only those that were.
     incomplete: bool,
@@ -67,13 +65,10 @@ pub(super) struct PodRow {
     name: String,
     /// In a word, as kubectl says it: `Running`, `Pending`, `CrashLoopBackOff`, `Evicted`, `Terminating`, …
     status: String,
-    /// Containers that are ready.
     ready: usize,
     /// Containers that it has, without those that only prepare it.
     containers: usize,
-    /// How often its containers were started again.
     restarts: i32,
-    /// When it was made (RFC 3339).
     created: Option<String>,
     age_seconds: Option<u64>,
     node: Option<String>,

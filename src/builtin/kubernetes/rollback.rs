@@ -54,13 +54,10 @@ pub(super) struct RolledBack {
     from_revision: i64,
     /// The revision whose pods it has again; in a dry run, would have.
     to_revision: i64,
-    /// All revisions that are kept.
     revisions: Vec<i64>,
-    /// The containers whose images change.
     images: Vec<ImageChange>,
     /// Whether anything was changed: not where the pods are as in that revision already.
     changed: bool,
-    /// What came of waiting, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     waited: Option<Waited>,
 }

@@ -47,9 +47,7 @@ pub(super) struct Scaled {
     before: i32,
     /// How many it is to have now; in a dry run, how many it would.
     after: i32,
-    /// Whether anything was changed.
     changed: bool,
-    /// What came of waiting, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     waited: Option<Waited>,
 }

@@ -57,9 +57,7 @@ enum SortBy {
 /// What pods use.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Usage {
-    /// The greatest first.
     pods: Vec<PodUsage>,
-    /// How many more there are that are not shown.
     omitted: usize,
     /// What all of them use together, also those that are not shown.
     total_cpu_millicores: u64,
@@ -77,11 +75,9 @@ pub(super) struct PodUsage {
     cpu_millicores: u64,
     /// The working set, in bytes.
     memory_bytes: u64,
-    /// When that was measured (RFC 3339).
     time: Option<String>,
     /// Over how long the processor time was measured, such as `15s`.
     window: Option<String>,
-    /// The same for each of its containers.
     containers: Vec<ContainerUsage>,
 }
 

@@ -62,24 +62,18 @@ enum First {
 /// What came of a query.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Found {
-    /// The lines, the oldest first.
     lines: Vec<Line>,
     /// How many lines were left out because all together would be too much to read.
     omitted: usize,
-    /// Whether there may be more lines than were asked for.
     may_have_more: bool,
 }
 
 /// One line.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Line {
-    /// When, in UTC.
     time: String,
-    /// The labels of its stream.
     labels: BTreeMap<String, String>,
-    /// The line, at most 16 KiB of it.
     line: String,
-    /// How many bytes of the line were left out at its end.
     #[serde(skip_serializing_if = "is_zero")]
     cut_bytes: usize,
 }

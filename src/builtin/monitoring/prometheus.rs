@@ -76,13 +76,10 @@ fn usual_series() -> usize {
 pub(super) struct Found {
     /// `vector`, `matrix`, `scalar` or `string`.
     result_type: String,
-    /// The series, or the one value.
     series: Vec<Series>,
-    /// How many series were left out.
     omitted: usize,
     /// How many points were left out, the oldest of series that have more than 1,000.
     omitted_points: usize,
-    /// What Prometheus remarks on the query.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -90,7 +87,6 @@ pub(super) struct Found {
 /// One series.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Series {
-    /// Its labels, the metric's name as `__name__`.
     labels: BTreeMap<String, String>,
     /// Its points, the oldest first: seconds since 1970, and the value as Prometheus writes it (`NaN` and `+Inf` are
     /// values).

@@ -25,17 +25,11 @@ const SNIPPET: usize = 240;
 /// One place that fits.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Hit {
-    /// The file, below the folder of the runbooks.
     pub(super) path: String,
-    /// The resource that it can be read as.
     pub(super) uri: String,
-    /// The headings above the place, the outermost first.
     pub(super) headings: Vec<String>,
-    /// The line that the section begins on.
     pub(super) line: u64,
-    /// How well it fits; greater is better.
     pub(super) score: f32,
-    /// A part of the text that fits.
     pub(super) snippet: String,
 }
 

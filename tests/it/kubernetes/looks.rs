@@ -190,6 +190,34 @@ async fn a_pod_is_described_without_its_secrets() {
     );
 }
 
+/// Of an object that is larger than can be read the large parts are left out, and said.
+#[tokio::test]
+async fn a_pod_that_is_huge_is_described_without_what_makes_it_so() {
+    let mut huge = object!("pod");
+    huge["metadata"]["annotations"]["large"] = "x".repeat(12 << 20).into();
+    let of_pod = format!("involvedObject.name=web-6d4b75cb6d-x2x4z,involvedObject.uid={UID}");
+    let expected = [
+        on(&get(POD), &[], huge),
+        on(
+            "GET /api/v1/namespaces/shop/events",
+            &[LIMIT, ("fieldSelector", &of_pod)],
+            list("EventList", "48400", &[]),
+        ),
+    ];
+    let wanted = json!({ "pod": "web-6d4b75cb6d-x2x4z" });
+    let answer = Api::call(expected, "describe_pod", wanted).await;
+    assert!(answer.text().len() < 300 << 10, "{}", answer.text().len());
+    let found = value(&answer);
+    assert_eq!(found["left_out"], json!(["/metadata/annotations"]));
+    assert_eq!(found["pod"]["metadata"]["annotations"], Value::Null);
+    assert_eq!(found["pod"]["spec"]["priority"], 0);
+    assert!(
+        text(&answer).contains("its /metadata/annotations are not in the structured content"),
+        "{}",
+        text(&answer)
+    );
+}
+
 #[tokio::test]
 async fn a_pod_is_described_also_where_its_events_may_not_be_read() {
     let of_pod = format!("involvedObject.name=web-6d4b75cb6d-x2x4z,involvedObject.uid={UID}");
