@@ -99,6 +99,7 @@ pub(super) fn check(manifest: &Manifest, document: &Node) -> Vec<Problem> {
     let violations = schema.violations(&Json::of(&manifest.config));
     // Which of them it may be is worth saying where there must be some and are none.
     let keys = manifest.config_schema.as_ref();
+    let keys = keys.filter(|schema| schema.contains_key("minProperties"));
     let keys = keys.and_then(|schema| schema.get("properties")?.as_object());
     let keys: Vec<String> = keys
         .into_iter()
