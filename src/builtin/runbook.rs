@@ -70,7 +70,6 @@ struct Found {
     /// Whether these places have words that the query excludes, because no place is without them.
     exclusions_ignored: bool,
     runbooks: usize,
-    /// How many files were left out: too large, no text, links that lead out of the folder.
     left_out: usize,
     /// Why the folder cannot be read now; then these are the runbooks as they were.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -338,8 +338,7 @@ async fn settings_that_are_wrong_are_named() {
     std::fs::write(&file, text).expect("it is ours");
     // Answers as kubectl does where it may not read its file.
     let sealed = folder.path().join("sealed");
-    let script =
-        "#!/bin/sh\necho 'error: error loading config file: permission denied' >&2\nexit 1\n";
+    let script = "#!/bin/sh\necho 'error: error loading config file: permission denied: `hunter2` ...|hunter2|' >&2\nexit 1\n";
     std::fs::write(&sealed, script).expect("it is ours");
     let lists = folder.path().join("lists");
     std::fs::write(&lists, "#!/bin/sh\necho prod\necho staging\n").expect("it is ours");
@@ -365,7 +364,7 @@ async fn settings_that_are_wrong_are_named() {
         ),
         (
             &*sealed,
-            "kubectl cannot read the file that `kubeconfig` in the plugin's config names: \"error: error loading config file: permission denied\"; see",
+            "kubectl cannot read the file that `kubeconfig` in the plugin's config names: \"error: error loading config file: permission denied:\"; see",
         ),
         (
             "program = '/bin/sh'\nvariables = { HOME = '/root' }",

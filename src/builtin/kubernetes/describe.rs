@@ -46,9 +46,7 @@ pub(super) struct Described {
     /// What is too large to be given out, such as `/metadata/annotations`: `pod` is without it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
-    /// What happened to it of late, the newest first; empty where that could not be read.
     events: Events,
-    /// Why its events could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     events_error: Option<String>,
 }

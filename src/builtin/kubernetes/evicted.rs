@@ -45,7 +45,6 @@ pub(super) struct Deleted {
     pods: Vec<Leftover>,
     failed: Vec<Failure>,
     left: usize,
-    /// Whether more failed pods are there than were looked at (5,000).
     incomplete: bool,
 }
 

@@ -65,7 +65,6 @@ pub(super) struct Log {
     /// Lines at its beginning that were read and left out, and their bytes: more than `max_log_bytes` of the settings.
     left_out_lines: u64,
     left_out_bytes: u64,
-    /// Whether there may be earlier lines that were not asked for.
     may_have_earlier: bool,
     /// Why its very end is missing, where it is.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -66,7 +66,6 @@ pub(super) struct PodRow {
     /// In a word, as kubectl says it: `Running`, `Pending`, `CrashLoopBackOff`, `Evicted`, `Terminating`, …
     status: String,
     ready: usize,
-    /// Containers that it has, without those that only prepare it.
     containers: usize,
     restarts: i32,
     created: Option<String>,

@@ -43,7 +43,6 @@ pub(super) struct Scaled {
     namespace: String,
     deployment: String,
     dry_run: bool,
-    /// How many pods it was to have.
     before: i32,
     /// How many it is to have now; in a dry run, how many it would.
     after: i32,

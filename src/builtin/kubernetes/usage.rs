@@ -59,7 +59,6 @@ enum SortBy {
 pub(super) struct Usage {
     pods: Vec<PodUsage>,
     omitted: usize,
-    /// What all of them use together, also those that are not shown.
     total_cpu_millicores: u64,
     total_memory_bytes: u64,
     /// Whether there are more pods than were read (5,000).
@@ -73,7 +72,6 @@ pub(super) struct PodUsage {
     name: String,
     /// Thousandths of a processor, over `window`.
     cpu_millicores: u64,
-    /// The working set, in bytes.
     memory_bytes: u64,
     time: Option<String>,
     /// Over how long the processor time was measured, such as `15s`.

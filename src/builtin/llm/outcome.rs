@@ -21,7 +21,6 @@ pub(super) struct Outcome {
     /// Of a proposal: the `command` to call this tool with again, which asks a person first.
     #[serde(skip_serializing_if = "Option::is_none")]
     proposal: Option<String>,
-    /// Whether kubectl ended with exit code 0. Not there where it was not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
     #[serde(flatten)]
@@ -34,7 +33,6 @@ struct Ran {
     exit_code: Option<i32>,
     stdout: String,
     stderr: String,
-    /// How many bytes of both were left out in their middle.
     left_out_bytes: u64,
     took_ms: u64,
 }

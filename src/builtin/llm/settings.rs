@@ -134,7 +134,9 @@ async fn contexts(
         return Ok(finished.stdout.text().lines().map(str::to_owned).collect());
     }
     let said = finished.stderr.text();
-    let why = finished.stopped.unwrap_or(said);
+    // What stands behind these signs in errors about YAML and JSON is from the file itself, which holds secrets.
+    let said = said.split(['`', '|']).next().unwrap_or_default();
+    let why = finished.stopped.unwrap_or_else(|| said.to_owned());
     Err(format!(
         "kubectl cannot read the file that `kubeconfig` in the plugin's config names: {}; see that the gateway's user may read it, and that it is a kubeconfig",
         quoted(&why)

@@ -63,7 +63,6 @@ enum First {
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Found {
     lines: Vec<Line>,
-    /// How many lines were left out because all together would be too much to read.
     omitted: usize,
     may_have_more: bool,
 }

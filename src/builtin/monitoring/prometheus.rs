@@ -74,11 +74,9 @@ fn usual_series() -> usize {
 /// What came of a query.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Found {
-    /// `vector`, `matrix`, `scalar` or `string`.
     result_type: String,
     series: Vec<Series>,
     omitted: usize,
-    /// How many points were left out, the oldest of series that have more than 1,000.
     omitted_points: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,

@@ -31,7 +31,6 @@ pub(super) struct LockWaits {
 /// Who waits for whom.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Waits {
-    /// Who waits, in all databases of the server, the longest first.
     waits: Vec<Wait>,
     /// Who is to blame: sessions that others wait for and that wait for none, those that hold up most first. `kill_deadlock`
     /// ends the first.

@@ -28,7 +28,6 @@ pub(super) struct ReplicationLag {
 pub(super) struct Replication {
     role: String,
     upstream: Option<Upstream>,
-    /// Those that stream from this server, the one furthest behind first.
     replicas: Vec<Replica>,
     /// Slots: they keep what their readers have not read, until the disk is full.
     slots: Vec<Slot>,

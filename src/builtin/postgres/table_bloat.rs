@@ -56,10 +56,8 @@ struct Bloated {
     dead_percent: f64,
     last_vacuum: Option<String>,
     last_autovacuum: Option<String>,
-    /// Whether autovacuum looks after it: the server's setting and the table's own.
     is_autovacuum_on: bool,
     autovacuum_threshold: f64,
-    /// Whether it has more than that, and autovacuum has not come yet.
     is_behind: bool,
     is_being_vacuumed: bool,
     #[serde(default)]
@@ -74,7 +72,6 @@ struct Bloated {
 struct Measured {
     dead_bytes: i64,
     dead_percent: f64,
-    /// Bytes that new rows can take; they stay part of the table.
     free_bytes: i64,
     free_percent: f64,
     scanned_percent: f64,

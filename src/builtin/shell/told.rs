@@ -13,12 +13,10 @@ use crate::wire::members::Members;
 /// What came of a program.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub(super) struct Outcome {
-    /// `true` where this was a dry run: nothing ran, and there is no exit code and no output.
     pub(super) dry_run: bool,
     pub(super) program: String,
     pub(super) args: Vec<String>,
     pub(super) directory: String,
-    /// What confined it: what it could read, write and reach.
     pub(super) sandbox: String,
     /// Its exit code; 0 is usually success, and what others mean is the program's own: `grep` ends with 1 when it finds nothing.
     /// Null where it did not end by itself.

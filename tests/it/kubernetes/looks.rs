@@ -190,6 +190,29 @@ async fn a_pod_is_described_without_its_secrets() {
     );
 }
 
+#[tokio::test]
+async fn what_is_used_where_nothing_is_given_stands_in_the_schemas() {
+    let api = Api::start([]).await;
+    let gateway = api.gateway("").await;
+    let listed = crate::support::modern::request("tools/list", json!({}));
+    let listed = gateway.send(&listed).await.json();
+    let tools = listed["result"]["tools"].as_array().expect("a list");
+    for (tool, argument, usual) in [
+        ("list_pods", "limit", json!(100)),
+        ("get_events", "limit", json!(50)),
+        ("top_pods", "limit", json!(50)),
+        ("top_pods", "sort_by", json!("cpu")),
+        ("get_pod_logs", "tail_lines", json!(500)),
+        ("delete_evicted_pods", "limit", json!(50)),
+    ] {
+        let known = tools.iter().find(|known| known["name"] == tool);
+        let schema = &known.expect("it is listed")["inputSchema"];
+        let default = &schema["properties"][argument]["default"];
+        assert_eq!(*default, usual, "{tool}: {argument}");
+    }
+    gateway.finish().await;
+}
+
 /// Of an object that is larger than can be read the large parts are left out, and said.
 #[tokio::test]
 async fn a_pod_that_is_huge_is_described_without_what_makes_it_so() {
