@@ -119,7 +119,6 @@ mod tests {
     }
 
     #[derive(serde::Serialize, JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is read")]
     struct Counts {
         /// All of them.
         counts: Vec<Count>,
