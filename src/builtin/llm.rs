@@ -82,7 +82,8 @@ struct Action {
 #[async_trait]
 impl Plugin for Llm {
     async fn on_init(&self, context: &PluginContext) -> HookResult {
-        self.settled.store(Some(Arc::new(Settled::of(context)?)));
+        self.settled
+            .store(Some(Arc::new(Settled::of(context).await?)));
         if let Some(notifier) = self.notifier.get() {
             notifier.lists_changed();
         }

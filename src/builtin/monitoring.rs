@@ -146,6 +146,11 @@ impl Monitoring {
 impl Services {
     fn of(context: &PluginContext) -> Result<Self, ToolError> {
         let settings: Settings = context.settings()?;
+        if settings.is_empty() {
+            return Err(ToolError::new(
+                "the plugin's config names no service: write at least one of `prometheus`, `loki` and `sentry` into it",
+            ));
+        }
         let http = context.http()?;
         let backend = |name, key: &str, service: &Service| Backend::new(name, key, service, http);
         let prometheus = settings.prometheus.as_ref();

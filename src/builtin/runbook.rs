@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::builtin::runbook::library::Library;
-use crate::builtin::runbook::shelf::{Hit, uri};
+use crate::builtin::runbook::shelf::{Fitting, Hit, uri};
 use crate::plugin::{
     Category, HookResult, Plugin, PluginContext, ResourceRequest, Resources, Risk, ToolContext,
     ToolError, Tools, Worded,
@@ -47,14 +47,18 @@ struct Settings {
 #[serde(deny_unknown_fields)]
 struct Search {
     /// What to look for, such as `replica lag`: English words in any of their forms, of which the places that have more and
-    /// rarer ones come first. Also `"a phrase"`, `+must` and `-without`. Names of services, alerts and errors find most. At
-    /// most 500 characters.
+    /// rarer ones come first. Also `"a phrase"`, `+must` and `-without`. Names of services, alerts and errors find most; the
+    /// text of an error can be given as it is. At most 500 characters.
     #[schemars(length(min = 1, max = 500))]
     query: String,
-    /// At most so many places, 5 if not given; 50 is the most.
-    #[serde(default)]
+    /// At most so many places.
+    #[serde(default = "usual_limit")]
     #[schemars(range(min = 1, max = 50))]
-    limit: Option<usize>,
+    limit: usize,
+}
+
+fn usual_limit() -> usize {
+    5
 }
 
 /// What was found.
@@ -62,11 +66,10 @@ struct Search {
 struct Found {
     /// The places that fit best, the best first. Read the resource `uri` of one for the whole runbook.
     hits: Vec<Hit>,
-    /// How many places fit at all.
     total: usize,
-    /// How many runbooks there are.
+    /// Whether these places have words that the query excludes, because no place is without them.
+    exclusions_ignored: bool,
     runbooks: usize,
-    /// How many files were left out: too large, no text, links that lead out of the folder.
     left_out: usize,
     /// Why the folder cannot be read now; then these are the runbooks as they were.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,12 +157,17 @@ fn search(library: &Arc<Library>, wanted: &Search) -> Result<Worded<Found>, Tool
             "`query` is longer than 500 characters: use fewer words",
         ));
     }
-    let limit = wanted.limit.unwrap_or(5).clamp(1, MAX_HITS);
+    let limit = wanted.limit.clamp(1, MAX_HITS);
     let found = library.with(|shelf, trouble| {
-        let (hits, total) = shelf.search(query, limit)?;
+        let Fitting {
+            hits,
+            total,
+            is_wider,
+        } = shelf.search(query, limit)?;
         Ok::<_, ToolError>(Found {
             hits,
             total,
+            exclusions_ignored: is_wider,
             runbooks: shelf.runbooks.len(),
             left_out: shelf.left_out.count,
             trouble: trouble.map(str::to_owned),
@@ -181,6 +189,9 @@ fn words(found: &Found) -> String {
         ),
         false => String::new(),
     };
+    if found.exclusions_ignored {
+        words.push_str("No place fits without the words after `-`; these are with them:\n");
+    }
     for hit in &found.hits {
         let headings = hit.headings.join(" > ");
         words.push_str(&format!("{}:{} – {headings}\n", hit.path, hit.line));

@@ -62,7 +62,8 @@ impl Plugin for ShellPlugin {
         let Some(shell) = self.shell.load_full() else {
             return;
         };
-        let bound = Duration::from_secs(shell.settings.timeout_seconds) + BESIDE;
+        let seconds = shell.settings.timeout_seconds;
+        let bound = Duration::from_secs(seconds) + BESIDE;
         let names = |write| shell.list.names(write).collect::<Vec<_>>().join(", ");
         let looks = format!(
             "Runs one program that looks at this machine, without a shell, and gives its exit code and output. It can write nothing and reach no network. Programs: {}.",
@@ -70,6 +71,7 @@ impl Plugin for ShellPlugin {
         );
         tools
             .add("shell.exec", looks, self.handler(false))
+            .argument("timeout_seconds", "maximum", seconds.into())
             .title("Run a program that looks")
             .category(Category::Diagnostic)
             .risk(Risk::Low)
@@ -96,6 +98,7 @@ impl Plugin for ShellPlugin {
         );
         tools
             .add("shell.exec_write", writes, self.handler(true))
+            .argument("timeout_seconds", "maximum", seconds.into())
             .title("Run a program that writes")
             .remediation()
             .risk(Risk::High)

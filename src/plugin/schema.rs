@@ -27,7 +27,9 @@ pub(crate) fn object_schema<T: JsonSchema>(
     let settings = settings.with_transform(RecursiveTransform(drop_rust_formats));
     let settings = match direction {
         Direction::In => settings.for_deserialize(),
-        Direction::Out => settings.for_serialize(),
+        Direction::Out => settings
+            .with_transform(RecursiveTransform(shorten))
+            .for_serialize(),
     };
     let schema = settings.into_generator().into_root_schema_for::<T>();
     let Value::Object(mut found) = schema.to_value() else {
@@ -60,6 +62,20 @@ fn drop_rust_formats(schema: &mut Schema) {
             .is_some_and(numeric)
     {
         object.shift_remove("format");
+    }
+}
+
+/// Takes out of what models are told of results what they know anyway: what is said of each item of a list, which the list
+/// itself says, and that counts are not negative.
+fn shorten(schema: &mut Schema) {
+    let items = schema.get_mut("items").and_then(Value::as_object_mut);
+    if let Some(items) = items.filter(|items| items.contains_key("properties")) {
+        items.shift_remove("description");
+    }
+    if let Some(object) = schema.as_object_mut()
+        && object.get("minimum").is_some_and(|least| *least == 0)
+    {
+        object.shift_remove("minimum");
     }
 }
 
@@ -100,6 +116,24 @@ mod tests {
         insta::assert_snapshot!(text::<Point>(), @r#"{"type":"object","properties":{"x":{"type":"integer","description":"To the right."},"label":{"type":["string","null"]}},"required":["x"]}"#);
         insta::assert_snapshot!(text::<Shape>(), @r#"{"type":"object","oneOf":[{"type":"object","properties":{"kind":{"type":"string","const":"Dot"},"at":{"type":"object","properties":{"x":{"type":"integer","description":"To the right."},"label":{"type":["string","null"]}},"required":["x"]}},"required":["kind","at"]}]}"#);
         insta::assert_snapshot!(text::<Tree>(), @r##"{"type":"object","properties":{"children":{"type":"array","items":{"$ref":"#"}}},"required":["children"]}"##);
+    }
+
+    #[derive(serde::Serialize, JsonSchema)]
+    struct Counts {
+        /// All of them.
+        counts: Vec<Count>,
+    }
+
+    /// One of them.
+    #[derive(serde::Serialize, JsonSchema)]
+    struct Count {
+        number: u32,
+    }
+
+    #[test]
+    fn results_are_told_in_short() {
+        let schema = object_schema::<Counts>(Direction::Out).expect("it is an object");
+        insta::assert_snapshot!(Value::Object(schema).to_string(), @r#"{"type":"object","properties":{"counts":{"type":"array","items":{"type":"object","properties":{"number":{"type":"integer"}},"required":["number"]},"description":"All of them."}},"required":["counts"]}"#);
     }
 
     #[test]

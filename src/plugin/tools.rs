@@ -288,6 +288,17 @@ impl ToolOptions {
         self
     }
 
+    /// Says something more of one argument than its type does: a keyword of its schema, such as `maximum`.
+    pub(crate) fn argument(&mut self, name: &str, keyword: &str, value: Value) -> &mut Self {
+        self.word(|typed| {
+            let arguments = typed.input_schema.get_mut("properties");
+            let argument = arguments.and_then(|arguments| arguments.get_mut(name));
+            if let Some(argument) = argument.and_then(Value::as_object_mut) {
+                argument.insert(keyword.to_owned(), value);
+            }
+        })
+    }
+
     fn word(&mut self, change: impl FnOnce(&mut Typed)) -> &mut Self {
         if let Wording::Typed(typed) = &mut self.definition
             && let Ok(typed) = typed.as_mut()

@@ -18,6 +18,9 @@ const TOOL: &str = "llm.kubectl_action";
 
 /// Notes what it is called with, and answers as `kubectl` might.
 const SCRIPT: &str = r#"#!/bin/sh
+case "$*" in
+  'config get-contexts -o name') cat "$KUBECONFIG" >/dev/null || exit 1; printf 'prod\nstaging\n'; exit 0 ;;
+esac
 printf '[%s]' "$@" >> 'DIR/calls'
 echo >> 'DIR/calls'
 printf '%s\n' "$HOME" "$KUBECONFIG" "$KUBECTL_KUBERC" "$SECRET" > 'DIR/variables'
@@ -337,7 +340,48 @@ async fn a_command_that_takes_too_long_or_says_too_much_is_bounded() {
 
 #[tokio::test]
 async fn settings_that_are_wrong_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config");
+    let text = "contexts: [{name: prod, context: {cluster: c, user: u}}]\n";
+    std::fs::write(&file, text).expect("it is ours");
+    // Answers as kubectl does where it may not read its file.
+    let sealed = folder.path().join("sealed");
+    let script = "#!/bin/sh\necho 'error: error loading config file: permission denied: `hunter2` ...|hunter2|' >&2\nexit 1\n";
+    std::fs::write(&sealed, script).expect("it is ours");
+    let lists = folder.path().join("lists");
+    std::fs::write(&lists, "#!/bin/sh\necho prod\necho staging\n").expect("it is ours");
+    #[cfg(unix)]
+    for program in [&sealed, &lists] {
+        use std::os::unix::fs::PermissionsExt;
+        let may_run = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(program, may_run).expect("it is ours");
+    }
+    let sealed = format!(
+        "program = '{}'\nkubeconfig = 'KUBECONFIG'",
+        sealed.display()
+    );
+    let lists = format!("program = '{}'", lists.display());
     for (settings, part) in [
+        (
+            &*format!("{lists}\nkubeconfig = 'KUBECONFIG'\ncontext = 'prd'"),
+            "`prd` (`context` in the plugin's config) is no context of the kubeconfig; there are prod, staging",
+        ),
+        (
+            "program = '/bin/true'\ncontext = 'prod'",
+            "there is none: say which file by `kubeconfig`",
+        ),
+        (
+            &*sealed,
+            "kubectl cannot read the file that `kubeconfig` in the plugin's config names: \"error: error loading config file: permission denied:\"; see",
+        ),
+        (
+            "program = '/bin/sh'\nvariables = { HOME = '/root' }",
+            "`variables.HOME` in the plugin's config is refused",
+        ),
+        (
+            "program = '/bin/sh'\nvariables = { PATH = '/x', LANG = 'C' }",
+            "`variables.PATH` in the plugin's config is refused",
+        ),
         (
             "program = 'no-such-kubectl'",
             "`no-such-kubectl` (`program` in the plugin's config) is not there",
@@ -363,6 +407,7 @@ async fn settings_that_are_wrong_are_named() {
             "the current context of `/a:/b` may become another",
         ),
     ] {
+        let settings = settings.replace("KUBECONFIG", &file.display().to_string());
         let config = format!("[plugins.llm]\nenabled = true\n[plugins.llm.config]\n{settings}\n");
         let gateway = TestGateway::builder().config(&config).build().await;
         let error = gateway.plugin("llm").life.snapshot().error;

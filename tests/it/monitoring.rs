@@ -30,6 +30,10 @@ fn prometheus(asked: &Asked) -> (u16, Value) {
             let error = json!({ "status": "error", "errorType": "bad_data", "error": "parse error: unclosed" });
             return (400, error);
         }
+        (_, "up[5m]") => {
+            let values = json!([[1, "0"], [2, "5"], [3, "10"]]);
+            json!({ "resultType": "matrix", "result": [series("up", values, "values")] })
+        }
         (_, "1") => json!({ "resultType": "scalar", "result": [1.5, "1"] }),
         (_, "many") => {
             let many = (0..150).map(|_| series("m", json!([1.0, "2"]), "value"));
@@ -89,6 +93,75 @@ async fn prometheus_is_asked_for_a_moment() {
     gateway.finish().await;
 }
 
+/// A range selector gives samples, not a value: that there are several shows.
+#[tokio::test]
+async fn samples_are_told_as_a_series_and_times_may_be_numbers() {
+    let server = StandIn::start(prometheus).await;
+    let gateway = gateway(&format!("prometheus.url = '{}/prom'", server.url())).await;
+    let answer = gateway
+        .send(&call("prom.query", r#"{"query":"up[5m]","time":7}"#))
+        .await;
+    let expect = "SERIES          MIN  MEAN  MAX  LAST  OVER TIME\nup{job=\"shop\"}  0    5     10   10    ▁▅█\nWarning: odd\n";
+    assert_eq!(text(&answer), expect);
+    let range = r#"{"query":"up","start":1,"end":3.5,"step":"1s"}"#;
+    let answer = gateway.send(&call("prom.query_range", range)).await;
+    assert_ne!(answer.json()["isError"], true, "{}", answer.text());
+    let asked = server.asked();
+    assert_eq!(asked[0].query("time"), "7");
+    assert_eq!(
+        (asked[1].query("start"), asked[1].query("end")),
+        ("1", "3.5")
+    );
+    gateway.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_used_where_nothing_is_given_stands_in_the_schemas() {
+    let gateway =
+        gateway("prometheus.url = 'http://127.0.0.1:9'\nloki.url = 'http://127.0.0.1:9'").await;
+    let all = gateway
+        .send(&crate::support::modern::request("tools/list", json!({})))
+        .await
+        .json();
+    for (tool, argument, usual) in [
+        ("prom.query", "limit", json!(100)),
+        ("prom.query_range", "limit", json!(100)),
+        ("loki.query", "limit", json!(100)),
+        ("loki.query", "first", json!("newest")),
+    ] {
+        let tools = all["result"]["tools"].as_array().expect("a list");
+        let tool = tools.iter().find(|known| known["name"] == tool);
+        let schema = &tool.expect("it is listed")["inputSchema"];
+        assert_eq!(
+            schema["properties"][argument]["default"], usual,
+            "{argument}"
+        );
+    }
+    gateway.finish().await;
+}
+
+/// What a service does not do is told with its name and where it is.
+#[tokio::test]
+async fn answers_that_do_not_come_whole_name_their_service() {
+    let server = StandIn::start(|_| (200, json!("x".repeat(9 << 20)))).await;
+    let gateway = gateway(&format!("prometheus.url = '{}/prom'", server.url())).await;
+    let answer = gateway.send(&call("prom.query", r#"{"query":"up"}"#)).await;
+    let begin = format!("Prometheus at {}: ", server.address);
+    assert!(text(&answer).starts_with(&begin), "{}", answer.text());
+    assert!(text(&answer).contains("larger than"), "{}", answer.text());
+    gateway.finish().await;
+}
+
+/// Nothing that could be asked is a mistake, not a plugin without tools.
+#[tokio::test]
+async fn settings_without_a_service_are_refused_with_the_keys_there_are() {
+    let (code, said) = crate::support::Program::run(&["check"], "[plugins.monitoring]\n").await;
+    assert_ne!(code, 0, "{said}");
+    for part in ["less than 1 property", "`prometheus`, `loki`, `sentry`"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn prometheus_is_asked_for_a_time_and_its_series_are_drawn() {
     let server = StandIn::start(prometheus).await;
@@ -145,7 +218,7 @@ async fn failures_are_told_in_sentences_and_nothing_is_asked_for_what_is_wrong()
 /// F20, F21: a real Prometheus that scrapes the gateway which asks it. The address is set while the gateway runs.
 #[tokio::test]
 async fn a_real_prometheus_tells_how_often_the_gateway_was_called() {
-    let gateway = gateway("").await;
+    let gateway = gateway("prometheus.url = 'http://127.0.0.1:9'").await;
     let mut prometheus = Prometheus::scraping(gateway.address);
     let settings = json!({ "prometheus": { "url": prometheus.url() } });
     let settings = crate::support::Request::new("PUT", "/api/config/monitoring").body_of(&settings);

@@ -98,6 +98,41 @@ async fn places_are_found_with_their_headings_and_can_be_read_whole() {
 }
 
 #[tokio::test]
+async fn the_text_of_an_error_finds_what_is_written_of_it() {
+    let library = Library::open().await;
+    let oom = "# OOMKilled\nExit code 137: the memory limit is too low. Roll back, or raise the flag memory.\n";
+    write(&library.folder, "oom.md", oom);
+    library.finds("OOMKilled", true).await;
+    for query in [
+        "OOMKilled: exit code -137",
+        "error: flag --memory out of memory",
+        "memory limit - roll back",
+    ] {
+        let answer = library.search(query).await;
+        assert_eq!(hits(&answer)[0]["path"], "oom.md", "{query}");
+        assert_eq!(
+            answer.json()["structuredContent"]["exclusions_ignored"],
+            false
+        );
+    }
+    assert!(hits(&library.search("memory -quarantine").await).len() == 1);
+    let answer = library.search("OOMKilled -memory").await;
+    assert_eq!(hits(&answer)[0]["path"], "oom.md");
+    assert_eq!(
+        answer.json()["structuredContent"]["exclusions_ignored"],
+        true
+    );
+    let text = text(&answer);
+    assert!(
+        text.starts_with(
+            "No place fits without the words after `-`; these are with them:\noom.md:1"
+        ),
+        "{text}"
+    );
+    library.gateway.finish().await;
+}
+
+#[tokio::test]
 async fn what_comes_and_changes_is_found_and_told() {
     let library = Library::open().await;
     let session = LegacySession::open(&library.gateway).await;

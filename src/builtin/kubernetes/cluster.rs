@@ -11,6 +11,7 @@ use kube::client::{Body, ConfigExt};
 use kube::core::Status;
 use kube::core::request::Error as NotBuilt;
 use kube::{Client, Config};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tower::{BoxError, ServiceBuilder};
 
@@ -35,6 +36,22 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// A request as the crate `kube` builds it.
 pub(super) type Built = Result<http::Request<Vec<u8>>, NotBuilt>;
+
+/// What says which object one is.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    kind: Option<String>,
+    metadata: Identity,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    namespace: Option<String>,
+}
 
 /// A cluster, with what the operator says of it.
 pub(super) struct Cluster {
@@ -91,26 +108,46 @@ impl Cluster {
         }
     }
 
+    /// Gets the object of this kind that `deed` names. Anything else that is answered is refused: what can be read as an object
+    /// with nothing in it would be told as one.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        deed: &Deed,
+        request: Built,
+    ) -> Result<T, Refusal> {
+        let body = self.answer(deed, request).await?;
+        let head: Head = read(deed, &body)?;
+        let metadata = &head.metadata;
+        let is_it = metadata.name == deed.name
+            && head.kind.as_deref().is_none_or(|given| given == kind)
+            && (metadata.namespace.is_none() || metadata.namespace == deed.namespace);
+        if !is_it {
+            return Err(not_understood(
+                deed,
+                &format!("it is no {kind} of that name"),
+            ));
+        }
+        read(deed, &body)
+    }
+
     /// Sends a request and reads its answer, an object.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         deed: &Deed,
         request: Built,
     ) -> Result<T, Refusal> {
+        read(deed, &self.answer(deed, request).await?)
+    }
+
+    async fn answer(&self, deed: &Deed, request: Built) -> Result<Vec<u8>, Refusal> {
         let asking = async {
             let answer = self.open(deed, request).await?;
             self.read(deed, answer, MAX_ANSWER).await
         };
         let within = self.request_timeout;
         let answer = tokio::time::timeout(within, asking).await;
-        let body = answer.map_err(|_| Refusal::late(deed, within))??;
-        serde_json::from_slice(&body).map_err(|error| {
-            // Where it went wrong, and nothing of what is there.
-            let (line, column) = (error.line(), error.column());
-            Refusal::new(format!(
-                "could not {deed}: the API server's answer is not understood (line {line}, column {column}); does the kubeconfig lead to an API server?"
-            ))
-        })
+        answer.map_err(|_| Refusal::late(deed, within))?
     }
 
     /// Sends a request; the answer's body is read by the caller.
@@ -187,6 +224,20 @@ fn status_in(body: &[u8], secrets: &Secrets) -> Status {
     // Before it is cut: a part of a secret would not be found.
     let text = secrets.hide(text.trim_start());
     Status::failure(&line(text.lines().next().unwrap_or_default(), MAX_LINE), "")
+}
+
+fn read<T: DeserializeOwned>(deed: &Deed, body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        // Where it went wrong, and nothing of what is there.
+        let (line, column) = (error.line(), error.column());
+        not_understood(deed, &format!("line {line}, column {column}"))
+    })
+}
+
+fn not_understood(deed: &Deed, why: &str) -> Refusal {
+    Refusal::new(format!(
+        "could not {deed}: the API server's answer is not understood ({why}); does the kubeconfig lead to an API server?"
+    ))
 }
 
 /// A client without what `kube`'s usual one has beside: it neither sends anything twice nor writes to the log.

@@ -32,7 +32,6 @@ pub(super) struct Cordoned {
     before: bool,
     /// Whether it is now; in a dry run, whether it would be.
     after: bool,
-    /// Whether anything was changed.
     changed: bool,
 }
 
@@ -46,7 +45,7 @@ pub(super) async fn cordon_node(
     let nodes = Request::new(Node::url_path(&(), None));
     let get = Deed::new("get", "nodes").of(name);
     let node: Node = cluster
-        .ask(&get, nodes.get(name, &GetParams::default()))
+        .get("Node", &get, nodes.get(name, &GetParams::default()))
         .await?;
     let before = node.spec.and_then(|spec| spec.unschedulable) == Some(true);
     let changed = before != after && !dry_run;

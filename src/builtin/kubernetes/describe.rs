@@ -15,9 +15,15 @@ use crate::builtin::kubernetes::happenings::{self, Events};
 use crate::builtin::kubernetes::names::Name;
 use crate::builtin::kubernetes::places::Scope;
 use crate::builtin::kubernetes::refusal::{Deed, Refusal};
-use crate::builtin::kubernetes::veil::veil;
+use crate::builtin::kubernetes::veil::{shorten, veil};
 use crate::builtin::kubernetes::words::now;
 use crate::plugin::{ToolError, Worded};
+
+/// The most bytes of the object in the structured content.
+const MAX_OBJECT: usize = 256 << 10;
+
+/// The most bytes of the pod in words.
+const MAX_WORDS: usize = 64 << 10;
 
 /// The most events that are shown.
 const MAX_EVENTS: usize = 25;
@@ -35,12 +41,13 @@ pub(super) struct DescribePod {
 /// A pod, and what happened to it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Described {
-    /// The whole object as the API server has it, without `managedFields`; the values of environment variables and of the
-    /// headers of probes and hooks are `***`. Commands, arguments and annotations are as they are.
+    /// The object as the API server has it, without `managedFields`; values of environment variables and of the headers of
+    /// probes and hooks are `***`. Commands, arguments and annotations are as they are.
     pod: Map<String, Value>,
-    /// What happened to it of late, the newest first; empty where that could not be read.
+    /// What is too large to be given out, such as `/metadata/annotations`: `pod` is without it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     events: Events,
-    /// Why its events could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     events_error: Option<String>,
 }
@@ -55,11 +62,12 @@ pub(super) async fn describe_pod(
     let mut raw: Value = get_pod(cluster, &namespace, name).await?;
     let pod: Pod = serde_json::from_value(raw.clone()).map_err(|_| not_understood(name))?;
     veil(&mut raw);
+    let left_out = shorten(&mut raw, MAX_OBJECT);
     let Value::Object(raw) = raw else {
         return Err(not_understood(name).into());
     };
     let events = events_of(cluster, namespace, &pod).await;
-    let mut words = text::of(&pod, now(cluster.clock));
+    let mut words = bounded(text::of(&pod, now(cluster.clock)));
     let (events, events_error) = match events {
         Ok(events) => (events, None),
         // All else is worth knowing without them.
@@ -80,14 +88,30 @@ pub(super) async fn describe_pod(
     if events.omitted > 0 {
         words.push_str(&format!("… {} older ones are not shown\n", events.omitted));
     }
+    if !left_out.is_empty() {
+        let what = left_out.join(", ");
+        words.push_str(&format!(
+            "The object is large: its {what} are not in the structured content\n"
+        ));
+    }
     Ok(Worded {
         words,
         value: Described {
             pod: raw,
+            left_out,
             events,
             events_error,
         },
     })
+}
+
+/// The words, as far as they can be read.
+fn bounded(mut words: String) -> String {
+    if words.len() > MAX_WORDS {
+        words.truncate(words.floor_char_boundary(MAX_WORDS));
+        words.push_str("…\n(the rest is too much to read)\n");
+    }
+    words
 }
 
 /// Gets a pod, as an object or as a type that knows it.
@@ -99,7 +123,7 @@ pub(super) async fn get_pod<T: serde::de::DeserializeOwned>(
     let deed = Deed::new("get", "pods").of(name).within(namespace);
     let pods = Request::new(Pod::url_path(&(), Some(namespace)));
     cluster
-        .ask(&deed, pods.get(name, &GetParams::default()))
+        .get("Pod", &deed, pods.get(name, &GetParams::default()))
         .await
 }
 

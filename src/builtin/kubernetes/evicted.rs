@@ -33,10 +33,14 @@ pub(super) struct DeleteEvictedPods {
     /// Looks into all namespaces that the operator allows, in place of one.
     #[serde(default)]
     all_namespaces: bool,
-    /// How many are deleted, at the most, the oldest first; 50 if not given.
-    #[serde(default)]
+    /// How many are deleted, at the most, the oldest first.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
+    limit: u32,
+}
+
+fn usual() -> u32 {
+    USUAL
 }
 
 /// Evicted pods that were deleted, or would be.
@@ -45,11 +49,8 @@ pub(super) struct Deleted {
     dry_run: bool,
     /// Those that were deleted; in a dry run, those that would be.
     pods: Vec<Leftover>,
-    /// Those that could not be deleted.
     failed: Vec<Failure>,
-    /// How many evicted pods are left.
     left: usize,
-    /// Whether more failed pods are there than were looked at (5,000).
     incomplete: bool,
 }
 
@@ -69,7 +70,6 @@ pub(super) struct Leftover {
     uid: String,
     age_seconds: Option<u64>,
     node: Option<String>,
-    /// Why it was evicted.
     message: String,
 }
 
@@ -154,7 +154,7 @@ async fn choose(cluster: &Cluster, wanted: &DeleteEvictedPods) -> Result<Chosen,
         (created.is_none(), created.map(|created| created.0))
     });
     let all = evicted.len();
-    evicted.truncate(wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize);
+    evicted.truncate(wanted.limit.clamp(1, MOST) as usize);
     let evicted = evicted.into_iter().map(|pod| leftover(cluster, pod));
     Ok(Chosen {
         evicted: evicted.collect(),

@@ -43,18 +43,20 @@ pub(super) struct GetEvents {
     #[serde(default)]
     #[schemars(range(min = 1, max = 604_800))]
     since_seconds: Option<u64>,
-    /// How many events are shown, at the most, the newest ones; 50 if not given.
-    #[serde(default)]
+    /// How many events are shown, at the most, the newest ones.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 500))]
-    limit: Option<u32>,
+    limit: u32,
+}
+
+fn usual() -> u32 {
+    USUAL
 }
 
 /// Events that were found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Events {
-    /// The newest first.
     pub(super) events: Vec<Happening>,
-    /// How many older ones fit and are not shown.
     pub(super) omitted: usize,
     /// Whether there are more events than were read (5,000).
     pub(super) incomplete: bool,
@@ -64,22 +66,14 @@ pub(super) struct Events {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Happening {
     namespace: String,
-    /// `Normal` or `Warning`.
     r#type: String,
-    /// In a word, such as `BackOff` or `FailedScheduling`.
     reason: String,
     message: String,
-    /// The kind and the name of the object, such as `Pod/web-1`.
     object: String,
-    /// How often it happened.
     count: i32,
-    /// When it first happened (RFC 3339).
     first: Option<String>,
-    /// When it last happened (RFC 3339).
     last: Option<String>,
-    /// Seconds since then.
     age_seconds: Option<u64>,
-    /// Who says so, such as `kubelet` or `default-scheduler`.
     source: String,
 }
 
@@ -99,7 +93,7 @@ pub(super) async fn get_events(
         .name
         .map(|name| format!("involvedObject.name={name}"));
     let fields: Vec<String> = [kind, name, warning].into_iter().flatten().collect();
-    let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize;
+    let most = wanted.limit.clamp(1, MOST) as usize;
     let value = find(
         cluster,
         &scope,

@@ -36,10 +36,10 @@ pub(super) struct GetPodLogs {
     /// The log of the container that ran before the one that runs now: why it was started again.
     #[serde(default)]
     previous: bool,
-    /// How many lines, from the end; 500 if not given.
-    #[serde(default)]
+    /// How many lines, from the end.
+    #[serde(default = "usual_lines")]
     #[schemars(range(min = 1, max = 100_000))]
-    tail_lines: Option<u32>,
+    tail_lines: u32,
     /// Only what was written in the last so many seconds.
     #[serde(default)]
     #[schemars(range(min = 1, max = 31_536_000))]
@@ -49,6 +49,10 @@ pub(super) struct GetPodLogs {
     timestamps: bool,
 }
 
+fn usual_lines() -> u32 {
+    USUAL_LINES
+}
+
 /// What a container has written.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Log {
@@ -56,14 +60,11 @@ pub(super) struct Log {
     pod: String,
     container: Option<String>,
     previous: bool,
-    /// The log, or its end.
     log: String,
-    /// Lines in it.
     lines: u64,
     /// Lines at its beginning that were read and left out, and their bytes: more than `max_log_bytes` of the settings.
     left_out_lines: u64,
     left_out_bytes: u64,
-    /// Whether there may be earlier lines that were not asked for.
     may_have_earlier: bool,
     /// Why its very end is missing, where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +77,7 @@ pub(super) async fn get_pod_logs(
     wanted: GetPodLogs,
 ) -> Result<Worded<Log>, ToolError> {
     let namespace = cluster.namespaces.one(wanted.namespace.as_ref())?;
-    let asked = u64::from(wanted.tail_lines.unwrap_or(USUAL_LINES));
+    let asked = u64::from(wanted.tail_lines);
     let params = LogParams {
         container: wanted.container.as_ref().map(ToString::to_string),
         previous: wanted.previous,

@@ -39,18 +39,20 @@ pub(super) struct ListPods {
     /// Only pods that are not well: not ready and not done, failing, or on their way out.
     #[serde(default)]
     only_unwell: bool,
-    /// How many pods are shown, at the most; 100 if not given.
-    #[serde(default)]
+    /// How many pods are shown, at the most.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 500))]
-    limit: Option<u32>,
+    limit: u32,
+}
+
+fn usual() -> u32 {
+    USUAL
 }
 
 /// Pods that were found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Pods {
-    /// By namespace and name.
     pods: Vec<PodRow>,
-    /// How many more fit and are not shown.
     omitted: usize,
     /// Whether there are more pods than were read (5,000): then `omitted` counts only those that were.
     incomplete: bool,
@@ -63,13 +65,9 @@ pub(super) struct PodRow {
     name: String,
     /// In a word, as kubectl says it: `Running`, `Pending`, `CrashLoopBackOff`, `Evicted`, `Terminating`, …
     status: String,
-    /// Containers that are ready.
     ready: usize,
-    /// Containers that it has, without those that only prepare it.
     containers: usize,
-    /// How often its containers were started again.
     restarts: i32,
-    /// When it was made (RFC 3339).
     created: Option<String>,
     age_seconds: Option<u64>,
     node: Option<String>,
@@ -102,7 +100,7 @@ pub(super) async fn list_pods(
         .map(|pod| row(pod, now))
         .collect();
     pods.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-    let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize;
+    let most = wanted.limit.clamp(1, MOST) as usize;
     let omitted = pods.len().saturating_sub(most);
     pods.truncate(most);
     let value = Pods {

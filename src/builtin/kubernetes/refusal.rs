@@ -160,12 +160,18 @@ fn mend(deed: &Deed, code: u16, retry_after_seconds: u32) -> String {
     let (verb, resource, place) = (deed.verb, deed.resource, deed.place());
     let group = deed.resource.split('/').next().unwrap_or_default();
     match code {
+        300..400 => {
+            "; redirects are not followed: `server` in the kubeconfig must lead to the API server itself".to_owned()
+        }
         401 => "; the credentials in the kubeconfig are not accepted: renew them".to_owned(),
         403 => format!(
             "; the account of the gateway needs the verb `{verb}` on `{resource}`{place}: the plugin's README has the role"
         ),
         404 if resource.contains(".metrics.k8s.io") => {
             "; the cluster has no metrics API: it comes with metrics-server".to_owned()
+        }
+        404 if deed.resource == "nodes" => {
+            "; look at the name of the node: `list_pods` says which nodes pods are on".to_owned()
         }
         404 if deed.name.is_some() => {
             format!("; look at the name and the namespace of the {group}")
@@ -233,6 +239,7 @@ mod tests {
     fn every_answer_has_its_mend() {
         let deed = Deed::new("patch", "deployments").of("web").within("shop");
         for (code, part) in [
+            (302, "redirects are not followed"),
             (400, "do not fit"),
             (401, "renew them"),
             (
@@ -257,6 +264,12 @@ mod tests {
             assert!(words.starts_with(&begin), "{words}");
             assert!(words.contains(part), "{words}");
         }
+        let node = Deed::new("get", "nodes").of("n1");
+        let missing = Refusal::told(&node, 404, &Status::default()).to_string();
+        assert!(
+            missing.contains("the name of the node") && !missing.contains("namespace"),
+            "{missing}"
+        );
         let look = Deed::new("list", "pods.metrics.k8s.io");
         let missing = Refusal::told(&look, 404, &Status::default()).to_string();
         assert!(missing.contains("metrics-server"), "{missing}");

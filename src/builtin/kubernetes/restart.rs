@@ -66,9 +66,7 @@ pub(super) struct Restarted {
     /// What makes it anew, such as `ReplicaSet/web-6d4b75cb6d`; absent where nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     controller: Option<String>,
-    /// How it did before.
     status_before: String,
-    /// What came of waiting, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     waited: Option<Waited>,
 }

@@ -59,13 +59,10 @@ pub(super) struct RolledBack {
     from_revision: i64,
     /// The revision whose pods it has again; in a dry run, would have.
     to_revision: i64,
-    /// All revisions that are kept.
     revisions: Vec<i64>,
-    /// The containers whose images change.
     images: Vec<ImageChange>,
     /// Whether anything was changed: not where the pods are as in that revision already.
     changed: bool,
-    /// What came of waiting, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     waited: Option<Waited>,
 }
@@ -192,7 +189,7 @@ async fn plan(
     let get = Deed::new("get", "deployments").of(name).within(namespace);
     let deployments = Request::new(Deployment::url_path(&(), Some(namespace)));
     let got = deployments.get(name, &GetParams::default());
-    let current: Current = cluster.ask(&get, got).await?;
+    let current: Current = cluster.get("Deployment", &get, got).await?;
     if current.spec.paused {
         return Err(Refusal::new(format!(
             "the Deployment `{name}` is paused, and what is paused is not rolled back: `kubectl rollout resume deployment/{name}` first"

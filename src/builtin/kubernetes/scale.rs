@@ -43,13 +43,10 @@ pub(super) struct Scaled {
     namespace: String,
     deployment: String,
     dry_run: bool,
-    /// How many pods it was to have.
     before: i32,
     /// How many it is to have now; in a dry run, how many it would.
     after: i32,
-    /// Whether anything was changed.
     changed: bool,
-    /// What came of waiting, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     waited: Option<Waited>,
 }
@@ -147,7 +144,7 @@ async fn read(cluster: &Cluster, (namespace, name): (&str, &str)) -> Result<(Val
         .of(name)
         .within(namespace);
     let scale: Value = cluster
-        .ask(&get, deployments.get_subresource("scale", name))
+        .get("Scale", &get, deployments.get_subresource("scale", name))
         .await?;
     let known: Scale = serde_json::from_value(scale.clone())
         .map_err(|_| Refusal::new(format!("could not {get}: the answer is no Scale")))?;

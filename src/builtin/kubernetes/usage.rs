@@ -32,16 +32,20 @@ pub(super) struct TopPods {
     #[serde(default)]
     #[schemars(length(max = 1024))]
     label_selector: Option<String>,
-    /// By what they are sorted, the greatest first: `cpu` (default) or `memory`.
+    /// By what they are sorted, the greatest first: `cpu` or `memory`.
     #[serde(default)]
     sort_by: SortBy,
-    /// How many pods are shown, at the most; 50 if not given.
-    #[serde(default)]
+    /// How many pods are shown, at the most.
+    #[serde(default = "usual")]
     #[schemars(range(min = 1, max = 500))]
-    limit: Option<u32>,
+    limit: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+fn usual() -> u32 {
+    USUAL
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 enum SortBy {
@@ -53,11 +57,8 @@ enum SortBy {
 /// What pods use.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Usage {
-    /// The greatest first.
     pods: Vec<PodUsage>,
-    /// How many more there are that are not shown.
     omitted: usize,
-    /// What all of them use together, also those that are not shown.
     total_cpu_millicores: u64,
     total_memory_bytes: u64,
     /// Whether there are more pods than were read (5,000).
@@ -71,13 +72,10 @@ pub(super) struct PodUsage {
     name: String,
     /// Thousandths of a processor, over `window`.
     cpu_millicores: u64,
-    /// The working set, in bytes.
     memory_bytes: u64,
-    /// When that was measured (RFC 3339).
     time: Option<String>,
     /// Over how long the processor time was measured, such as `15s`.
     window: Option<String>,
-    /// The same for each of its containers.
     containers: Vec<ContainerUsage>,
 }
 
@@ -149,7 +147,7 @@ pub(super) async fn top_pods(
     });
     let total_cpu_millicores = pods.iter().map(|pod| pod.cpu_millicores).sum();
     let total_memory_bytes = pods.iter().map(|pod| pod.memory_bytes).sum();
-    let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST) as usize;
+    let most = wanted.limit.clamp(1, MOST) as usize;
     let omitted = pods.len().saturating_sub(most);
     pods.truncate(most);
     let value = Usage {

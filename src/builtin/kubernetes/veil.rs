@@ -1,13 +1,16 @@
 //! Objects as they are given out: without the values of environment variables and of the headers of probes and hooks, which
 //! may be secrets, and without what only machines need. Commands, arguments and annotations stay.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What stands in place of a value.
 const VEILED: &str = "***";
 
 /// A whole earlier object in a text, its secrets included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The most parts of an object that are left out one by one.
+const MAX_LEFT_OUT: usize = 20;
 
 /// Lists of containers in the spec of a pod.
 const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
@@ -53,10 +56,41 @@ fn veil_headers(value: &mut Value) {
     }
 }
 
+/// Takes the largest parts out of an object until it has at most so many bytes; which, as JSON pointers. Its name stays.
+pub(super) fn shorten(object: &mut Value, most: usize) -> Vec<String> {
+    let mut left_out = Vec::new();
+    let mut size = object.to_string().len();
+    while size > most && left_out.len() < MAX_LEFT_OUT {
+        let Some((outer, inner)) = largest(object) else {
+            break;
+        };
+        let part = object.get_mut(&outer).and_then(Value::as_object_mut);
+        part.and_then(|part| part.shift_remove(&inner));
+        left_out.push(format!("/{outer}/{inner}"));
+        size = object.to_string().len();
+    }
+    if size > most {
+        // So many small parts that nothing of it can be kept.
+        *object = json!({});
+        left_out = vec!["/".to_owned()];
+    }
+    left_out
+}
+
+/// The names of the largest part of the second level.
+fn largest(object: &Value) -> Option<(String, String)> {
+    let outer = object.as_object()?.iter();
+    let parts = outer.flat_map(|(outer, value)| {
+        let inner = value.as_object().into_iter().flatten();
+        inner.map(move |(inner, value)| (value.to_string().len(), outer, inner))
+    });
+    let parts = parts.filter(|(_, _, inner)| !["name", "namespace"].contains(&inner.as_str()));
+    let (_, outer, inner) = parts.max_by_key(|(size, _, _)| *size)?;
+    Some((outer.clone(), inner.clone()))
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -101,5 +135,25 @@ mod tests {
         let veiled = r#"{"name":"Authorization","value":"***"}"#;
         assert_eq!(text.matches(veiled).count(), 15);
         assert_eq!(text.matches("--shown").count(), 3);
+    }
+
+    #[test]
+    fn what_is_large_is_left_out_and_named() {
+        let long = "x".repeat(1_000);
+        let metadata =
+            json!({ "name": "web", "annotations": { "a": long }, "labels": { "b": "c" } });
+        let mut pod =
+            json!({ "kind": "Pod", "metadata": metadata, "spec": { "containers": [long] } });
+        assert!(shorten(&mut pod.clone(), 10_000).is_empty());
+        let mut little = pod.clone();
+        assert_eq!(shorten(&mut little, 1_500).len(), 1);
+        let left_out = shorten(&mut pod, 200);
+        assert_eq!(left_out, ["/spec/containers", "/metadata/annotations"]);
+        let expect = json!({ "kind": "Pod", "metadata": { "name": "web", "labels": { "b": "c" } }, "spec": {} });
+        assert_eq!(pod, expect);
+        let many: serde_json::Map<_, _> = (0..500).map(|at| (at.to_string(), json!(at))).collect();
+        let mut many = Value::Object(many);
+        assert_eq!(shorten(&mut many, 100), ["/"]);
+        assert_eq!(many, json!({}));
     }
 }

@@ -30,11 +30,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What came of waiting.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Waited {
-    /// Whether it is as it should be.
     done: bool,
-    /// How it ended, or how far it was.
     said: String,
-    /// How long it took, in seconds.
     seconds: f64,
 }
 

@@ -15,15 +15,12 @@ pub(super) struct Outcome {
     command: String,
     /// What it does to the cluster: `diagnostic` looks, `remediation` changes something.
     effect: Effect,
-    /// Who wrote it: the caller, or the client's model.
     author: Author,
-    /// The model that wrote it, as the client calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
     /// Of a proposal: the `command` to call this tool with again, which asks a person first.
     #[serde(skip_serializing_if = "Option::is_none")]
     proposal: Option<String>,
-    /// Whether kubectl ended with exit code 0. Not there where it was not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
     #[serde(flatten)]
@@ -33,26 +30,18 @@ pub(super) struct Outcome {
 /// How a command that was run has ended.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Ran {
-    /// The exit code; `null` where a signal ended it.
     exit_code: Option<i32>,
-    /// What it wrote on its standard output.
     stdout: String,
-    /// What it wrote on its standard error.
     stderr: String,
-    /// How many bytes of both were left out in their middle.
     left_out_bytes: u64,
-    /// Milliseconds that it took.
     took_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum State {
-    /// It was run.
     Ran,
-    /// It changes something and was written by the model: it is not run.
     Proposed,
-    /// It was not run because this is a dry run.
     WouldRun,
 }
 
@@ -60,9 +49,7 @@ pub(super) enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Author {
-    /// The caller.
     Caller,
-    /// The client's model.
     ClientModel,
 }
 

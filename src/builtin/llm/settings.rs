@@ -7,8 +7,19 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::builtin::llm::ask::quoted;
 use crate::builtin::llm::rules::{Rules, is_name};
-use crate::plugin::{PluginContext, Programs};
+use crate::builtin::llm::{MAX_MEMORY, MAX_PROCESSES};
+use crate::plugin::{PluginContext, Programs, Run};
+
+/// How long kubectl may take to read its configuration.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The most bytes of names of contexts that are read.
+const MAX_CONTEXTS_BYTES: usize = 1 << 20;
+
+/// How many of them are named in an error.
+const MAX_NAMED: usize = 20;
 
 /// The namespace of commands that name none, where the settings do not either.
 const DEFAULT: &str = "default";
@@ -62,7 +73,7 @@ pub(super) struct Settled {
 
 impl Settled {
     /// Reads the settings. The error names the key.
-    pub(super) fn of(context: &PluginContext) -> Result<Self, String> {
+    pub(super) async fn of(context: &PluginContext) -> Result<Self, String> {
         let written: Written = context.settings().map_err(|err| err.to_string())?;
         check(&written)?;
         let programs = context.programs().map_err(|fault| fault.message)?;
@@ -75,12 +86,10 @@ impl Settled {
         let mut variables = written.variables;
         // What it keeps is kept there, and what its user has at home changes nothing.
         if let Ok(home) = context.temp_dir() {
-            variables
-                .entry("HOME".to_owned())
-                .or_insert_with(|| home.display().to_string());
+            variables.insert("HOME".to_owned(), home.display().to_string());
         }
         variables.insert("KUBECTL_KUBERC".to_owned(), "false".to_owned());
-        if let Some(file) = written.kubeconfig {
+        if let Some(file) = &written.kubeconfig {
             variables.insert("KUBECONFIG".to_owned(), file.display().to_string());
         }
         let kubeconfig = kubeconfig_in(&variables);
@@ -94,6 +103,10 @@ impl Settled {
             true => written.namespace.or_else(|| Some(DEFAULT.to_owned())),
             false => written.namespace,
         };
+        if written.kubeconfig.is_some() || written.context.is_some() {
+            let known = contexts(&*programs, &program, &variables).await?;
+            known_context(&known, written.context.as_deref())?;
+        }
         Ok(Self {
             program,
             context: written.context,
@@ -139,7 +152,66 @@ fn check_context(
     }
 }
 
+/// The names of the contexts that kubectl finds in its configuration, which it can read then.
+async fn contexts(
+    programs: &dyn Programs,
+    program: &Path,
+    variables: &BTreeMap<String, String>,
+) -> Result<Vec<String>, String> {
+    let program = program.display().to_string();
+    let arguments = ["config", "get-contexts", "-o", "name"].map(str::to_owned);
+    let run = Run {
+        command: std::iter::once(program).chain(arguments).collect(),
+        variables: variables.clone(),
+        directory: None,
+        input: Vec::new(),
+        timeout: LOOK,
+        output_bytes: MAX_CONTEXTS_BYTES,
+        memory_bytes: Some(MAX_MEMORY),
+        processes: Some(MAX_PROCESSES),
+        open_files: None,
+        cpu_seconds: None,
+        confinement: None,
+    };
+    let finished = programs.run(run).await.map_err(|fault| fault.message)?;
+    if finished.code == Some(0) && finished.stopped.is_none() {
+        return Ok(finished.stdout.text().lines().map(str::to_owned).collect());
+    }
+    let said = finished.stderr.text();
+    // What stands behind these signs in errors about YAML and JSON is from the file itself, which holds secrets.
+    let said = said.split(['`', '|']).next().unwrap_or_default();
+    let why = finished.stopped.unwrap_or_else(|| said.to_owned());
+    Err(format!(
+        "kubectl cannot read the file that `kubeconfig` in the plugin's config names: {}; see that the gateway's user may read it, and that it is a kubeconfig",
+        quoted(&why)
+    ))
+}
+
+/// Refuses a context that is not among those.
+fn known_context(known: &[String], context: Option<&str>) -> Result<(), String> {
+    let Some(context) = context.filter(|context| !known.iter().any(|name| name == context)) else {
+        return Ok(());
+    };
+    let others: Vec<&str> = known.iter().take(MAX_NAMED).map(String::as_str).collect();
+    let there = match others.is_empty() {
+        true => "there is none: say which file by `kubeconfig`".to_owned(),
+        false => format!("there are {}", others.join(", ")),
+    };
+    Err(format!(
+        "`{context}` (`context` in the plugin's config) is no context of the kubeconfig; {there}"
+    ))
+}
+
 fn check(written: &Written) -> Result<(), String> {
+    let own = ["PATH", "HOME", "LANG"];
+    if let Some(name) = own
+        .iter()
+        .find(|name| written.variables.contains_key(**name))
+    {
+        return Err(format!(
+            "`variables.{name}` in the plugin's config is refused: kubectl has one already, which settings do not change"
+        ));
+    }
     for name in written.namespaces.iter().chain(&written.namespace) {
         if !is_name(name) {
             return Err(format!(

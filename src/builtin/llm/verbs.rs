@@ -9,9 +9,7 @@ use crate::builtin::llm::flags::{self, Flag};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Effect {
-    /// It looks, and changes nothing.
     Diagnostic,
-    /// It changes something.
     Remediation,
 }
 

@@ -92,8 +92,21 @@ impl Backend {
         }
         let mut request = Request::get(&url).body(Bytes::new())?;
         request.headers_mut().extend(self.headers.iter().cloned());
-        let answer = self.http.send(request).await?;
+        let server = self.server();
+        let answer = self.http.send(request).await;
+        let answer = answer
+            .map_err(|fault| ToolError::new(format!("{} at {server}: {fault}", self.name)))?;
         Ok((answer.status(), answer.into_body()))
+    }
+
+    /// Where it is, for people: without a path, and without what may be secret.
+    fn server(&self) -> String {
+        let uri = self.base.parse::<http::Uri>().unwrap_or_default();
+        let host = uri.host().unwrap_or_default().to_owned();
+        match uri.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        }
     }
 
     fn read<T: DeserializeOwned>(&self, body: &Bytes) -> Result<T, ToolError> {

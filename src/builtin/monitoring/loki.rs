@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::builtin::monitoring::backend::Backend;
-use crate::builtin::monitoring::moment;
+use crate::builtin::monitoring::moment::{self, Moment};
 use crate::plugin::{Clock, ToolError, Worded, utc};
 
 /// The most lines of one answer.
@@ -34,20 +34,24 @@ pub(super) struct Query {
     query: String,
     /// From when on: `-1h` (default), `-15m`, RFC 3339, or seconds since 1970.
     #[serde(default)]
-    start: Option<String>,
+    start: Option<Moment>,
     /// Until when: `now` (default), or as `start`.
     #[serde(default)]
-    end: Option<String>,
-    /// At most so many lines, 100 if not given; 1,000 is the most.
-    #[serde(default)]
+    end: Option<Moment>,
+    /// At most so many lines.
+    #[serde(default = "usual_lines")]
     #[schemars(range(min = 1, max = 1000))]
-    limit: Option<u32>,
-    /// Which lines where there are more: the `newest` (default) or the `oldest`.
+    limit: u32,
+    /// Which lines where there are more: the `newest` or the `oldest`.
     #[serde(default)]
     first: First,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+fn usual_lines() -> u32 {
+    USUAL_LINES
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum First {
     #[default]
@@ -58,24 +62,17 @@ enum First {
 /// What came of a query.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Found {
-    /// The lines, the oldest first.
     lines: Vec<Line>,
-    /// How many lines were left out because all together would be too much to read.
     omitted: usize,
-    /// Whether there may be more lines than were asked for.
     may_have_more: bool,
 }
 
 /// One line.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Line {
-    /// When, in UTC.
     time: String,
-    /// The labels of its stream.
     labels: BTreeMap<String, String>,
-    /// The line, at most 16 KiB of it.
     line: String,
-    /// How many bytes of the line were left out at its end.
     #[serde(skip_serializing_if = "is_zero")]
     cut_bytes: usize,
 }
@@ -106,13 +103,13 @@ pub(super) async fn query(
     wanted: Query,
 ) -> Result<Worded<Found>, ToolError> {
     let now = clock.unix_ms() as f64 / 1_000.0;
-    let start = moment::read(wanted.start.as_deref().unwrap_or("-1h"), now)?;
-    let end = moment::read(wanted.end.as_deref().unwrap_or("now"), now)?;
+    let start = moment::read(wanted.start.as_ref(), "-1h", now)?;
+    let end = moment::read(wanted.end.as_ref(), "now", now)?;
     if end <= start {
         return Err(ToolError::new("`end` must be after `start`"));
     }
     let (start, end) = (nanoseconds(start), nanoseconds(end));
-    let most = wanted.limit.unwrap_or(USUAL_LINES).clamp(1, MAX_LINES);
+    let most = wanted.limit.clamp(1, MAX_LINES);
     let limit = most.to_string();
     let direction = match wanted.first {
         First::Newest => "backward",

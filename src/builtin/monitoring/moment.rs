@@ -1,13 +1,47 @@
 //! Points in time as people and models write them.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::plugin::ToolError;
 
-/// Reads `now`, a time before it such as `-15m`, `now-1h30m`, a date and time of RFC 3339, or seconds since 1970; gives
-/// seconds since 1970. `now` is what the clock says.
-pub(super) fn read(text: &str, now: f64) -> Result<f64, ToolError> {
+/// A time as a caller gives it: a text, or seconds since 1970.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a time is a text or a number")]
+pub(super) enum Moment {
+    Seconds(f64),
+    Text(String),
+}
+
+impl JsonSchema for Moment {
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"] })
+    }
+}
+
+/// Reads a time, or `usual` where none is given; gives seconds since 1970. `now` is what the clock says.
+pub(super) fn read(moment: Option<&Moment>, usual: &str, now: f64) -> Result<f64, ToolError> {
+    match moment {
+        None => read_text(usual, now),
+        Some(Moment::Text(text)) => read_text(text, now),
+        Some(Moment::Seconds(seconds)) => read_text(&seconds.to_string(), now),
+    }
+}
+
+/// Reads `now`, a time before it such as `-15m`, `now-1h30m`, a date and time of RFC 3339, or seconds since 1970.
+fn read_text(text: &str, now: f64) -> Result<f64, ToolError> {
     let text = text.trim();
     if text == "now" {
         return Ok(now);
@@ -77,7 +111,18 @@ mod tests {
             ("NaN", None),
             ("", None),
         ] {
-            assert_eq!(read(text, 1_000_000.0).ok(), expect, "{text}");
+            assert_eq!(read_text(text, 1_000_000.0).ok(), expect, "{text}");
         }
+        for (given, expect) in [
+            ("12.5", Some(12.5)),
+            ("1780000000", Some(1_780_000_000.0)),
+            ("\"7\"", Some(7.0)),
+            ("-5", None),
+        ] {
+            let moment: Moment = serde_json::from_str(given).expect("a time");
+            assert_eq!(read(Some(&moment), "now", 9.0).ok(), expect, "{given}");
+        }
+        assert_eq!(read(None, "now", 9.0).ok(), Some(9.0));
+        assert!(serde_json::from_str::<Moment>("[]").is_err());
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::builtin::monitoring::backend::Backend;
-use crate::builtin::monitoring::moment;
+use crate::builtin::monitoring::moment::{self, Moment};
 use crate::builtin::monitoring::sparkline::{finite, sparkline};
 use crate::builtin::table::Table;
 use crate::plugin::{Clock, ToolError, Worded};
@@ -39,11 +39,11 @@ pub(super) struct Query {
     query: String,
     /// At which time: `now` (default), a time before it such as `-15m`, RFC 3339, or seconds since 1970.
     #[serde(default)]
-    time: Option<String>,
-    /// At most so many series; 100 is the most.
-    #[serde(default)]
+    time: Option<Moment>,
+    /// At most so many series.
+    #[serde(default = "usual_series")]
     #[schemars(range(min = 1, max = 100))]
-    limit: Option<usize>,
+    limit: usize,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -54,31 +54,30 @@ pub(super) struct QueryRange {
     query: String,
     /// From when on: `-1h` (default), `-15m`, RFC 3339, or seconds since 1970.
     #[serde(default)]
-    start: Option<String>,
+    start: Option<Moment>,
     /// Until when: `now` (default), or as `start`.
     #[serde(default)]
-    end: Option<String>,
+    end: Option<Moment>,
     /// How far apart the points are, such as `30s` or `5m`; by default about 120 points.
     #[serde(default)]
     step: Option<String>,
-    /// At most so many series; 100 is the most.
-    #[serde(default)]
+    /// At most so many series.
+    #[serde(default = "usual_series")]
     #[schemars(range(min = 1, max = 100))]
-    limit: Option<usize>,
+    limit: usize,
+}
+
+fn usual_series() -> usize {
+    MAX_SERIES
 }
 
 /// What came of a query.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Found {
-    /// `vector`, `matrix`, `scalar` or `string`.
     result_type: String,
-    /// The series, or the one value.
     series: Vec<Series>,
-    /// How many series were left out.
     omitted: usize,
-    /// How many points were left out, the oldest of series that have more than 1,000.
     omitted_points: usize,
-    /// What Prometheus remarks on the query.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -86,7 +85,6 @@ pub(super) struct Found {
 /// One series.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Series {
-    /// Its labels, the metric's name as `__name__`.
     labels: BTreeMap<String, String>,
     /// Its points, the oldest first: seconds since 1970, and the value as Prometheus writes it (`NaN` and `+Inf` are
     /// values).
@@ -129,11 +127,16 @@ pub(super) async fn query(
     wanted: Query,
 ) -> Result<Worded<Found>, ToolError> {
     let now = now(clock);
-    let time = moment::read(wanted.time.as_deref().unwrap_or("now"), now)?;
+    let time = moment::read(wanted.time.as_ref(), "now", now)?;
     let time = time.to_string();
     let asked = [("query", wanted.query.as_str()), ("time", &time)];
     let answer: Answer = prometheus.get("/api/v1/query", &asked).await?;
     let found = found(answer, wanted.limit)?;
+    // A range selector gives the samples themselves: a series of them, as over a time.
+    if found.result_type == "matrix" {
+        let table = over_time(&found);
+        return Ok(worded(found, &table));
+    }
     let mut table = Table::new(["SERIES", "VALUE"]);
     for series in &found.series {
         let value = series.points.last().map_or("", |(_, value)| value);
@@ -149,8 +152,8 @@ pub(super) async fn query_range(
     wanted: QueryRange,
 ) -> Result<Worded<Found>, ToolError> {
     let now = now(clock);
-    let start = moment::read(wanted.start.as_deref().unwrap_or("-1h"), now)?;
-    let end = moment::read(wanted.end.as_deref().unwrap_or("now"), now)?;
+    let start = moment::read(wanted.start.as_ref(), "-1h", now)?;
+    let end = moment::read(wanted.end.as_ref(), "now", now)?;
     let step = step(start, end, wanted.step.as_deref())?;
     let (start, end, step) = (start.to_string(), end.to_string(), step.to_string());
     let asked = [
@@ -161,11 +164,17 @@ pub(super) async fn query_range(
     ];
     let answer: Answer = prometheus.get("/api/v1/query_range", &asked).await?;
     let found = found(answer, wanted.limit)?;
+    let table = over_time(&found);
+    Ok(worded(found, &table))
+}
+
+/// Series of many points, a line for each.
+fn over_time(found: &Found) -> Table {
     let mut table = Table::new(["SERIES", "MIN", "MEAN", "MAX", "LAST", "OVER TIME"]);
     for series in &found.series {
         table.row(summary(series));
     }
-    Ok(worded(found, &table))
+    table
 }
 
 fn now(clock: Clock) -> f64 {
@@ -193,7 +202,7 @@ fn step(start: f64, end: f64, wanted: Option<&str>) -> Result<f64, ToolError> {
     Ok(step)
 }
 
-fn found(answer: Answer, limit: Option<usize>) -> Result<Found, ToolError> {
+fn found(answer: Answer, limit: usize) -> Result<Found, ToolError> {
     let Data {
         result_type,
         result,
@@ -207,7 +216,7 @@ fn found(answer: Answer, limit: Option<usize>) -> Result<Found, ToolError> {
         }],
         _ => serde_json::from_value(result)?,
     };
-    let most = limit.unwrap_or(MAX_SERIES).clamp(1, MAX_SERIES);
+    let most = limit.clamp(1, MAX_SERIES);
     let all = raw.len();
     let mut warnings: Vec<String> = answer.warnings.into_iter().chain(answer.infos).collect();
     warnings.truncate(MAX_WARNINGS);
@@ -348,7 +357,7 @@ mod tests {
             "infos": vec!["info"; 9],
         });
         let answer = serde_json::from_value(answer).expect("an answer");
-        let found = found(answer, None).expect("it is read");
+        let found = found(answer, MAX_SERIES).expect("it is read");
         assert_eq!((found.series.len(), found.omitted), (20, 10));
         // The newest points stay.
         assert_eq!(
@@ -360,7 +369,7 @@ mod tests {
             "data": { "resultType": "vector", "result": [{ "metric": {}, "histogram": [1, {}] }] },
         });
         let histogram = serde_json::from_value(histogram).expect("an answer");
-        let found = super::found(histogram, None).expect("it is read");
+        let found = super::found(histogram, MAX_SERIES).expect("it is read");
         assert!(found.warnings[0].contains("histogram_quantile"));
     }
 

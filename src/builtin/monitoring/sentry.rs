@@ -30,24 +30,17 @@ pub(super) struct Issue {
     id: String,
     short_id: String,
     title: String,
-    /// Where in the code.
     culprit: String,
     level: String,
-    /// `unresolved`, `resolved`, `ignored`.
     status: String,
     project: String,
     first_seen: String,
     last_seen: String,
-    /// How often it happened.
     events: u64,
-    /// To how many users.
     users: u64,
-    /// Where people see it.
     link: String,
-    /// When it last happened, if Sentry has kept that.
     #[serde(skip_serializing_if = "Option::is_none")]
     latest: Option<Event>,
-    /// Why it is not known when it last happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_error: Option<String>,
 }
@@ -58,7 +51,6 @@ pub(super) struct Event {
     id: String,
     time: String,
     message: String,
-    /// Its tags, such as release and environment.
     tags: Vec<(String, String)>,
     /// The stack, the outermost frame first; only the innermost ones.
     frames: Vec<String>,

@@ -39,6 +39,13 @@ pub(super) struct Sentry {
     pub(super) organization: String,
 }
 
+impl Settings {
+    /// Whether no service is named.
+    pub(super) fn is_empty(&self) -> bool {
+        self.prometheus.is_none() && self.loki.is_none() && self.sentry.is_none()
+    }
+}
+
 impl Service {
     /// What stands before the paths of the service. The mistake names its setting.
     pub(super) fn base(&self, name: &str) -> Result<String, ToolError> {

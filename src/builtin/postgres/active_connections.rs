@@ -26,18 +26,14 @@ pub(super) struct ActiveConnections {
 /// How many sessions there are.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Connected {
-    /// How many clients may be connected to the server at a time.
     max_connections: i64,
     /// How many of these are kept for superusers and roles like them.
     reserved: i64,
-    /// How many clients are connected, to all its databases, this tool included.
     used: i64,
-    /// Who they are, the greatest group first.
     groups: Vec<Group>,
     /// The sessions that have been idle inside of a transaction for the longest: they keep locks, and dead rows from being
     /// removed.
     idle_in_transaction: Vec<Backend>,
-    /// What cannot be seen or was left out.
     notes: Vec<String>,
 }
 
@@ -50,7 +46,6 @@ struct Group {
     application: Option<String>,
     /// `active`, `idle`, `idle in transaction` and others; `null` where it is hidden.
     state: Option<String>,
-    /// The longest that any of them has been in this state, in seconds.
     longest_seconds: Option<f64>,
 }
 

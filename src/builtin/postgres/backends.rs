@@ -11,25 +11,16 @@ use crate::plugin::ToolError;
 /// A session of the server.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 pub(super) struct Backend {
-    /// Its process. Processes are numbered anew when sessions end: together with `backend_start` it is unique.
     pub(super) pid: i32,
-    /// When the session began.
     pub(super) backend_start: Option<String>,
-    /// What it is, such as `client backend`, `walsender`, `autovacuum worker`.
     pub(super) backend_type: Option<String>,
     pub(super) user: Option<String>,
     pub(super) database: Option<String>,
-    /// What the client calls itself.
     pub(super) application: Option<String>,
-    /// The client's address; absent where it came through a Unix socket.
     pub(super) client: Option<String>,
-    /// Such as `active`, `idle in transaction`.
     pub(super) state: Option<String>,
-    /// Seconds that it has been in this state.
     pub(super) state_seconds: Option<f64>,
-    /// Seconds that its transaction has been open.
     pub(super) transaction_seconds: Option<f64>,
-    /// When its query began.
     pub(super) query_start: Option<String>,
     /// The query that it carries out, or else did last.
     pub(super) query: Option<String>,

@@ -31,34 +31,27 @@ pub(super) struct LockWaits {
 /// Who waits for whom.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Waits {
-    /// Who waits, in all databases of the server, the longest first.
     waits: Vec<Wait>,
     /// Who is to blame: sessions that others wait for and that wait for none, those that hold up most first. `kill_deadlock`
     /// ends the first.
     heads: Vec<Blocking>,
-    /// What cannot be seen or was left out.
     notes: Vec<String>,
 }
 
 /// A session that waits for a lock.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub(super) struct Wait {
-    /// Its process.
     pid: i32,
-    /// When the session began.
     backend_start: Option<String>,
     user: Option<String>,
     database: Option<String>,
     application: Option<String>,
     /// Seconds that it has waited; before version 14, that its query has run.
     seconds: Option<f64>,
-    /// Seconds that its transaction has been open.
     transaction_seconds: Option<f64>,
     /// What kind of thing is locked, such as `relation`, or `transactionid`: a row that a transaction has changed.
     lock_type: String,
-    /// How it wants to lock it, such as `ShareLock`.
     mode: String,
-    /// The table or index, where it is one of the connection's database.
     relation: Option<String>,
     /// The processes in its way; 0 is a transaction that is prepared and has no session.
     blocked_by: Vec<i32>,
@@ -70,13 +63,9 @@ pub(super) struct Wait {
 pub(super) struct Blocking {
     /// Its process; 0 is a transaction that is prepared and has no session.
     pid: i32,
-    /// How many wait for it, directly or behind others.
     blocks: usize,
-    /// The longest that any of them has waited, in seconds.
     longest_wait_seconds: f64,
-    /// The processes that wait in a circle, where that is so.
     circle: Vec<i32>,
-    /// What is known of it.
     session: Option<Backend>,
 }
 
@@ -162,12 +151,20 @@ async fn blocking(
 }
 
 fn words(waits: &[Wait], heads: &[Blocking]) -> String {
-    let mut table = Table::new(["PID", "SECONDS", "WAITS FOR", "BLOCKED BY", "QUERY"]);
+    let mut table = Table::new([
+        "PID",
+        "BACKEND START",
+        "SECONDS",
+        "WAITS FOR",
+        "BLOCKED BY",
+        "QUERY",
+    ]);
     for wait in waits {
         let blockers: Vec<String> = wait.blocked_by.iter().map(i32::to_string).collect();
         let relation = wait.relation.as_deref().unwrap_or_default();
         table.row([
             wait.pid.to_string(),
+            text(wait.backend_start.as_deref()),
             seconds(wait.seconds),
             format!("{} {} {relation}", wait.lock_type, wait.mode)
                 .trim_end()

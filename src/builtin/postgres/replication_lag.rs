@@ -26,15 +26,11 @@ pub(super) struct ReplicationLag {
 /// How far replicas are behind.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Replication {
-    /// `primary` or `replica`.
     role: String,
-    /// Of a replica: how it stands to its primary.
     upstream: Option<Upstream>,
-    /// Those that stream from this server, the one furthest behind first.
     replicas: Vec<Replica>,
     /// Slots: they keep what their readers have not read, until the disk is full.
     slots: Vec<Slot>,
-    /// What this means, what cannot be seen or was left out.
     notes: Vec<String>,
 }
 
@@ -43,9 +39,7 @@ pub(super) struct Replication {
 struct Upstream {
     /// Whether it receives from its primary now. Where it does not, it cannot know how far that is ahead.
     is_receiving: bool,
-    /// Where it receives from.
     primary: Option<String>,
-    /// The slot it uses there.
     slot: Option<String>,
     /// Bytes that the primary has told of and that are not replayed here.
     behind_bytes: Option<i64>,
@@ -53,39 +47,27 @@ struct Upstream {
     behind_seconds: Option<f64>,
     /// Seconds since the last transaction that was replayed here was committed; grows also while nothing happens there.
     last_transaction_seconds: Option<f64>,
-    /// Seconds since the primary was last heard of.
     heard_seconds: Option<f64>,
-    /// Whether somebody has stopped the replay.
     is_paused: bool,
 }
 
 /// One that streams from this server.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 struct Replica {
-    /// The process that sends to it.
     pid: i32,
     application: Option<String>,
-    /// Its address.
     client: Option<String>,
     /// `streaming`; `catchup` while it catches up; `backup` for a base backup.
     state: Option<String>,
-    /// `async`, `sync`, `quorum` or `potential`.
     sync_state: Option<String>,
-    /// Bytes that are not sent to it yet.
     sent_behind_bytes: Option<i64>,
-    /// Bytes that it has not written yet.
     write_behind_bytes: Option<i64>,
-    /// Bytes that it has not flushed to its disk yet.
     flush_behind_bytes: Option<i64>,
-    /// Bytes that it has not replayed yet.
     replay_behind_bytes: Option<i64>,
     /// Seconds from a commit here until it was written there, as last measured; `null` while nothing is to be sent.
     write_lag_seconds: Option<f64>,
-    /// The same until it was flushed.
     flush_lag_seconds: Option<f64>,
-    /// The same until it was replayed.
     replay_lag_seconds: Option<f64>,
-    /// Seconds since it last said how far it is.
     heard_seconds: Option<f64>,
 }
 
@@ -93,21 +75,16 @@ struct Replica {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 struct Slot {
     name: String,
-    /// `physical` or `logical`.
     kind: String,
-    /// Of a logical slot: which database.
     database: Option<String>,
-    /// Whether somebody reads from it now.
     is_active: bool,
     /// `reserved`, `extended` (more than `max_wal_size`), `unreserved` (about to be lost), `lost`.
     wal_status: Option<String>,
     /// Whether what its reader needs is gone: the reader must be made anew.
     is_lost: bool,
-    /// Bytes that are kept for it.
     kept_bytes: Option<i64>,
     /// Bytes that may still be written until it is lost, where `max_slot_wal_keep_size` bounds that.
     bytes_until_lost: Option<i64>,
-    /// Since when nobody reads from it, from version 17 on.
     inactive_since: Option<String>,
 }
 

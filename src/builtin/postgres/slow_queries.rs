@@ -44,7 +44,6 @@ pub(super) struct Slow {
     queries: Vec<Running>,
     /// What took longest so far, from `pg_stat_statements`; `null` where that cannot be read, see `notes`.
     history: Option<Vec<Statement>>,
-    /// What cannot be seen or was left out, and how to mend that.
     notes: Vec<String>,
 }
 
@@ -58,17 +57,13 @@ struct Running {
     user: Option<String>,
     database: Option<String>,
     application: Option<String>,
-    /// The client's address; absent where it came through a Unix socket.
     client: Option<String>,
-    /// Seconds that the query has run.
     seconds: f64,
-    /// Seconds that its transaction has been open.
     transaction_seconds: Option<f64>,
     /// What it waits for, such as `Lock: transactionid`; `null` while it computes.
     waits_for: Option<String>,
     /// The same number as in the history, from version 14 on and where the server computes it.
     query_id: Option<String>,
-    /// Its text; `null` where the settings hide texts.
     query: Option<String>,
 }
 
@@ -79,13 +74,9 @@ struct Statement {
     database: Option<String>,
     user: Option<String>,
     calls: i64,
-    /// Milliseconds of one execution on the average.
     mean_ms: f64,
-    /// Milliseconds of the longest one.
     max_ms: f64,
-    /// Milliseconds of all.
     total_ms: f64,
-    /// Rows that all of them gave or changed.
     rows: i64,
     query: Option<String>,
 }

@@ -38,9 +38,7 @@ pub(super) struct TableBloat {
 /// Tables with dead rows.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Bloat {
-    /// Those with the most dead rows first.
     tables: Vec<Bloated>,
-    /// What the numbers are worth, and what was left out.
     notes: Vec<String>,
 }
 
@@ -52,25 +50,16 @@ struct Bloated {
     table: String,
     /// Bytes of the table, without indexes. `null` while somebody holds it for himself alone.
     table_bytes: Option<i64>,
-    /// Bytes of its indexes.
     index_bytes: Option<i64>,
-    /// Rows that are there, estimated.
     live_rows: i64,
-    /// Rows that were changed or deleted and still take room, estimated.
     dead_rows: i64,
-    /// The dead among all rows, in percent.
     dead_percent: f64,
     last_vacuum: Option<String>,
     last_autovacuum: Option<String>,
-    /// Whether autovacuum looks after it: the server's setting and the table's own.
     is_autovacuum_on: bool,
-    /// From how many dead rows on autovacuum begins.
     autovacuum_threshold: f64,
-    /// Whether it has more than that, and autovacuum has not come yet.
     is_behind: bool,
-    /// Whether it is being vacuumed now.
     is_being_vacuumed: bool,
-    /// What was measured, where that was wanted and possible.
     #[serde(default)]
     measured: Option<Measured>,
     #[serde(default, skip_serializing)]
@@ -83,10 +72,8 @@ struct Bloated {
 struct Measured {
     dead_bytes: i64,
     dead_percent: f64,
-    /// Bytes that new rows can take; they stay part of the table.
     free_bytes: i64,
     free_percent: f64,
-    /// How much of the table was read for that, in percent.
     scanned_percent: f64,
 }
 
@@ -97,6 +84,9 @@ pub(super) async fn run(
 ) -> Result<Worded<Bloat>, ToolError> {
     let limit = wanted.limit.clamp(1, 200);
     let mut tables = read(session, wanted, limit).await?;
+    if let Some(schema) = wanted.schema.as_deref().filter(|_| tables.is_empty()) {
+        is_there(session, schema).await?;
+    }
     let mut notes = vec!["Rows are the server's estimates, from its statistics; they can be wrong after a crash or without ANALYZE.".to_owned()];
     notes.extend(cut(&mut tables, limit as usize).map(|more| format!("Of the tables: {more}")));
     if wanted.measure {
@@ -146,6 +136,27 @@ async fn read(
         .bind(wanted.schema.clone())
         .bind(i64::from(limit) + 1);
     session.rows(asked).await
+}
+
+/// Refuses a schema that is not there, with those that have tables.
+async fn is_there(session: &mut Session, schema: &str) -> Result<(), ToolError> {
+    #[derive(Deserialize)]
+    struct Known {
+        is_there: bool,
+        others: Vec<String>,
+    }
+    let asked = question(
+        "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS is_there,
+                ARRAY(SELECT DISTINCT schemaname::text FROM pg_stat_user_tables ORDER BY 1 LIMIT 20) AS others",
+    );
+    let known: Vec<Known> = session.rows(asked.bind(schema.to_owned())).await?;
+    match known.first() {
+        Some(known) if !known.is_there => Err(ToolError::new(format!(
+            "there is no schema `{schema}` in this database; with tables there are: {}",
+            known.others.join(", ")
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Measures the first tables; says what did not go.

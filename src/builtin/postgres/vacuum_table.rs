@@ -46,31 +46,22 @@ pub(super) struct VacuumTable {
 pub(super) struct Vacuumed {
     /// Whether the server has counted the vacuum.
     done: bool,
-    /// Whether this was a dry run, in which nothing is vacuumed.
     dry_run: bool,
-    /// The table, with its schema, as SQL writes it.
     table: String,
-    /// What was sent to the server, or would be.
     statement: String,
-    /// Milliseconds that it took.
     took_ms: f64,
     before: Sizes,
     /// The same afterwards; `null` in a dry run.
     after: Option<Sizes>,
-    /// What was noticed.
     notes: Vec<String>,
 }
 
 /// How much of a table there is, all its partitions taken together.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 struct Sizes {
-    /// Bytes of the table, without indexes.
     table_bytes: i64,
-    /// Bytes of its indexes.
     index_bytes: i64,
-    /// Rows that are there, estimated.
     live_rows: i64,
-    /// Rows that take room and are not there any more, estimated.
     dead_rows: i64,
     /// How often it was vacuumed by hand.
     #[serde(skip_serializing)]

@@ -25,18 +25,23 @@ const SNIPPET: usize = 240;
 /// One place that fits.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Hit {
-    /// The file, below the folder of the runbooks.
     pub(super) path: String,
-    /// The resource that it can be read as.
     pub(super) uri: String,
-    /// The headings above the place, the outermost first.
     pub(super) headings: Vec<String>,
-    /// The line that the section begins on.
     pub(super) line: u64,
-    /// How well it fits; greater is better.
     pub(super) score: f32,
-    /// A part of the text that fits.
     pub(super) snippet: String,
+}
+
+/// The places that fit a query.
+#[derive(Debug)]
+pub(super) struct Fitting {
+    /// The best.
+    pub(super) hits: Vec<Hit>,
+    /// How many fit at all.
+    pub(super) total: usize,
+    /// Whether these are places with words that the query was to be without, because none is without them.
+    pub(super) is_wider: bool,
 }
 
 /// An index.
@@ -145,13 +150,32 @@ impl Shelf {
         Ok(())
     }
 
-    /// The places that fit best, and how many fit at all.
-    pub(super) fn search(&self, words: &str, limit: usize) -> tantivy::Result<(Vec<Hit>, usize)> {
+    /// The places that fit best, and how many fit at all. Where nothing does, what was to be without is looked for as words.
+    pub(super) fn search(&self, words: &str, limit: usize) -> tantivy::Result<Fitting> {
+        let query = plain(words);
+        let (hits, total) = self.fitting(&query, limit)?;
+        let wider = without_exclusions(&query).filter(|_| total == 0);
+        let Some(wider) = wider else {
+            return Ok(Fitting {
+                hits,
+                total,
+                is_wider: false,
+            });
+        };
+        let (hits, total) = self.fitting(&wider, limit)?;
+        Ok(Fitting {
+            is_wider: total > 0,
+            hits,
+            total,
+        })
+    }
+
+    fn fitting(&self, query: &str, limit: usize) -> tantivy::Result<(Vec<Hit>, usize)> {
         let Fields { title, body, .. } = self.fields;
         let mut parser = QueryParser::for_index(&self.index, vec![title, body]);
         parser.set_field_boost(title, 2.0);
         // What is no query is looked for as words.
-        let (query, _) = parser.parse_query_lenient(&plain(words));
+        let (query, _) = parser.parse_query_lenient(query);
         let searcher = self.reader.searcher();
         let best = TopDocs::with_limit(limit).order_by_score();
         let (found, count) = searcher.search(&query, &(best, Count))?;
@@ -198,7 +222,8 @@ impl Shelf {
     }
 }
 
-/// A query of words, phrases, `+` and `-` only. What else the parser knows is not offered: it calls itself for each bracket,
+/// A query of words, phrases, `+` and `-` only, of which the signs are kept where they can only be meant: one before a word or a
+/// phrase. Texts of errors have `-137`, `--memory` and dashes. What else the parser knows is not offered: it calls itself for each bracket,
 /// until there is no stack left. And people look for the texts of errors, which have colons.
 fn plain(query: &str) -> String {
     let is_kept = |letter: char| letter.is_alphanumeric() || "\"+-_.,@#%=$".contains(letter);
@@ -215,7 +240,35 @@ fn plain(query: &str) -> String {
         "AND" | "OR" | "NOT" | "IN" => word.to_lowercase(),
         word => word.to_owned(),
     });
-    words.collect::<Vec<_>>().join(" ")
+    signs(&words.collect::<Vec<_>>().join(" "), |_| true)
+}
+
+/// The same query with what it excludes as words; nothing where it excludes nothing.
+fn without_exclusions(query: &str) -> Option<String> {
+    let wider = signs(query, |sign| sign == '+');
+    (wider != query).then_some(wider)
+}
+
+/// A query with those signs only that stand alone before a word or a phrase, and that are wanted.
+fn signs(query: &str, is_wanted: impl Fn(char) -> bool) -> String {
+    let mut written = String::with_capacity(query.len());
+    let mut before = ' ';
+    let mut letters = query.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let next = letters.peek().copied().unwrap_or(' ');
+        let is_sign = letter == '+' || letter == '-';
+        let is_operator = before == ' ' && (next.is_alphabetic() || next == '"');
+        // Between letters it is part of a name.
+        let is_within = before.is_alphanumeric() && next.is_alphanumeric();
+        written.push(
+            match is_sign && !is_within && !(is_operator && is_wanted(letter)) {
+                true => ' ',
+                false => letter,
+            },
+        );
+        before = letter;
+    }
+    written
 }
 
 /// The resource that a file can be read as.
@@ -289,7 +342,7 @@ mod tests {
     }
 
     fn count(shelf: &Shelf, words: &str) -> usize {
-        shelf.search(words, 1).expect("it is searched").1
+        shelf.search(words, 1).expect("it is searched").total
     }
 
     #[test]
@@ -317,10 +370,10 @@ mod tests {
     #[test]
     fn the_best_place_comes_first_with_its_headings_and_words() {
         let shelf = shelf();
-        let (hits, count) = shelf
+        let Fitting { hits, total, .. } = shelf
             .search("promoting replicas", 5)
             .expect("it is searched");
-        assert_eq!(count, 2);
+        assert_eq!(total, 2);
         let first = &hits[0];
         assert_eq!(first.path, "db/failover.md");
         assert_eq!(first.headings, ["Database", "Failover"]);
@@ -358,8 +411,8 @@ mod tests {
             ("nothing:here", None),
             ("", None),
         ] {
-            let (hits, _) = shelf.search(words, 1).expect("it is searched");
-            let found = hits.first().map(|hit| hit.path.as_str());
+            let fitting = shelf.search(words, 1).expect("it is searched");
+            let found = fitting.hits.first().map(|hit| hit.path.as_str());
             if path.is_some() {
                 assert_eq!(found, path, "{words}");
             }
@@ -373,9 +426,27 @@ mod tests {
             ("title:x AND \"y z\" -w", "title x and \"y z\" -w"),
             ("\"a\" \"b", "\"a\"  b"),
             ("it's /x/ *", "it s  x   "),
+            ("OOMKilled: exit code -137", "OOMKilled  exit code  137"),
+            ("flag --memory -- a", "flag   memory    a"),
+            ("memory limit - roll back", "memory limit   roll back"),
+            ("+a -\"b c\" d-e f+ -_g", "+a -\"b c\" d-e f   _g"),
+            ("\"a\"-b +-c", "\"a\" b   c"),
         ] {
             assert_eq!(plain(query), expect, "{query}");
         }
+    }
+
+    #[test]
+    fn what_a_query_excludes_is_looked_for_where_nothing_is_left() {
+        let shelf = shelf();
+        let search = |query: &str| {
+            let fitting = shelf.search(query, 5).expect("it is searched");
+            (fitting.total, fitting.is_wider)
+        };
+        assert_eq!(search("replica -promote"), (1, false));
+        assert_eq!(search("replica -promote -web"), (2, true));
+        assert_eq!(search("-\"taken nightly\""), (1, true));
+        assert_eq!(search("quarantine -nothing"), (0, false));
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) struct Wanted {
     directory: Option<String>,
     /// Text that the program reads from its standard input, 1 MiB at the most; for `sort`, `wc`, `jq` and the like.
     input: Option<String>,
-    /// Seconds that it may take, at least 1; then it is stopped. The operator's bound, when left out.
+    /// Seconds that it may take; then it is stopped. When left out, the most that the operator allows.
     #[schemars(range(min = 1, max = 600))]
     timeout_seconds: Option<u64>,
 }

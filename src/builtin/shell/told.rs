@@ -13,32 +13,22 @@ use crate::wire::members::Members;
 /// What came of a program.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub(super) struct Outcome {
-    /// `true` where this was a dry run: nothing ran, and there is no exit code and no output.
     pub(super) dry_run: bool,
-    /// The file of the program.
     pub(super) program: String,
-    /// Its arguments, one by one.
     pub(super) args: Vec<String>,
-    /// Where it worked.
     pub(super) directory: String,
-    /// What confined it: what it could read, write and reach.
     pub(super) sandbox: String,
     /// Its exit code; 0 is usually success, and what others mean is the program's own: `grep` ends with 1 when it finds nothing.
     /// Null where it did not end by itself.
     pub(super) exit_code: Option<i32>,
-    /// The number of the signal that ended it, if one did.
     pub(super) signal: Option<i32>,
     /// Why it was stopped before its own end; null where it was not. The result is an error then.
     pub(super) stopped: Option<String>,
     /// What it wrote. Where it was too much there is a line in the middle that says how many bytes were left out.
     pub(super) stdout: String,
-    /// What it wrote about errors, in the same way.
     pub(super) stderr: String,
-    /// Bytes of `stdout` that were left out.
     pub(super) stdout_left_out_bytes: u64,
-    /// Bytes of `stderr` that were left out.
     pub(super) stderr_left_out_bytes: u64,
-    /// Seconds from its start to its end.
     pub(super) took_seconds: f64,
 }
 

@@ -97,7 +97,17 @@ pub(super) fn check(manifest: &Manifest, document: &Node) -> Vec<Problem> {
         }
     };
     let violations = schema.violations(&Json::of(&manifest.config));
+    // Which of them it may be is worth saying where there must be some and are none.
+    let keys = manifest.config_schema.as_ref();
+    let keys = keys.filter(|schema| schema.contains_key("minProperties"));
+    let keys = keys.and_then(|schema| schema.get("properties")?.as_object());
+    let keys: Vec<String> = keys
+        .into_iter()
+        .flat_map(|keys| keys.keys())
+        .map(|key| format!("`{key}`"))
+        .collect();
     let problem = |violation: crate::schema::Violation| {
+        let is_bare = violation.pointer.is_empty() && manifest.config.is_empty();
         let steps = violation
             .pointer
             .split('/')
@@ -105,7 +115,11 @@ pub(super) fn check(manifest: &Manifest, document: &Node) -> Vec<Problem> {
             .filter(|step| !step.is_empty());
         let steps = steps.map(|step| step.replace("~1", "/").replace("~0", "~"));
         let path = std::iter::once("config".to_owned()).chain(steps).collect();
-        at(path, violation.message)
+        let problem = at(path, violation.message);
+        match is_bare && !keys.is_empty() {
+            true => problem.mend(format!("write some of {} into it", keys.join(", "))),
+            false => problem,
+        }
     };
     violations.into_iter().map(problem).collect()
 }

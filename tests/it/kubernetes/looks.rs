@@ -191,6 +191,57 @@ async fn a_pod_is_described_without_its_secrets() {
 }
 
 #[tokio::test]
+async fn what_is_used_where_nothing_is_given_stands_in_the_schemas() {
+    let api = Api::start([]).await;
+    let gateway = api.gateway("").await;
+    let listed = crate::support::modern::request("tools/list", json!({}));
+    let listed = gateway.send(&listed).await.json();
+    let tools = listed["result"]["tools"].as_array().expect("a list");
+    for (tool, argument, usual) in [
+        ("list_pods", "limit", json!(100)),
+        ("get_events", "limit", json!(50)),
+        ("top_pods", "limit", json!(50)),
+        ("top_pods", "sort_by", json!("cpu")),
+        ("get_pod_logs", "tail_lines", json!(500)),
+        ("delete_evicted_pods", "limit", json!(50)),
+    ] {
+        let known = tools.iter().find(|known| known["name"] == tool);
+        let schema = &known.expect("it is listed")["inputSchema"];
+        let default = &schema["properties"][argument]["default"];
+        assert_eq!(*default, usual, "{tool}: {argument}");
+    }
+    gateway.finish().await;
+}
+
+/// Of an object that is larger than can be read the large parts are left out, and said.
+#[tokio::test]
+async fn a_pod_that_is_huge_is_described_without_what_makes_it_so() {
+    let mut huge = object!("pod");
+    huge["metadata"]["annotations"]["large"] = "x".repeat(12 << 20).into();
+    let of_pod = format!("involvedObject.name=web-6d4b75cb6d-x2x4z,involvedObject.uid={UID}");
+    let expected = [
+        on(&get(POD), &[], huge),
+        on(
+            "GET /api/v1/namespaces/shop/events",
+            &[LIMIT, ("fieldSelector", &of_pod)],
+            list("EventList", "48400", &[]),
+        ),
+    ];
+    let wanted = json!({ "pod": "web-6d4b75cb6d-x2x4z" });
+    let answer = Api::call(expected, "describe_pod", wanted).await;
+    assert!(answer.text().len() < 300 << 10, "{}", answer.text().len());
+    let found = value(&answer);
+    assert_eq!(found["left_out"], json!(["/metadata/annotations"]));
+    assert_eq!(found["pod"]["metadata"]["annotations"], Value::Null);
+    assert_eq!(found["pod"]["spec"]["priority"], 0);
+    assert!(
+        text(&answer).contains("its /metadata/annotations are not in the structured content"),
+        "{}",
+        text(&answer)
+    );
+}
+
+#[tokio::test]
 async fn a_pod_is_described_also_where_its_events_may_not_be_read() {
     let of_pod = format!("involvedObject.name=web-6d4b75cb6d-x2x4z,involvedObject.uid={UID}");
     let no = "events is forbidden: User \"system:serviceaccount:ops:toolgate\" cannot list resource \"events\" in API group \"\" in the namespace \"shop\"";

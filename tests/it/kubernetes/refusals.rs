@@ -82,6 +82,76 @@ async fn what_is_not_there_is_named() {
     }
 }
 
+/// Nodes are in no namespace; who redirects is no API server.
+#[tokio::test]
+async fn a_node_that_is_not_there_and_a_redirect_have_their_own_mends() {
+    let get = || on("GET /api/v1/nodes/node-9", &[], Value::Null);
+    let missing = get().refused(404, "NotFound", "nodes \"node-9\" not found");
+    for (expected, part) in [
+        (missing, "look at the name of the node"),
+        (
+            get().said(Said::Whole(302, "/login".into())),
+            "redirects are not followed",
+        ),
+    ] {
+        let answer = Api::call([expected], "cordon_node", json!({ "node": "node-9" })).await;
+        let said = error(&answer);
+        assert!(said.contains(part) && !said.contains("namespace"), "{said}");
+    }
+}
+
+/// What can be read as an object with nothing in it is none.
+#[tokio::test]
+async fn an_answer_that_is_another_object_is_not_told_as_the_one() {
+    let mut other = crate::kubernetes::api::object!("pod");
+    other["metadata"]["name"] = "web-2".into();
+    let mut elsewhere = crate::kubernetes::api::object!("pod");
+    elsewhere["metadata"]["namespace"] = "kube-system".into();
+    let mut config = crate::kubernetes::api::object!("pod");
+    config["kind"] = "ConfigMap".into();
+    let name = "web-6d4b75cb6d-x2x4z";
+    let bare = json!({ "metadata": { "name": "web-2" }, "spec": {} });
+    for rubbish in [json!({ "a": [1] }), json!([]), other, elsewhere, config] {
+        for tool in ["describe_pod", "restart_pod"] {
+            let expected = on(&format!("GET {POD}"), &[], rubbish.clone());
+            let answer = Api::call([expected], tool, json!({ "pod": name })).await;
+            let said = error(&answer);
+            assert!(
+                said.contains("the API server's answer is not understood ("),
+                "{said}"
+            );
+        }
+    }
+    let deployment = "GET /apis/apps/v1/namespaces/shop/deployments/web";
+    let scale = format!("{deployment}/scale");
+    for (line, tool, arguments) in [
+        (
+            "GET /api/v1/nodes/node-1",
+            "cordon_node",
+            json!({ "node": "node-1" }),
+        ),
+        (
+            &*scale,
+            "scale_deployment",
+            json!({ "deployment": "web", "replicas": 3 }),
+        ),
+        (
+            deployment,
+            "rollback_deployment",
+            json!({ "deployment": "web" }),
+        ),
+    ] {
+        for rubbish in [json!({ "a": [1] }), bare.clone()] {
+            let answer = Api::call([on(line, &[], rubbish)], tool, arguments.clone()).await;
+            let said = error(&answer);
+            assert!(
+                said.contains("the API server's answer is not understood ("),
+                "{said}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_an_object_is_told_by_field() {
     let path = "/api/v1/nodes/node-1";

@@ -67,6 +67,8 @@ async fn a_wait_is_seen_and_ended_at_its_head() {
         })
         .await;
     is_told(&seen, &both, [holder_pid, first, second]);
+    let told = shop.gateway.send(&call("lock_waits", "{}")).await;
+    can_be_ended(&text(&told), &both, first);
 
     // Nobody has waited for that long.
     let none = unasked(
@@ -114,6 +116,21 @@ async fn a_wait_is_seen_and_ended_at_its_head() {
     let quiet = shop.ask("lock_waits", json!({})).await;
     assert_eq!((&quiet["waits"], &quiet["heads"]), (&json!([]), &json!([])));
     shop.gateway.finish().await;
+}
+
+/// Each that waits is told with what `terminate_query` takes.
+fn can_be_ended(words: &str, seen: &Value, pid: i32) {
+    let heading = words.lines().next().expect("a line");
+    assert!(
+        heading.starts_with("PID") && heading.contains("BACKEND START"),
+        "{words}"
+    );
+    let wait = row(&seen["waits"], "pid", &json!(pid)).expect("it is seen");
+    let began = wait["backend_start"].as_str().expect("it began");
+    let line = words
+        .lines()
+        .find(|line| line.starts_with(&pid.to_string()));
+    assert!(line.is_some_and(|line| line.contains(began)), "{words}");
 }
 
 /// What is said of the first that waits, and of both: the second waits behind it, and the holder is the head.

@@ -66,6 +66,10 @@ async fn dead_rows_are_listed_with_what_autovacuum_does_about_them() {
         assert!(words.contains(part), "{part}: {words}");
     }
     are_as_many_as_wanted(&shop).await;
+    let nowhere = call("table_bloat", r#"{"schema":"pubic"}"#);
+    let nowhere = crate::postgres::error(&shop.gateway.send(&nowhere).await);
+    assert!(nowhere.contains("there is no schema `pubic`"), "{nowhere}");
+    assert!(nowhere.contains("public"), "{nowhere}");
     // One that somebody holds for himself alone holds up nobody who looks.
     run(&mut owner, "BEGIN; LOCK behind IN ACCESS EXCLUSIVE MODE").await;
     let held = ask(&shop.gateway, "table_bloat", asked).await;

@@ -132,7 +132,7 @@ async fn arguments_of_the_tool_that_do_not_go_together_are_named() {
         ),
         (
             json!({ "command": "ls", "timeout_seconds": 6 }),
-            "5 at the most here, not 6",
+            "greater than the maximum of 5",
         ),
         (
             json!({ "command": "ls", "directory": "/etc" }),

@@ -31,7 +31,9 @@ def sampling(report: Report, options: Options, scratch: Path) -> None:
         return
     calls = scratch / "calls"
     kubectl = scratch / "kubectl"
-    kubectl.write_text(f'#!/bin/sh\necho "$*" >> {calls}\necho "web-0 1/1"\n')
+    # The gateway looks at its start whether there is such a context.
+    contexts = '[ "$*" = "config get-contexts -o name" ] && echo peers && exit 0'
+    kubectl.write_text(f'#!/bin/sh\n{contexts}\necho "$*" >> {calls}\necho "web-0 1/1"\n')
     kubectl.chmod(0o755)
     file = gateways.config(scratch / "toolgate.toml")
     settings = {"program": str(kubectl), "context": "peers"}

@@ -59,9 +59,7 @@ pub(super) struct RecordedSpec {
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct ImageChange {
     container: String,
-    /// Absent where there was no such container.
     before: Option<String>,
-    /// Absent where there is no such container then.
     after: Option<String>,
 }
 
