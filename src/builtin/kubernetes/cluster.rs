@@ -100,7 +100,7 @@ impl Cluster {
     }
 
     /// Which cluster it is, for who is asked whether something may be done there.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let server = &self.server;
         match &self.context {
             Some(context) => format!("the cluster at `{server}` (context `{context}`)"),

@@ -129,7 +129,7 @@ pub(super) async fn weigh(
     if evicted.len() > MAX_TOLD {
         named.push(format!("{} more", evicted.len() - MAX_TOLD));
     }
-    let (named, place) = (named.join(", "), cluster.told());
+    let (named, place) = (named.join(", "), cluster.words());
     let words = format!("deletes what is left of {count} in {place} ({named})");
     let meant = meant(cluster, &evicted);
     Ok(Weight::Changes(meant.change(words)))

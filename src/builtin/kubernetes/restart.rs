@@ -139,7 +139,7 @@ pub(super) async fn weigh(cluster: &Cluster, wanted: RestartPod) -> Result<Weigh
     let name = wanted.pod.as_str();
     let pod: Pod = get_pod(cluster, &namespace, name).await?;
     may_be_deleted(&pod, name, wanted.even_if_gone_for_good)?;
-    let (status, place) = (status_of(&pod), cluster.told());
+    let (status, place) = (status_of(&pod), cluster.words());
     let then = match owner_of(&pod) {
         Some(owner) => format!("{owner} makes another one"),
         None => "nothing makes it anew".to_owned(),

@@ -98,7 +98,7 @@ pub(super) async fn weigh(
     if plan.is_same {
         return Ok(Weight::Looks);
     }
-    let (name, place) = (which.1, cluster.told());
+    let (name, place) = (which.1, cluster.words());
     let mut words = format!(
         "rolls the Deployment `{name}` of the namespace `{namespace}` in {place} back: revision {} → {}",
         plan.from, plan.to

@@ -113,7 +113,7 @@ pub(super) async fn weigh(cluster: &Cluster, wanted: ScaleDeployment) -> Result<
     if before == after {
         return Ok(Weight::Looks);
     }
-    let place = cluster.told();
+    let place = cluster.words();
     let words = format!(
         "scales the Deployment `{name}` of the namespace `{namespace}` in {place}: {before} → {after} replicas"
     );
