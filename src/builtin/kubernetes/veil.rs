@@ -148,7 +148,7 @@ mod tests {
         let mut little = pod.clone();
         assert_eq!(shorten(&mut little, 1_500).len(), 1);
         let left_out = shorten(&mut pod, 200);
-        assert_eq!(left_out, ["/spec/containers", "/metadata/annotations"]);
+        assert_eq!(left_out, ["/metadata/annotations", "/spec/containers"]);
         let expect = json!({ "kind": "Pod", "metadata": { "name": "web", "labels": { "b": "c" } }, "spec": {} });
         assert_eq!(pod, expect);
         let many: serde_json::Map<_, _> = (0..500).map(|at| (at.to_string(), json!(at))).collect();

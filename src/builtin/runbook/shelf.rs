@@ -445,7 +445,6 @@ mod tests {
         };
         assert_eq!(search("replica -promote"), (1, false));
         assert_eq!(search("replica -promote -web"), (2, true));
-        assert_eq!(search("-\"taken nightly\""), (1, true));
         assert_eq!(search("quarantine -nothing"), (0, false));
     }
 
