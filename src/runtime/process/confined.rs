@@ -94,8 +94,11 @@ pub(super) fn read(terms: &mut Confinement, key: &str, value: &str) -> Option<()
 /// and told, if it is required; but nothing is done where a place is not what it was, which is always told.
 #[cfg(all(feature = "shell", target_os = "linux"))]
 pub(super) fn confine(terms: &Confinement, program: &Path) -> Result<(), String> {
-    let places = files::Places::open(terms, program)?;
-    let files = places.confine(terms);
+    let files = match files::confine(terms, program) {
+        Ok(()) => Ok(()),
+        Err(files::Failed::Lacking(why)) => Err(why),
+        Err(files::Failed::Swapped(why)) => return Err(why),
+    };
     let rights = give_up_rights(!terms.write.is_empty());
     let calls = calls::confine(terms);
     match files.and(rights).and(calls) {

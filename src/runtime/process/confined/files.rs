@@ -22,95 +22,119 @@ const LOADERS: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 /// Devices that hold nothing, which programs expect to find.
 const DEVICES: [&str; 4] = ["/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
-/// The places that a process may reach, opened: what they are is known by then.
-pub(super) struct Places {
-    read: Vec<OwnedFd>,
-    write: Vec<OwnedFd>,
-    start: Vec<OwnedFd>,
+/// What is said of a place that is not what it was.
+const SWAPPED: &str = "is not the one it was at the start: something else was put in its place; find out who did that, and start the plugin anew if it is meant";
+
+/// Why a process is not confined.
+pub(super) enum Failed {
+    /// A place is not what it was. Nothing was done then.
+    Swapped(String),
+    /// The kernel cannot do all of it.
+    Lacking(String),
 }
 
-impl Places {
-    /// Opens those that are there. An error where one is not what it was.
-    pub(super) fn open(terms: &Confinement, program: &Path) -> Result<Self, String> {
-        let program = terms.program.as_deref().unwrap_or(program);
-        let all = |paths: &[PathBuf]| -> Result<Vec<OwnedFd>, String> {
-            let opened = paths.iter().map(|path| open(terms, path));
-            opened.filter_map(Result::transpose).collect()
-        };
-        let mut start = all(&terms.start)?;
-        start.extend(open(terms, program)?);
-        Ok(Self {
-            read: all(&terms.read)?,
-            write: all(&terms.write)?,
-            start,
-        })
-    }
-
-    /// Confines this process. What the kernel does not know is left out, and told.
-    pub(super) fn confine(self, terms: &Confinement) -> Result<(), String> {
-        let status = self
-            .restrict(terms)
-            .map_err(|err| format!("Landlock refused it: {err}"))?;
-        match (status.ruleset, status.landlock) {
-            (RulesetStatus::FullyEnforced, _) => Ok(()),
-            (_, LandlockStatus::NotEnabled) => Err(
-                "this kernel has Landlock, but it is switched off (add `landlock` to the boot parameter `lsm=`)"
-                    .to_owned(),
-            ),
-            (_, LandlockStatus::NotImplemented) => Err(
-                "this kernel has no Landlock (Linux 6.12 or later has all that is needed)".to_owned(),
-            ),
-            (_, LandlockStatus::Available { effective_abi, .. }) => Err(format!(
-                "this kernel's Landlock is too old ({effective_abi:?}, {WANTED:?} is needed: Linux 6.12 or later)"
-            )),
-        }
-    }
-
-    fn restrict(self, terms: &Confinement) -> Result<RestrictionStatus, RulesetError> {
-        let mut ruleset = Ruleset::default()
-            .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(AccessFs::from_all(WANTED))?;
-        if !terms.sockets.network {
-            ruleset = ruleset.handle_access(AccessNet::from_all(WANTED))?;
-        }
-        let mut scope = Scope::from_all(WANTED);
-        if terms.sockets.unix {
-            scope.remove(Scope::AbstractUnixSocket);
-        }
-        let mut created = ruleset.scope(scope)?.create()?;
-        let look = AccessFs::ReadFile | AccessFs::ReadDir;
-        let write = AccessFs::from_all(WANTED) & !AccessFs::Execute;
-        let start = AccessFs::Execute | AccessFs::ReadFile;
-        let devices = DEVICES.iter().filter_map(|path| open_any(Path::new(path)));
-        let null = open_any(Path::new("/dev/null"));
-        let loaders = loaders();
-        let loaders = loaders.iter().filter_map(|path| open_any(path));
-        created = allow(created, self.read.into_iter().chain(devices), look)?;
-        created = allow(created, self.write, write)?;
-        created = allow(created, null, look | AccessFs::WriteFile)?;
-        allow(created, self.start.into_iter().chain(loaders), start)?.restrict_self()
+impl From<RulesetError> for Failed {
+    fn from(err: RulesetError) -> Self {
+        Self::Lacking(format!("Landlock refused it: {err}"))
     }
 }
 
-/// Opens what a path leads to, to name it only. `None` where it is not there.
-fn open_any(path: &Path) -> Option<OwnedFd> {
-    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()
-}
-
-/// The same for a place of these terms, which may have to be what it was.
-fn open(terms: &Confinement, path: &Path) -> Result<Option<OwnedFd>, String> {
-    let Some(same) = terms.same.iter().find(|same| same.path == path) else {
-        return Ok(open_any(path));
+/// Confines this process. What the kernel does not know is left out, and told.
+pub(super) fn confine(terms: &Confinement, program: &Path) -> Result<(), Failed> {
+    let status = restrict(terms, program)?;
+    let why = match (status.ruleset, status.landlock) {
+        (RulesetStatus::FullyEnforced, _) => return Ok(()),
+        (_, LandlockStatus::NotEnabled) => {
+            "this kernel has Landlock, but it is switched off (add `landlock` to the boot parameter `lsm=`)"
+                .to_owned()
+        }
+        (_, LandlockStatus::NotImplemented) => {
+            "this kernel has no Landlock (Linux 6.12 or later has all that is needed)".to_owned()
+        }
+        (_, LandlockStatus::Available { effective_abi, .. }) => format!(
+            "this kernel's Landlock is too old ({effective_abi:?}, {WANTED:?} is needed: Linux 6.12 or later)"
+        ),
     };
-    let opened = open_without_links(path).ok().filter(|opened| {
-        fstat(opened).is_ok_and(|found| (found.st_dev, found.st_ino) == (same.device, same.inode))
-    });
-    opened.map(Some).ok_or_else(|| {
-        format!(
-            "`{}` is not the one it was at the start: something else was put in its place; find out who did that, and start the plugin anew if it is meant",
-            path.display()
-        )
-    })
+    Err(Failed::Lacking(why))
+}
+
+fn restrict(terms: &Confinement, program: &Path) -> Result<RestrictionStatus, Failed> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(WANTED))?;
+    if !terms.sockets.network {
+        ruleset = ruleset.handle_access(AccessNet::from_all(WANTED))?;
+    }
+    let mut scope = Scope::from_all(WANTED);
+    if terms.sockets.unix {
+        scope.remove(Scope::AbstractUnixSocket);
+    }
+    let created = ruleset.scope(scope)?.create()?;
+    let look = AccessFs::ReadFile | AccessFs::ReadDir;
+    let write = AccessFs::from_all(WANTED) & !AccessFs::Execute;
+    let start = AccessFs::Execute | AccessFs::ReadFile;
+    let program = terms.program.as_deref().unwrap_or(program);
+    let mut rules = Rules { terms, created };
+    rules = rules.allow(terms.read.iter().map(PathBuf::as_path), look)?;
+    rules = rules.allow(DEVICES.iter().map(Path::new), look)?;
+    rules = rules.allow(terms.write.iter().map(PathBuf::as_path), write)?;
+    rules = rules.allow([Path::new("/dev/null")], look | AccessFs::WriteFile)?;
+    rules = rules.allow(terms.start.iter().map(PathBuf::as_path), start)?;
+    rules = rules.allow(loaders().iter().map(PathBuf::as_path), start)?;
+    rules = rules.allow([program], start)?;
+    Ok(rules.created.restrict_self()?)
+}
+
+/// Rules that are being made.
+struct Rules<'a> {
+    terms: &'a Confinement,
+    created: RulesetCreated,
+}
+
+impl Rules<'_> {
+    /// Allows this for the files that are there, and below the directories. One is open at a time: there may be few.
+    fn allow<'a>(
+        mut self,
+        paths: impl IntoIterator<Item = &'a Path>,
+        access: BitFlags<AccessFs>,
+    ) -> Result<Self, Failed> {
+        for path in paths {
+            let Some(place) = open(self.terms, path)? else {
+                continue;
+            };
+            let is_directory = fstat(&place)
+                .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory);
+            let access = match is_directory {
+                true => access,
+                false => access & AccessFs::from_file(WANTED),
+            };
+            self.created = self.created.add_rule(PathBeneath::new(place, access))?;
+        }
+        Ok(self)
+    }
+}
+
+/// Opens a place of these terms, to name it only; `None` where there is none. It may have to be what it was.
+fn open(terms: &Confinement, path: &Path) -> Result<Option<OwnedFd>, Failed> {
+    let Some(same) = terms.same.iter().find(|same| same.path == path) else {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        return Ok(rustix::fs::open(path, flags, Mode::empty()).ok());
+    };
+    let shown = path.display();
+    let swapped = |why: &str| Failed::Swapped(format!("`{shown}` {why}"));
+    let opened = match open_without_links(path) {
+        Ok(opened) => opened,
+        Err(Errno::MFILE | Errno::NFILE) => {
+            return Err(swapped(
+                "could not be opened: there are too many files open",
+            ));
+        }
+        Err(_) => return Err(swapped(SWAPPED)),
+    };
+    match fstat(&opened) {
+        Ok(found) if (found.st_dev, found.st_ino) == (same.device, same.inode) => Ok(Some(opened)),
+        _ => Err(swapped(SWAPPED)),
+    }
 }
 
 /// Opens a path that must hold no links. Without `openat2` its end must be none, and what it leads to tells the rest.
@@ -120,24 +144,6 @@ fn open_without_links(path: &Path) -> rustix::io::Result<OwnedFd> {
         Err(Errno::NOSYS | Errno::PERM) => rustix::fs::open(path, flags, Mode::empty()),
         opened => opened,
     }
-}
-
-/// Allows this for files, and below directories.
-fn allow(
-    mut created: RulesetCreated,
-    places: impl IntoIterator<Item = OwnedFd>,
-    access: BitFlags<AccessFs>,
-) -> Result<RulesetCreated, RulesetError> {
-    for place in places {
-        let is_directory = fstat(&place)
-            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory);
-        let access = match is_directory {
-            true => access,
-            false => access & AccessFs::from_file(WANTED),
-        };
-        created = created.add_rule(PathBeneath::new(place, access))?;
-    }
-    Ok(created)
 }
 
 /// The programs that load others, by the names that they have everywhere.
