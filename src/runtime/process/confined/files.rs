@@ -131,17 +131,24 @@ fn open(terms: &Confinement, path: &Path) -> Result<Option<OwnedFd>, Failed> {
         }
         Err(_) => return Err(swapped(SWAPPED)),
     };
-    match fstat(&opened) {
-        Ok(found) if (found.st_dev, found.st_ino) == (same.device, same.inode) => Ok(Some(opened)),
-        _ => Err(swapped(SWAPPED)),
+    let is_same = fstat(&opened).is_ok_and(|found| {
+        // The number of what was removed may be that of a link by now.
+        (found.st_dev, found.st_ino) == (same.device, same.inode)
+            && FileType::from_raw_mode(found.st_mode) != FileType::Symlink
+    });
+    match is_same {
+        true => Ok(Some(opened)),
+        false => Err(swapped(SWAPPED)),
     }
 }
 
 /// Opens a path that must hold no links. Without `openat2` its end must be none, and what it leads to tells the rest.
 fn open_without_links(path: &Path) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
-        Err(Errno::NOSYS | Errno::PERM) => rustix::fs::open(path, flags, Mode::empty()),
+        Err(Errno::NOSYS | Errno::PERM) => {
+            rustix::fs::open(path, flags | OFlags::NOFOLLOW, Mode::empty())
+        }
         opened => opened,
     }
 }
