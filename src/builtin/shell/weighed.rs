@@ -87,7 +87,7 @@ mod tests {
     fn the_whole_line_is_said_and_the_input_by_its_digest() {
         assert_eq!(
             said(&run(&["/usr/bin/rm", "-rf", "a b", "é"], "")).as_deref(),
-            Ok("runs `/usr/bin/rm -rf 'a b' é` in /srv/a")
+            Ok("runs `/usr/bin/rm -rf 'a b' 'é'` in /srv/a")
         );
         let told = said(&run(&["/usr/bin/tee", "x"], "abc")).expect("it is short");
         assert!(
