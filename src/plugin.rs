@@ -220,7 +220,7 @@ pub use notifier::Notifier;
 pub(crate) use plugin_context::Given;
 pub use plugin_context::PluginContext;
 pub(crate) use programs::{
-    Confinement, Finished, Kept, MAX_OUTPUT_BYTES, Programs, Run, Sandbox, Sockets,
+    Confinement, Finished, Kept, MAX_OUTPUT_BYTES, Programs, Run, Same, Sandbox, Sockets,
 };
 pub(crate) use prompts::{Arguments, PromptHandler};
 pub use prompts::{BuiltPrompt, PromptOptions, Prompts};

@@ -5,6 +5,8 @@
 
 mod exec;
 
+mod git;
+
 mod known;
 
 mod line;
@@ -19,6 +21,8 @@ mod settings;
 
 mod told;
 
+mod weighed;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,13 +30,14 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 
 use crate::builtin::shell::exec::{Shell, Wanted};
-use crate::builtin::shell::listed::{List, sound};
+use crate::builtin::shell::listed::List;
 use crate::builtin::shell::places::Places;
 use crate::builtin::shell::settings::{Settings, Want};
 use crate::plugin::{
     Annotations, Category, HookResult, Notifier, Plugin, PluginContext, Risk, ToolContext,
-    ToolError, Tools,
+    ToolError, Tools, Weight,
 };
+use crate::wire::json::Json;
 
 /// What a call may take beside its program: the end of what it left running.
 const BESIDE: Duration = Duration::from_secs(10);
@@ -104,7 +109,8 @@ impl Plugin for ShellPlugin {
             .risk(Risk::High)
             .requires_approval()
             .touches(format!("files below {places} on the gateway's machine"))
-            .timeout(bound);
+            .timeout(bound)
+            .weigh(self.weigher());
     }
 
     fn cooperative(&self) -> bool {
@@ -113,6 +119,15 @@ impl Plugin for ShellPlugin {
 }
 
 impl ShellPlugin {
+    /// What says which program a call of `shell.exec_write` runs.
+    fn weigher(&self) -> impl Fn(&Json) -> Weight + Send + Sync + 'static {
+        let shell = Arc::clone(&self.shell);
+        move |arguments| match shell.load_full() {
+            Some(shell) => shell.weigh(arguments),
+            None => Weight::Refused(ToolError::new("the plugin has no settings")),
+        }
+    }
+
     fn handler(
         &self,
         write: bool,
@@ -139,11 +154,6 @@ async fn made(context: &PluginContext) -> Result<Shell, Box<dyn std::error::Erro
     let settings: Settings = context.settings()?;
     let programs = context.programs()?;
     let list = List::of(&settings, &*programs)?;
-    for (name, program) in &settings.programs {
-        for (at, path) in program.starts.iter().enumerate() {
-            sound(path).map_err(|why| format!("`programs.{name}.starts[{at}]`: {why}"))?;
-        }
-    }
     let places = Places::of(&settings)?;
     if let Some(listed) = list.within(&places.write) {
         return Err(format!(

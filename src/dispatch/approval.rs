@@ -34,6 +34,7 @@ use crate::session::table::new_id;
 use crate::wire::digest::digest;
 use crate::wire::hex::hex;
 use crate::wire::json::Json;
+use crate::wire::message::Params;
 use crate::wire::meta::DRY_RUN;
 use crate::wire::method::Method;
 
@@ -248,9 +249,12 @@ impl Dispatcher {
             record.approved_by(given.id);
             return Ok(());
         }
-        let mut asked = self.wanted((entry, weight), request, context, record.incident());
+        let mut asked = self.wanted((entry, weight), request, context, record.incident())?;
+        // What does not go into a question an operator is shown.
         let question = question::params(&asked);
-        if offer::check(&context.profile, &Method::Elicit, &question).is_ok() {
+        let can_be_asked =
+            |question: &Params| offer::check(&context.profile, &Method::Elicit, question).is_ok();
+        if let Some(question) = question.filter(can_be_asked) {
             let ttl = Duration::from_millis(approvals.policy.ttl_ms);
             let asking = context.client.ask(Method::Elicit, question);
             let answer = tokio::select! {
@@ -352,24 +356,26 @@ impl Dispatcher {
         }
     }
 
-    /// What a person is asked to agree to.
+    /// What a person is asked to agree to. A fault where they could not be shown all of it.
     fn wanted(
         &self,
         (entry, weight): (&Entry, Option<&Weight>),
         request: &Request,
         context: &CallContext,
         incident: Option<&str>,
-    ) -> Approval {
+    ) -> Result<Approval, Fault> {
         let approvals = &self.approvals;
         let (now, ttl) = (approvals.clock.unix_ms(), approvals.policy.ttl_ms);
         let time = |ms: u64| utc(Duration::from_millis(ms));
-        Approval {
+        let arguments = request.params.members.get("arguments");
+        let arguments = shown::arguments(arguments).ok_or_else(|| too_long(entry))?;
+        Ok(Approval {
             id: new_id().to_string(),
             tool: entry.name.to_string(),
             plugin: entry.plugin.id().to_string(),
             principal: context.caller.principal.to_string(),
             session: short_session(context).map(str::to_owned),
-            arguments: shown::arguments(request.params.members.get("arguments")),
+            arguments,
             effect: match (is_dry(request), weight) {
                 (true, _) => format!("is to be a dry run; a call {}", entry.effect()),
                 (false, Some(Weight::Changes(change))) => {
@@ -385,7 +391,7 @@ impl Dispatcher {
             decided_at: None,
             reason: None,
             incident: incident.map(str::to_owned),
-        }
+        })
     }
 }
 
@@ -427,6 +433,14 @@ fn declined(by: &str, approval: &Approval) -> Fault {
     };
     let message = format!("the call of `{tool}` was declined by {by}{why}");
     Fault::new(FaultKind::Denied, message).because("approval_declined")
+}
+
+fn too_long(entry: &Entry) -> Fault {
+    let message = format!(
+        "`{}` needs an approval, and its arguments are too long to be shown to who must give it, also with long texts cut: make several calls of it",
+        entry.name
+    );
+    Fault::new(FaultKind::BadInput, message).because("too_long_to_approve")
 }
 
 fn expired(entry: &Entry) -> Fault {

@@ -48,10 +48,49 @@ pub(crate) struct Confinement {
     pub(crate) write: Vec<PathBuf>,
     /// Programs that it may start, besides itself.
     pub(crate) start: Vec<PathBuf>,
+    /// The file that the path of the program must lead to; nothing else is started by that path.
+    pub(crate) program: Option<PathBuf>,
+    /// Those of all these that must be what they were. Where one is not, or is a link by now, nothing is started.
+    pub(crate) same: Vec<Same>,
     /// What it may open sockets for.
     pub(crate) sockets: Sockets,
     /// Whether it is not to be started where the system cannot do all of this.
     pub(crate) required: bool,
+}
+
+/// A file or directory as it was found, to be known again whatever its path leads to by then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Same {
+    /// Without links.
+    pub(crate) path: PathBuf,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+#[cfg(feature = "shell")]
+impl Same {
+    /// What a path without links leads to now.
+    #[cfg(unix)]
+    pub(crate) fn of(path: PathBuf) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+
+        let found = std::fs::symlink_metadata(&path)?;
+        Ok(Self {
+            path,
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+
+    /// Where nothing can be confined nothing is known again.
+    #[cfg(not(unix))]
+    pub(crate) fn of(path: PathBuf) -> std::io::Result<Self> {
+        Ok(Self {
+            path,
+            device: 0,
+            inode: 0,
+        })
+    }
 }
 
 /// What a program may open sockets for. Nothing, unless said.

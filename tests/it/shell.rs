@@ -2,6 +2,8 @@
 
 mod bounds;
 
+mod calls;
+
 mod ends;
 
 mod refusals;
@@ -9,6 +11,8 @@ mod refusals;
 mod sandbox;
 
 mod setup;
+
+mod swaps;
 
 mod writing;
 

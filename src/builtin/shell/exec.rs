@@ -8,12 +8,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::builtin::shell::line;
 use crate::builtin::shell::listed::{List, Listed};
 use crate::builtin::shell::places::Places;
 use crate::builtin::shell::settings::{Settings, Want};
 use crate::builtin::shell::told::{Outcome, Told};
-use crate::plugin::{Confinement, Programs, Run, Sandbox, ToolContext, ToolError};
+use crate::builtin::shell::{git, line};
+use crate::plugin::{Confinement, Programs, Run, Same, Sandbox, ToolContext, ToolError};
 
 /// The variables of every program, besides `HOME` and `TMPDIR`. Nothing of the gateway's or the caller's.
 const VARIABLES: [(&str, &str); 5] = [
@@ -95,7 +95,8 @@ impl Shell {
         Ok(Told(outcome.with(finished)))
     }
 
-    fn prepare(&self, wanted: Wanted, write: bool) -> Result<(&Listed, Run), String> {
+    /// Reads what is asked for, and holds it against the rules.
+    pub(super) fn prepare(&self, wanted: Wanted, write: bool) -> Result<(&Listed, Run), String> {
         let mut words = match (wanted.command, wanted.program) {
             (Some(line), None) if wanted.args.is_empty() => line::split(&line)?,
             (Some(_), None) => {
@@ -114,6 +115,13 @@ impl Shell {
         let listed = self.list.find(&words[0], write)?;
         check_size(&arguments, wanted.input.as_deref())?;
         listed.rules.check(&listed.name, &arguments)?;
+        let is_git = listed.is("git");
+        let arguments = if is_git {
+            git::guarded(arguments)?
+        } else {
+            arguments
+        };
+        let same = listed.files()?;
         let most = self.settings.timeout_seconds;
         let timeout = match wanted.timeout_seconds {
             Some(0) => return Err("`timeout_seconds` must be at least 1".to_owned()),
@@ -133,6 +141,9 @@ impl Shell {
         for name in ["HOME", "TMPDIR"] {
             variables.insert(name.to_owned(), self.home.display().to_string());
         }
+        if is_git {
+            variables.extend(git::variables());
+        }
         let program = listed.path.display().to_string();
         let run = Run {
             command: std::iter::once(program).chain(arguments).collect(),
@@ -145,12 +156,12 @@ impl Shell {
             processes: Some(self.settings.processes),
             open_files: Some(self.settings.open_files),
             cpu_seconds: Some(self.settings.cpu_seconds),
-            confinement: Some(self.confinement(listed, write)),
+            confinement: Some(self.confinement(listed, same, write)),
         };
         Ok((listed, run))
     }
 
-    fn confinement(&self, listed: &Listed, write: bool) -> Confinement {
+    fn confinement(&self, listed: &Listed, same: Vec<Same>, write: bool) -> Confinement {
         let own = self.places.read.iter().cloned().chain([self.home.clone()]);
         let to_write = if write {
             self.places.write.clone()
@@ -161,6 +172,8 @@ impl Shell {
             read: Places::system().chain(own).collect(),
             write: to_write,
             start: listed.starts.clone(),
+            program: Some(listed.real.clone()),
+            same: self.places.same.iter().cloned().chain(same).collect(),
             sockets: listed.sockets,
             required: write || self.settings.sandbox == Want::Required,
         }

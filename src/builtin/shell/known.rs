@@ -80,7 +80,7 @@ const ALL: &[Known] = &[
     plain("head"),
     at_most(0, "hostname", &["-F", "--file", "-b", "--boot"]),
     plain("id"),
-    asks_kernel(without("ip", &["=-b", "-ba*", "-fo*", "=-n", "-net*"])),
+    asks_kernel(without("ip", &["=-b", "-ba*", "-fo*", "=-n", "-ne*"])),
     plain("join"),
     without(
         "journalctl",
@@ -168,6 +168,9 @@ const ALL: &[Known] = &[
 const IP_OBJECTS: &str = "a addr address l link r route ru rule n neigh neighbour maddress ntable";
 const IP_VERBS: &str =
     "add append change delete down exec flush monitor promote replace restore save set up";
+
+/// Its options that take a value; it matches them by their beginning, `-f` as `-family`.
+const IP_WITH_VALUE: &str = "=-f -fa* =-l -lo* -rc*";
 
 /// Programs that start others, or read code that does whatever it likes.
 const CODE: &[&str] = &[
@@ -318,6 +321,12 @@ impl Known {
             operands: self.operands,
             subcommands: is_ip.then(|| words(IP_OBJECTS)),
             options_first: is_ip,
+            any_hyphens: is_ip,
+            with_value: if is_ip {
+                words(IP_WITH_VALUE)
+            } else {
+                Vec::new()
+            },
             verbs: if is_ip { words(IP_VERBS) } else { Vec::new() },
         }
     }
@@ -378,6 +387,17 @@ mod tests {
             "ip -batch x",
             "ip netns exec a b",
             "ip -n a link",
+            "ip --force addr",
+            "ip -fo addr",
+            "ip --netns a addr",
+            "ip -ne a addr",
+            "ip --batch link",
+            "ip --b link",
+            "ip -f link netns",
+            "ip --family link netns",
+            "ip -l 1 netns",
+            "ip -rcvbuf link netns",
+            "ip -f inet link s lo up",
             "ss -K",
             "uniq a b",
             "xxd -r a",
@@ -399,6 +419,10 @@ mod tests {
             "date -u +%s",
             "hostname",
             "ip -br addr",
+            "ip -f inet addr show",
+            "ip --brief -rc 65536 link",
+            "ip -l 3 -family inet6 route",
+            "xxd -l16 a",
             "ip -s link show eth0",
             "ip route get 1.1.1.1",
             "ss -tlnp",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::builtin::shell::known::{self, Known};
 use crate::builtin::shell::rules::Rules;
 use crate::builtin::shell::settings::{ProgramSettings, Settings, Socket};
-use crate::plugin::{Programs, Sockets};
+use crate::plugin::{Programs, Same, Sockets};
 
 /// How many names an error lists.
 const SHOWN: usize = 60;
@@ -18,10 +18,11 @@ pub(super) struct Listed {
     /// Its file, by the path it is started by: some programs ask what they are called.
     pub(super) path: PathBuf,
     /// The file that this leads to.
-    real: PathBuf,
+    pub(super) real: PathBuf,
     /// Whether it is for `shell.exec_write`.
     pub(super) writes: bool,
     pub(super) rules: Rules,
+    /// The files of what it may start.
     pub(super) starts: Vec<PathBuf>,
     pub(super) sockets: Sockets,
 }
@@ -105,6 +106,34 @@ impl List {
     }
 }
 
+impl Listed {
+    /// Its file and those of what it starts, as they are now: an update may have replaced them. An error where a path leads to
+    /// another file than at the start, or others could change it by now.
+    pub(super) fn files(&self) -> Result<Vec<Same>, String> {
+        let starts = self.starts.iter().map(|path| (path, path));
+        let all = std::iter::once((&self.path, &self.real)).chain(starts);
+        all.map(|(path, real)| {
+            let shown = path.display();
+            if sound(path)? != *real {
+                return Err(format!(
+                    "`{shown}` does not lead to `{}` any more, as it did at the start: find out who changed that, and start the plugin anew if it is meant",
+                    real.display()
+                ));
+            }
+            Same::of(real.clone()).map_err(|err| format!("`{shown}`: {err}"))
+        })
+        .collect()
+    }
+
+    /// Whether it is a program of that name, by whatever name it is listed.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name == name
+            || [&self.path, &self.real]
+                .iter()
+                .any(|path| file_name(path) == name)
+    }
+}
+
 fn of_known(known: &Known, path: PathBuf, real: PathBuf) -> Listed {
     Listed {
         name: known.name.to_owned(),
@@ -161,6 +190,12 @@ fn of_operator(
         rules.subcommands = Some(subcommands.clone());
         rules.options_first = false;
     }
+    let starts = wanted
+        .starts
+        .iter()
+        .enumerate()
+        .map(|(at, path)| sound(path).map_err(|why| format!("`starts[{at}]`: {why}")));
+    let starts = starts.collect::<Result<_, _>>()?;
     let opens = |socket| wanted.sockets.contains(&socket);
     Ok(Listed {
         name: name.to_owned(),
@@ -168,7 +203,7 @@ fn of_operator(
         real,
         writes: wanted.writes,
         rules,
-        starts: wanted.starts.clone(),
+        starts,
         sockets: Sockets {
             unix: opens(Socket::Unix),
             netlink: opens(Socket::Netlink) || known.is_some_and(|known| known.netlink),

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::builtin::shell::settings::Settings;
+use crate::plugin::Same;
 
-/// What programs and their libraries are made of, and what tells of the machine. Nothing of it is secret to its users.
+/// What programs and their libraries are made of, and what tells of the machine. Nothing of it is secret to its users. Of `/sys` it
+/// is what tells of processors, memory and block devices only: reading others there may do something.
 const SYSTEM: &[&str] = &[
     "/bin",
     "/lib",
@@ -13,9 +15,8 @@ const SYSTEM: &[&str] = &[
     "/sbin",
     "/usr",
     "/proc",
-    "/sys/block",
-    "/sys/class",
-    "/sys/devices",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
     "/sys/fs/cgroup",
     "/etc/alternatives",
     "/etc/debian_version",
@@ -49,6 +50,9 @@ const SYSTEM: &[&str] = &[
     "/var/run/utmp",
 ];
 
+/// Links to the directories of block devices.
+const BLOCK_DEVICES: &str = "/sys/block";
+
 /// What no directory of the operator's may hold, or lie in: the kernel cannot take it out of a directory again.
 const SECRET: &[&str] = &[
     "/boot",
@@ -77,6 +81,9 @@ const SECRET_IN_HOMES: &[&str] = &[".aws", ".gnupg", ".kube", ".ssh"];
 pub(super) struct Places {
     pub(super) read: Vec<PathBuf>,
     pub(super) write: Vec<PathBuf>,
+    /// What both were when they were looked at. With that, who may change what lies above them does not matter: what is put in
+    /// their place is not given away.
+    pub(super) same: Vec<Same>,
 }
 
 impl Places {
@@ -87,15 +94,30 @@ impl Places {
             each.map(|(at, path)| checked(path).map_err(|why| format!("`{key}[{at}]`: {why}")))
                 .collect()
         };
-        Ok(Self {
-            read: all("directories", &settings.directories)?,
-            write: all("write_directories", &settings.write_directories)?,
-        })
+        let read = all("directories", &settings.directories)?;
+        let write = all("write_directories", &settings.write_directories)?;
+        for (at, path) in read.iter().enumerate() {
+            let above = write.iter().find(|above| path.starts_with(above));
+            if let (Some(above), false) = (above, write.contains(path)) {
+                return Err(format!(
+                    "`directories[{at}]`: `{}` lies in `{}` of `write_directories`, so that a program that writes there could put another in its place: name it in `write_directories` as well if it may be changed, or keep them apart",
+                    path.display(),
+                    above.display()
+                ));
+            }
+        }
+        let each = read.iter().chain(&write).cloned();
+        let same = each.map(Same::of).collect::<Result<_, _>>();
+        let same = same.map_err(|err| format!("`directories`: {err}"))?;
+        Ok(Self { read, write, same })
     }
 
     /// What of the system's may be read.
     pub(super) fn system() -> impl Iterator<Item = PathBuf> {
-        SYSTEM.iter().map(PathBuf::from)
+        let devices = std::fs::read_dir(BLOCK_DEVICES).into_iter().flatten();
+        let devices = devices.filter_map(|entry| entry.ok()?.path().canonicalize().ok());
+        let system = SYSTEM.iter().chain([&BLOCK_DEVICES]);
+        system.map(PathBuf::from).chain(devices)
     }
 
     /// The directory to work in: the one that is asked for, which must lie in those of the settings, or the first; `home` where
@@ -218,7 +240,7 @@ mod tests {
         std::os::unix::fs::symlink(&root, inside.join("out")).expect("made");
         let places = Places {
             read: vec![inside.clone()],
-            write: Vec::new(),
+            ..Places::default()
         };
         let ask = |wanted: Option<&str>| places.working(wanted, Path::new("/"), false);
         assert_eq!(ask(None), Ok(inside.clone()));

@@ -11,6 +11,10 @@ pub(super) struct Rules {
     pub(super) subcommands: Option<Vec<String>>,
     /// Whether options may come before that.
     pub(super) options_first: bool,
+    /// Whether options begin with one hyphen or two, as `ip` has it.
+    pub(super) any_hyphens: bool,
+    /// The options before the subcommand whose value is the next argument.
+    pub(super) with_value: Vec<String>,
     /// Words that change something: arguments after the first must not begin any of them.
     pub(super) verbs: Vec<String>,
     /// How many arguments there may be that are no options.
@@ -21,7 +25,8 @@ impl Rules {
     /// What is wrong with these arguments of `program`, if anything.
     pub(super) fn check(&self, program: &str, arguments: &[String]) -> Result<(), String> {
         for (at, argument) in arguments.iter().enumerate() {
-            if let Some(pattern) = self.deny.iter().find(|pattern| fits(pattern, argument)) {
+            let option = self.option(argument);
+            if let Some(pattern) = self.deny.iter().find(|pattern| fits(pattern, option)) {
                 let apart = match is_letter(pattern) && argument.len() > 2 {
                     true => {
                         "; if another option is meant, write options apart or by their long names"
@@ -35,10 +40,7 @@ impl Rules {
             }
         }
         self.check_subcommand(program, arguments)?;
-        let operands: Vec<_> = arguments
-            .iter()
-            .filter(|argument| is_operand(argument))
-            .collect();
+        let operands: Vec<_> = self.operands_of(arguments).collect();
         if let Some(verb) = operands.iter().skip(1).find(|word| self.is_verb(word)) {
             return Err(format!(
                 "`{program}` may only look, and `{verb}` may change something: write words such as `show` in full"
@@ -46,7 +48,7 @@ impl Rules {
         }
         match self.operands {
             Some(most) if operands.len() > most => Err(format!(
-                "`{program}` takes {most} arguments here that are no options, and `{}` is one too many: write values of options as `--option=value`",
+                "`{program}` takes {most} arguments here that are no options, and `{}` is one too many: write values of options with them, as `-l16` or `--option=value`",
                 operands[most]
             )),
             _ => Ok(()),
@@ -57,10 +59,9 @@ impl Rules {
         let Some(known) = &self.subcommands else {
             return Ok(());
         };
-        let mut words = arguments.iter();
         let first = match self.options_first {
-            true => words.find(|word| is_operand(word)),
-            false => words.next(),
+            true => self.operands_of(arguments).next(),
+            false => arguments.first(),
         };
         match first {
             Some(word) if known.contains(word) => Ok(()),
@@ -75,6 +76,30 @@ impl Rules {
                     .collect::<Vec<_>>()
                     .join(", ")
             )),
+        }
+    }
+
+    /// The arguments that are no options, nor values of those that take one.
+    fn operands_of<'a>(&self, arguments: &'a [String]) -> impl Iterator<Item = &'a String> {
+        let mut is_value = false;
+        let mut is_before = true;
+        arguments.iter().filter(move |argument| {
+            if std::mem::take(&mut is_value) {
+                return false;
+            }
+            let is_operand = is_operand(argument);
+            is_before &= !is_operand;
+            let option = self.option(argument);
+            is_value = is_before && self.with_value.iter().any(|pattern| fits(pattern, option));
+            is_operand
+        })
+    }
+
+    /// An argument as rules see it.
+    fn option<'a>(&self, argument: &'a str) -> &'a str {
+        match argument.strip_prefix('-') {
+            Some(rest) if self.any_hyphens && rest.len() > 1 && rest.starts_with('-') => rest,
+            _ => argument,
         }
     }
 

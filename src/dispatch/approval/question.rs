@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use crate::dispatch::approval::record::Approval;
+use crate::dispatch::approval::shown;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 use crate::wire::message::Params;
 
-/// How much of the arguments stands in the question, in characters.
-const MAX_ARGUMENTS: usize = 2_000;
+/// How much of the arguments stands in the question, in bytes.
+const MAX_ARGUMENTS: usize = 4_000;
 
 /// The key of the question's `_meta` that names the approval.
 pub const APPROVAL_META: &str = "toolgate/approval";
@@ -20,14 +21,15 @@ pub(super) struct Said {
     pub(super) reason: Option<String>,
 }
 
-/// The params of the question. Without a `mode`, which stands for a form in every revision.
-pub(super) fn params(approval: &Approval) -> Params {
+/// The params of the question; `None` where the arguments are too long for one, also with their long texts cut. Without a `mode`, which stands for a form in every revision.
+pub(super) fn params(approval: &Approval) -> Option<Params> {
     let (tool, plugin) = (&approval.tool, &approval.plugin);
-    let (arguments, effect) = (shortened(&approval.arguments), &approval.effect);
+    let arguments = shown::within(&approval.arguments, MAX_ARGUMENTS)?;
+    let (arguments, effect) = (arguments.as_str(), &approval.effect);
     let message = format!(
         "Allow the call of `{tool}` (plugin `{plugin}`)? It {effect}.\nArguments: {arguments}"
     );
-    Params::of(&json!({
+    Some(Params::of(&json!({
         "message": message,
         "requestedSchema": {
             "type": "object",
@@ -47,7 +49,7 @@ pub(super) fn params(approval: &Approval) -> Params {
             "required": ["approve"],
         },
         "_meta": { APPROVAL_META: approval.id },
-    }))
+    })))
 }
 
 /// Reads the answer. Only who has accepted the form and said yes in it has approved.
@@ -63,17 +65,28 @@ pub(super) fn read(answer: &Json) -> Said {
     }
 }
 
-fn shortened(arguments: &Json) -> String {
-    let text = arguments.as_str();
-    match text.char_indices().nth(MAX_ARGUMENTS) {
-        Some((end, _)) => format!("{} … ({} bytes in all)", &text[..end], text.len()),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn asking(arguments: Json) -> Option<Params> {
+        params(&Approval {
+            arguments,
+            ..crate::dispatch::approval::tests::asked("a")
+        })
+    }
+
+    #[test]
+    fn a_question_has_all_members_or_is_not_asked() {
+        let long = Json::of(&json!({ "input": "x".repeat(10_000), "args": ["-rf", "keep"] }));
+        let asked = asking(long).expect("its texts are cut");
+        let message = asked.members.string("message").expect("a text");
+        assert!(
+            message.contains(r#""args":["-rf","keep"]"#) && message.contains("of 10000 letters"),
+            "{message}"
+        );
+        assert!(asking(Json::of(&json!({ "args": vec!["x"; 2_000] }))).is_none());
+    }
 
     #[test]
     fn only_a_yes_in_an_accepted_form_is_an_approval() {

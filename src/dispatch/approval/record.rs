@@ -18,7 +18,7 @@ pub struct Approval {
     pub principal: String,
     /// The beginning of the session's id.
     pub session: Option<String>,
-    /// The arguments as they go to the plugin; what is named like a secret is masked, and what is too large left out.
+    /// The arguments as they go to the plugin; what is named like a secret is masked, and where they are long, long texts are cut.
     pub arguments: Json,
     /// What a call does, in words.
     pub effect: String,

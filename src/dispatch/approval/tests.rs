@@ -5,7 +5,7 @@ use std::sync::Mutex as Heard;
 use super::*;
 use crate::ledger::documents::InMemory;
 
-fn asked(id: &str) -> Approval {
+pub(super) fn asked(id: &str) -> Approval {
     Approval {
         id: id.to_owned(),
         tool: "p__do".into(),

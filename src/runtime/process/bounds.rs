@@ -117,7 +117,7 @@ fn joining(directory: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::Sockets;
+    use crate::plugin::{Same, Sockets};
 
     #[test]
     fn terms_are_read_as_they_were_written() {
@@ -132,6 +132,12 @@ mod tests {
                 read: vec!["/usr".into(), "/e=f".into()],
                 write: vec!["/w".into()],
                 start: vec!["/bin/x".into()],
+                program: Some("/bin/y=z".into()),
+                same: vec![Same {
+                    path: "/a:b=c".into(),
+                    device: 1,
+                    inode: u64::MAX,
+                }],
                 sockets: Sockets {
                     netlink: true,
                     ..Sockets::default()

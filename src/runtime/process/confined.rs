@@ -12,7 +12,7 @@ mod files;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::plugin::Confinement;
+use crate::plugin::{Confinement, Same};
 
 /// How the helper begins what it says when a process cannot be confined.
 pub(super) const NOT_CONFINED: &str = "not confined:";
@@ -39,6 +39,20 @@ pub(super) fn arguments(terms: &Confinement) -> Vec<OsString> {
         let of = |path: &PathBuf| [OsStr::new(key), path.as_os_str()].into_iter().collect();
         told.extend(paths.iter().map(of));
     }
+    for same in &terms.same {
+        let known = format!("same={}:{}:", same.device, same.inode);
+        told.push(
+            [OsStr::new(&known), same.path.as_os_str()]
+                .into_iter()
+                .collect(),
+        );
+    }
+    let program = terms.program.iter();
+    told.extend(program.map(|path| {
+        [OsStr::new("program="), path.as_os_str()]
+            .into_iter()
+            .collect()
+    }));
     let mut terms = terms.clone();
     let flags = FLAGS.iter().filter(|(_, flag)| *flag(&mut terms));
     let mut flags: Vec<OsString> = flags
@@ -56,6 +70,16 @@ pub(super) fn read(terms: &mut Confinement, key: &str, value: &str) -> Option<()
         "read" => terms.read.push(value.into()),
         "write" => terms.write.push(value.into()),
         "start" => terms.start.push(value.into()),
+        "program" => terms.program = Some(value.into()),
+        "same" => {
+            let (device, rest) = value.split_once(':')?;
+            let (inode, path) = rest.split_once(':')?;
+            terms.same.push(Same {
+                path: path.into(),
+                device: device.parse().ok()?,
+                inode: inode.parse().ok()?,
+            });
+        }
         "may" if value.is_empty() => {}
         "may" => {
             let (_, flag) = FLAGS.iter().find(|(word, _)| *word == value)?;
@@ -67,19 +91,29 @@ pub(super) fn read(terms: &mut Confinement, key: &str, value: &str) -> Option<()
 }
 
 /// Confines this process, which is about to become `program`. Where something cannot be done the rest is done all the same,
-/// and told.
+/// and told, if it is required; but nothing is done where a place is not what it was, which is always told.
 #[cfg(all(feature = "shell", target_os = "linux"))]
 pub(super) fn confine(terms: &Confinement, program: &Path) -> Result<(), String> {
-    let files = files::confine(terms, program);
+    let files = match files::confine(terms, program) {
+        Ok(()) => Ok(()),
+        Err(files::Failed::Lacking(why)) => Err(why),
+        Err(files::Failed::Swapped(why)) => return Err(why),
+    };
     let rights = give_up_rights(!terms.write.is_empty());
     let calls = calls::confine(terms);
-    files.and(rights).and(calls)
+    match files.and(rights).and(calls) {
+        Err(why) if terms.required => Err(why),
+        _ => Ok(()),
+    }
 }
 
 /// There is nothing to confine a process with.
 #[cfg(not(all(feature = "shell", target_os = "linux")))]
-pub(super) fn confine(_: &Confinement, _: &Path) -> Result<(), String> {
-    Err("this gateway was built without it, or for a system that has none".to_owned())
+pub(super) fn confine(terms: &Confinement, _: &Path) -> Result<(), String> {
+    match terms.required {
+        true => Err("this gateway was built without it, or for a system that has none".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// Gives up what the superuser may do beyond others, except to look, and to change files if `write`. What a process has

@@ -32,7 +32,6 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> String {
     crate::runtime::process::limits::accept(&terms);
     if let Some(terms) = &terms.confine
         && let Err(why) = crate::runtime::process::confined::confine(terms, program.as_ref())
-        && terms.required
     {
         return format!("{} {why}", crate::runtime::process::confined::NOT_CONFINED);
     }

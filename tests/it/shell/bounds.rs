@@ -126,7 +126,8 @@ async fn output_is_bound_and_what_was_left_out_is_said() {
         (&json!(true), &json!("it wrote more than 256 MiB")),
         "{done}"
     );
-    assert!(done["stdout_left_out_bytes"].as_u64().expect("a number") > 256 << 20);
+    // Its two ends are kept.
+    assert!(done["stdout_left_out_bytes"].as_u64().expect("a number") + 4096 > 256 << 20);
     assert!(done["stdout"].as_str().expect("a text").len() < 5000);
     // Other tests run beside this one; a gigabyte would be seen all the same.
     let grown = memory().saturating_sub(before);

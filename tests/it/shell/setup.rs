@@ -26,6 +26,9 @@ async fn settings_that_cannot_be_are_named_by_their_key() {
     std::fs::write(&open, "#!/bin/sh\n").expect("written");
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("set");
     let open = open.display().to_string();
+    let below = folder.path().join("below");
+    std::fs::create_dir(&below).expect("made");
+    let (above, below) = (folder.path().display(), below.display());
     for (settings, parts) in [
         (
             "programs.bash = {}".to_owned(),
@@ -64,7 +67,7 @@ async fn settings_that_cannot_be_are_named_by_their_key() {
         ),
         (
             format!("programs.ls = {{ starts = [\"{open}\"] }}"),
-            &["`programs.ls.starts[0]`", "others could change"],
+            &["`programs.ls`: `starts[0]`", "others could change"],
         ),
         (
             "directories = [\"/\"]".to_owned(),
@@ -81,6 +84,14 @@ async fn settings_that_cannot_be_are_named_by_their_key() {
         (
             "write_directories = [\"/usr/bin\"]\nprograms.tee = { writes = true }".to_owned(),
             &["`write_directories`: `", "could put another in its place"],
+        ),
+        (
+            format!("directories = [\"{below}\"]\nwrite_directories = [\"{above}\"]"),
+            &[
+                "`directories[0]`",
+                "lies in",
+                "could put another in its place",
+            ],
         ),
         (
             "programs.tee = { writes = true }".to_owned(),

@@ -7,7 +7,7 @@ use crate::rest::{self, refused};
 use crate::shell::Place;
 use crate::support::{Answer, Request, modern};
 
-const SETTINGS: &str = "write_directories = [\"DIR/writable\"]\n[plugins.shell.config.programs]\ntee = { writes = true }\ntouch = { writes = true }\nchmod = { writes = true }\nsleep = {}\n";
+pub(super) const SETTINGS: &str = "write_directories = [\"DIR/writable\"]\n[plugins.shell.config.programs]\ntee = { writes = true }\ntouch = { writes = true }\nchmod = { writes = true }\nsleep = {}\n";
 
 fn with_policy(policy: &str) -> String {
     format!("{SETTINGS}[policy.approval]\nwait_ms = 0\n{policy}")
@@ -16,16 +16,55 @@ fn with_policy(policy: &str) -> String {
 /// The same call after somebody has agreed to it.
 async fn approved(place: &Place, arguments: &Value) -> Value {
     let call = rest::call("shell.exec_write", &arguments.to_string());
-    let answer: Answer = place.gateway.send(&call).await;
+    agreed(place, &call).await;
+    place.gateway.send(&call).await.json()
+}
+
+/// Has somebody agree to a call; what they were asked.
+pub(super) async fn agreed(place: &Place, call: &Request) -> Value {
+    let answer: Answer = place.gateway.send(call).await;
     assert_eq!(refused(&answer, 403), "approval_pending");
     let text = answer.json()["error"]["message"].to_string();
     let (_, rest) = text
         .split_once("approvals approve ")
         .expect("how to give it");
     let id = rest.split('`').next().expect("an id");
+    let asked = Request::new("GET", "/api/approvals");
+    let asked = place.gateway.send(&asked).await.json();
     let approve = Request::new("POST", &format!("/api/approvals/{id}/approve")).body_of(&json!({}));
     assert_eq!(place.gateway.send(&approve).await.status, 200);
-    place.gateway.send(&call).await.json()
+    asked
+}
+
+/// Who must agree sees the whole command line, also where there is much else.
+#[tokio::test]
+async fn who_must_agree_is_told_what_runs() {
+    let place = Place::new(&with_policy("")).await;
+    if place.is_confined {
+        let arguments = json!({ "command": "tee -a 'a b'", "input": "x".repeat(100_000) });
+        let call = rest::call("shell.exec_write", &arguments.to_string());
+        let asked = agreed(&place, &call).await.to_string();
+        let runs = format!(
+            "tee -a 'a b'` in {}, with 100000 bytes of input (sha256 ",
+            place.path("writable")
+        );
+        for part in [
+            "runs `/",
+            &runs,
+            "\"command\":\"tee -a 'a b'\"",
+            "of 100000 letters",
+        ] {
+            assert!(asked.contains(part), "{part}: {asked}");
+        }
+        let long = json!({ "program": "tee", "args": ["x".repeat(9_000)] });
+        let call = rest::call("shell.exec_write", &long.to_string());
+        let answer = place.gateway.send(&call).await.json();
+        assert!(
+            text_of(&answer).contains("who must agree to it is shown"),
+            "{answer}"
+        );
+    }
+    place.gateway.finish().await;
 }
 
 /// F25
@@ -108,7 +147,11 @@ async fn what_writes_needs_an_approval_and_writes_in_its_directory_only() {
         let arguments = json!({ "command": line });
         let result = match tool {
             "shell.exec" => place.exec(arguments).await,
-            _ => approved(&place, &arguments).await,
+            // Nobody is asked about it.
+            tool => {
+                let call = rest::call(tool, &arguments.to_string());
+                place.gateway.send(&call).await.json()
+            }
         };
         assert_eq!(result["isError"], true);
         assert!(text_of(&result).contains(part), "{result}");

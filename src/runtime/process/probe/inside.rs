@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, XattrFlags};
 use rustix::process::{getppid, test_kill_process};
 
 /// How long a connection may take that must not come to be.
@@ -84,7 +84,7 @@ fn of_files(places: &Places) -> Tries {
     let open_to_write = OpenOptions::new().write(true).open(&secret);
     // Not to be had of the standard library: it knows that this makes no sense.
     let emptied = rustix::fs::open(&known, OFlags::RDONLY | OFlags::TRUNC, Mode::empty());
-    vec![
+    let mut tries = vec![
         ("read what it may", fs::read(&known).map(drop)),
         (
             "write where it may",
@@ -116,7 +116,58 @@ fn of_files(places: &Places) -> Tries {
             "start another program",
             start(&places.readable.join("other")),
         ),
-    ]
+    ];
+    tries.extend(of_attributes(&known));
+    tries
+}
+
+/// What Landlock does not know of, by each of the calls that libraries have for it.
+fn of_attributes(known: &Path) -> Tries {
+    use rustix::fs::{
+        Timespec, Timestamps, chmodat, chownat, lremovexattr, lsetxattr, removexattr, setxattr,
+        utimensat,
+    };
+
+    const NAME: &str = "user.toolgate";
+    let (follow, nothing) = (AtFlags::empty(), XattrFlags::empty());
+    let early = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
+    let times = Timestamps {
+        last_access: early,
+        last_modification: early,
+    };
+    let tries = [
+        (
+            "change the mode of a file by its directory",
+            chmodat(CWD, known, Mode::RUSR, follow),
+        ),
+        (
+            "change the owner of a file",
+            chownat(CWD, known, None, None, follow),
+        ),
+        (
+            "change the times of a file",
+            utimensat(CWD, known, &times, follow),
+        ),
+        (
+            "set an attribute of a file",
+            setxattr(known, NAME, b"x", nothing),
+        ),
+        (
+            "set an attribute of a file or link",
+            lsetxattr(known, NAME, b"x", nothing),
+        ),
+        ("remove an attribute of a file", removexattr(known, NAME)),
+        (
+            "remove an attribute of a file or link",
+            lremovexattr(known, NAME),
+        ),
+    ];
+    tries
+        .map(|(what, came)| (what, came.map_err(io::Error::from)))
+        .into()
 }
 
 /// A program that can be started is one without an interpreter.

@@ -126,9 +126,9 @@ fn run(helper: &Path, places: &Places, write: bool) -> Run {
         confinement: Some(Confinement {
             read,
             write: writable.into_iter().collect(),
-            start: Vec::new(),
             sockets: Sockets::default(),
             required: true,
+            ..Confinement::default()
         }),
     }
 }
