@@ -120,11 +120,13 @@ impl Plugin for ShellPlugin {
 
 impl ShellPlugin {
     /// What says which program a call of `shell.exec_write` runs.
-    fn weigher(&self) -> impl Fn(&Json) -> Weight + Send + Sync + 'static {
+    fn weigher(&self) -> impl Fn(Json) -> std::future::Ready<Weight> + Send + Sync + 'static {
         let shell = Arc::clone(&self.shell);
-        move |arguments| match shell.load_full() {
-            Some(shell) => shell.weigh(arguments),
-            None => Weight::Refused(ToolError::new("the plugin has no settings")),
+        move |arguments| {
+            std::future::ready(match shell.load_full() {
+                Some(shell) => shell.weigh(&arguments),
+                None => Weight::Refused(ToolError::new("the plugin has no settings")),
+            })
         }
     }
 

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::builtin::shell::exec::{Shell, Wanted};
-use crate::plugin::{Run, ToolError, Weight};
+use crate::plugin::{Change, Run, ToolError, Weight};
 use crate::wire::hex::hex;
 use crate::wire::json::Json;
 
@@ -19,7 +19,7 @@ impl Shell {
         };
         let said = self.prepare(wanted, true).and_then(|(_, run)| said(&run));
         match said {
-            Ok(said) => Weight::Changes(said),
+            Ok(said) => Weight::Changes(Change::new(said)),
             Err(why) => Weight::Refused(ToolError::new(why)),
         }
     }
