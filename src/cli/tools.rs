@@ -238,7 +238,7 @@ async fn call(
         }
         Err(CallError::Plugin(error)) => unable(&format!("{} ({})", error.message, error.code)),
         Err(CallError::Fault(fault)) if fault.reason == "approval_pending" => unable(&format!(
-            "`{name}` needs somebody who agrees: say `--approve`, or `--dry-run` to see what it would do"
+            "`{name}` needs an approval: say `--approve`, or `--dry-run` to see what it would do"
         )),
         Err(CallError::Fault(fault)) => unable(&fault.to_string()),
     }

@@ -147,6 +147,7 @@ fn settings(id: &str, folder: &Path) -> String {
             std::fs::write(&path, text).expect("it can be written");
             format!("kubeconfig = {path:?}")
         }
+        "monitoring" => "prometheus.url = \"http://127.0.0.1:9\"".to_owned(),
         "llm" => "program = \"true\"".to_owned(),
         "postgres" => "connections.shop.url = \"postgres://ops:x@127.0.0.1:9/shop\"".to_owned(),
         "runbook" => format!("dir = {folder:?}"),

@@ -19,7 +19,7 @@ const TOOL: &str = "llm.kubectl_action";
 /// Notes what it is called with, and answers as `kubectl` might.
 const SCRIPT: &str = r#"#!/bin/sh
 case "$*" in
-  'config get-contexts -o name') cat "$KUBECONFIG" >/dev/null || exit 1; printf 'prod\nstaging\n'; exit 0 ;;
+  'config get-contexts -o name') cat "$KUBECONFIG" >/dev/null || exit 1; printf 'prod\nstaging\ntest\n'; exit 0 ;;
 esac
 printf '[%s]' "$@" >> 'DIR/calls'
 echo >> 'DIR/calls'
@@ -357,13 +357,13 @@ async fn settings_that_are_wrong_are_named() {
         std::fs::set_permissions(program, may_run).expect("it is ours");
     }
     let sealed = format!(
-        "program = '{}'\nkubeconfig = 'KUBECONFIG'",
+        "program = '{}'\nkubeconfig = 'FILE'\ncontext = 'prod'",
         sealed.display()
     );
     let lists = format!("program = '{}'", lists.display());
     for (settings, part) in [
         (
-            &*format!("{lists}\nkubeconfig = 'KUBECONFIG'\ncontext = 'prd'"),
+            &*format!("{lists}\nkubeconfig = 'FILE'\ncontext = 'prd'"),
             "`prd` (`context` in the plugin's config) is no context of the kubeconfig; there are prod, staging",
         ),
         (
@@ -407,7 +407,7 @@ async fn settings_that_are_wrong_are_named() {
             "the current context of `/a:/b` may become another",
         ),
     ] {
-        let settings = settings.replace("KUBECONFIG", &file.display().to_string());
+        let settings = settings.replace("FILE", &file.display().to_string());
         let config = format!("[plugins.llm]\nenabled = true\n[plugins.llm.config]\n{settings}\n");
         let gateway = TestGateway::builder().config(&config).build().await;
         let error = gateway.plugin("llm").life.snapshot().error;
@@ -420,9 +420,10 @@ async fn settings_that_are_wrong_are_named() {
 /// Without a kubeconfig there is no context: then the command goes to the cluster that the gateway runs in.
 #[tokio::test]
 async fn a_context_is_not_needed_where_nothing_changes_or_no_file_has_one() {
+    // Whatever it is asked, it says nothing and is content.
     for settings in ["kubeconfig = '/bin/sh'\nremediation = false", ""] {
         let config = format!(
-            "[plugins.llm]\nenabled = true\n[plugins.llm.config]\nprogram = '/bin/sh'\n{settings}\n"
+            "[plugins.llm]\nenabled = true\n[plugins.llm.config]\nprogram = '/bin/true'\n{settings}\n"
         );
         let gateway = TestGateway::builder().config(&config).build().await;
         let error = gateway.plugin("llm").life.snapshot().error;

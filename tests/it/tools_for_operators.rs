@@ -198,7 +198,9 @@ async fn settings_that_lead_nowhere_are_found_by_check_and_doctor() {
 async fn a_call_that_nobody_agrees_to_says_how_to() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(folder.path());
-    let (code, said) = Program::run(&["tools", "call", "kill_deadlock"], &config).await;
+    let delete = r#"{"command":"kubectl delete pod web-0"}"#;
+    let call = ["tools", "call", "llm.kubectl_action", delete];
+    let (code, said) = Program::run(&call, &config).await;
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("say `--approve`, or `--dry-run`"), "{said}");
 }
@@ -209,7 +211,7 @@ async fn a_setting_that_is_missing_is_missing_in_the_operators_file() {
     let (code, said) = Program::run(&["check"], "[plugins.runbook]\nenabled = true\n").await;
     assert_eq!(code, 1, "{said}");
     for words in [
-        "toolgate.toml:1:1: \"dir\" is a required property",
+        "toolgate.toml:1:10: \"dir\" is a required property",
         "at /plugins/runbook/config",
         "mend: set it in `[plugins.runbook.config]`",
     ] {

@@ -132,11 +132,13 @@ pub(super) fn in_entry(problem: Problem, entry: &PluginEntry) -> Problem {
         return problem;
     }
     let (place, id) = (&entry.place, &entry.id);
+    let mend = || format!("set it in `[plugins.{id}.config]`");
     Problem {
         file: place.file.as_deref().map(Path::to_path_buf),
         line: place.line,
         column: place.column,
-        ..problem.mend(format!("set it in `[plugins.{id}.config]`"))
+        mend: Some(problem.mend.clone().unwrap_or_else(mend)),
+        ..problem
     }
 }
 
