@@ -13,6 +13,8 @@ TOOL = "llm.kubectl_action"
 ABLE = As(("sampling", "elicitation"))
 # The answers of the clients to yes-or-no questions are made from the question: one letter more or less, and it is the
 # other one. Both of these mean the same.
+# What becomes of both.
+DELETED = "--context=peers --namespace=default delete pod web-0 --now --wait=false"
 DELETE = ("kubectl delete pod web-0 --now", "kubectl delete pod web-0 --now=true")
 STEPS = [
     {"do": "list"},
@@ -72,7 +74,7 @@ def _judge(report: Report, name: str, client: Client, results: list[dict], calls
         asked = one.get("asked", [])
         check("a person is asked about the change", [ask["method"] for ask in asked] == ["elicitation/create"], one)
         message = asked[0]["params"]["message"] if asked else ""
-        check("and sees all of it", "`kubectl --context=peers delete pod web-0 --now --wait=false`" in message, one)
+        check("and sees all of it", f"`kubectl {DELETED}`" in message, one)
         said = sum(map(ord, f"{message}/approve")) % 2 == 0
         answers.append(said)
         ran = _value(one).get("state") == "ran"
@@ -80,7 +82,7 @@ def _judge(report: Report, name: str, client: Client, results: list[dict], calls
         check(f"and {'agrees' if said else 'declines'}", good, one)
     check("both answers were given", sorted(answers) == [False, True], deletes[0])
     done = calls.read_text().splitlines()
-    wanted = ["--context=peers --namespace=shop get pods", "--context=peers delete pod web-0 --now --wait=false"]
+    wanted = ["--context=peers --namespace=shop get pods", DELETED]
     report.check(f"{name}, nothing else was run", None if done == wanted else show({"calls": done}))
 
 
