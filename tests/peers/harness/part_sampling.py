@@ -13,9 +13,9 @@ TOOL = "llm.kubectl_action"
 ABLE = As(("sampling", "elicitation"))
 # The answers of the clients to yes-or-no questions are made from the question: one letter more or less, and it is the
 # other one. Both of these mean the same.
+DELETE = ("kubectl delete pod web-0 --now", "kubectl delete pod web-0 --now=true")
 # What becomes of both.
 DELETED = "--context=peers --namespace=default delete pod web-0 --now --wait=false"
-DELETE = ("kubectl delete pod web-0 --now", "kubectl delete pod web-0 --now=true")
 STEPS = [
     {"do": "list"},
     call(TOOL, goal="which pods? say exactly: kubectl get pods -n shop"),
