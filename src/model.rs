@@ -22,4 +22,6 @@ pub mod category;
 
 pub mod risk;
 
+pub(crate) mod text;
+
 pub(crate) mod utc;

@@ -139,18 +139,21 @@ impl Postgres {
             tools,
             "slow_queries",
             "Lists the queries of a PostgreSQL server that have run the longest now, and from pg_stat_statements those that took longest so far. For what waits for a lock see `lock_waits`.",
+            Category::Diagnostic,
             |session, wanted: &SlowQueries, _| Box::pin(slow_queries::run(session, wanted)),
         ));
         looks(self.add(
             tools,
             "lock_waits",
             "Lists who waits for a lock in a PostgreSQL server, for how long and for whom, and which sessions are at the head of all that wait.",
+            Category::Diagnostic,
             |session, wanted: &LockWaits, _| Box::pin(lock_waits::run(session, wanted)),
         ));
         looks(self.add(
             tools,
             "active_connections",
             "Counts the connections of a PostgreSQL server by database, user, application and state, says how many there may be, and lists transactions that stand idle.",
+            Category::Diagnostic,
             |session, wanted: &ActiveConnections, _| {
                 Box::pin(active_connections::run(session, wanted))
             },
@@ -159,12 +162,14 @@ impl Postgres {
             tools,
             "replication_lag",
             "Says how far the replicas of a PostgreSQL server are behind, or this replica behind its primary, in bytes and seconds, and what replication slots keep.",
+            Category::Diagnostic,
             |session, wanted: &ReplicationLag, _| Box::pin(replication_lag::run(session, wanted)),
         ));
         looks(self.add(
             tools,
             "table_bloat",
             "Lists the tables of a PostgreSQL database with the most dead rows: sizes, when they were vacuumed, and whether autovacuum is off or behind. `vacuum_table` mends that.",
+            Category::Diagnostic,
             |session, wanted: &TableBloat, _| Box::pin(table_bloat::run(session, wanted)),
         ));
     }
@@ -174,6 +179,7 @@ impl Postgres {
             tools,
             "kill_deadlock",
             "Ends the PostgreSQL session at the head of those that wait for locks, and rolls back its transaction, so that the others go on. `lock_waits` shows which that is.",
+            Category::Remediation,
             |session, wanted: &KillDeadlock, context| {
                 Box::pin(kill_deadlock::run(session, wanted, context))
             },
@@ -190,6 +196,7 @@ impl Postgres {
             tools,
             "terminate_query",
             "Cancels one query of a PostgreSQL server, or ends its session, by the process that `slow_queries`, `lock_waits` or `active_connections` list.",
+            Category::Remediation,
             |session, wanted: &TerminateQuery, context| {
                 Box::pin(terminate_query::run(session, wanted, context))
             },
@@ -207,6 +214,7 @@ impl Postgres {
             tools,
             "vacuum_table",
             "Vacuums one table of a PostgreSQL database, up to ten minutes: dead rows make room for new ones, and statistics are gathered anew. Only what is free at its end goes back to the disk; others go on using the table meanwhile.",
+            Category::Remediation,
             |session, wanted: &VacuumTable, context| {
                 Box::pin(vacuum_table::run(session, wanted, context))
             },
@@ -233,10 +241,11 @@ impl Postgres {
         tools: &'t mut Tools,
         name: &str,
         says: &str,
+        does: Category,
         work: Work<A, R>,
     ) -> &'t mut ToolOptions {
         let connections = Arc::clone(&self.connections);
-        let mends = ["kill_deadlock", "terminate_query", "vacuum_table"].contains(&name);
+        let mends = does == Category::Remediation;
         tools.add(name, says, move |wanted: A, context: ToolContext| {
             let connections = connections.load_full();
             async move {

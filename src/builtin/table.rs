@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::model::text;
+
 /// A cell that is longer is cut.
 const MAX_CELL: usize = 120;
 
@@ -50,15 +52,11 @@ impl Table {
 }
 
 fn plain(cell: &str) -> String {
-    let mut letters = cell
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter });
-    let mut text: String = letters.by_ref().take(MAX_CELL).collect();
-    if letters.next().is_some() {
-        text.pop();
-        text.push('…');
+    let text = text::plain(cell);
+    match text.chars().count() > MAX_CELL {
+        true => text::cut(text, MAX_CELL - 1),
+        false => text,
     }
-    text
 }
 
 #[cfg(test)]

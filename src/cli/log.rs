@@ -172,5 +172,7 @@ mod tests {
     #[test]
     fn what_goes_into_a_query_is_quoted() {
         assert_eq!(quoted("a b&é=~"), "a%20b%26%C3%A9%3D~");
+        assert_eq!(quoted("fs__read.a-b"), "fs__read.a-b");
+        assert_eq!(quoted("a b&c=ü"), "a%20b%26c%3D%C3%BC");
     }
 }

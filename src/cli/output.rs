@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use crate::model::text::{cut, flat};
+
 /// Prints a line for whoever called the command. A closed output is not worth an error.
 pub(super) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -95,13 +97,9 @@ pub(super) fn bytes(count: u64) -> String {
 
 /// A text on one line without control characters, cut after `max` characters.
 pub(super) fn one_line(text: &str, max: usize) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let mut words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() > max {
-        words = words.chars().take(max - 1).collect::<String>() + "…";
+    let words = flat(text);
+    match words.chars().count() > max {
+        true => cut(words, max - 1),
+        false => words,
     }
-    words
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::gateway::{At, ask_json};
-use crate::cli::why::escaped;
+use crate::cli::log::quoted;
 use crate::cli::{Begun, Context, Policy, failure, output};
 use crate::dispatch::CallError;
 use crate::dispatch::approval::question::APPROVAL_META;
@@ -245,7 +245,7 @@ async fn call(
 }
 
 fn switch(context: &Context<'_>, Switch { name, at }: &Switch, on: bool) -> ExitCode {
-    let path = format!("/api/plugins/{}/toggle", escaped(name));
+    let path = format!("/api/plugins/{}/toggle", quoted(name));
     let body = json!({ "enabled": on });
     match ask_json(context, at, http::Method::PUT, &path, Some(&body)) {
         Ok(_) => {

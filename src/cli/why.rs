@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cli::gateway::{At, Unanswered};
+use crate::cli::log::quoted;
 use crate::cli::plugins::{ask, text};
 use crate::cli::{Begun, Context, failure, output};
 use crate::registry::Viewer;
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
 
 /// Exit code 1 when it is not listed. Where no gateway runs, the plugins of the configuration are started to see.
 pub(super) fn run(context: &Context<'_>, arguments: &Arguments) -> ExitCode {
-    let path = format!("why?tool={}", escaped(&arguments.tool));
+    let path = format!("why?tool={}", quoted(&arguments.tool));
     let why = match ask(context, &arguments.at, &path, None) {
         Ok(why) => why,
         Err(Unanswered::Nobody(_)) if !arguments.at.is_named() => {
@@ -102,27 +103,10 @@ fn lines(why: &Value) -> Vec<String> {
     lines
 }
 
-/// A text as the value in a query (RFC 3986 section 3.4).
-pub(super) fn escaped(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escape).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn names_can_stand_in_a_query() {
-        assert_eq!(escaped("fs__read.a-b"), "fs__read.a-b");
-        assert_eq!(escaped("a b&c=ü"), "a%20b%26c%3D%C3%BC");
-    }
 
     #[test]
     fn what_is_known_is_said_once() {

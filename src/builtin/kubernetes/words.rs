@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use crate::model::text::{cut, plain};
 use crate::plugin::Clock;
 
 /// Now, as Kubernetes' own times are.
@@ -61,15 +62,7 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
 
 /// A text of others in one line of at most `most` letters: what breaks lines or is no text becomes a space.
 pub(super) fn line(text: &str, most: usize) -> String {
-    let mut letters = text
-        .trim()
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter });
-    let mut flat: String = letters.by_ref().take(most).collect();
-    if letters.next().is_some() {
-        flat.push('…');
-    }
-    flat
+    cut(plain(text.trim()), most)
 }
 
 #[cfg(test)]

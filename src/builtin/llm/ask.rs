@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::builtin::llm::command::Command;
 use crate::builtin::llm::rules::Rules;
 use crate::builtin::llm::verbs::{Effect, VERBS};
+use crate::model::text::{cut, plain};
 use crate::plugin::{ToolContext, ToolError};
 use crate::wire::error::METHOD_NOT_FOUND;
 use crate::wire::json::Json;
@@ -212,14 +213,7 @@ fn bare(line: &str) -> &str {
 
 /// Words that somebody else wrote, on one line and bounded.
 pub(super) fn quoted(text: &str) -> String {
-    let mut letters = text
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter });
-    let mut short: String = letters.by_ref().take(MAX_QUOTED).collect();
-    if letters.next().is_some() {
-        short.push('…');
-    }
-    format!("\"{}\"", short.trim())
+    format!("\"{}\"", cut(plain(text), MAX_QUOTED).trim())
 }
 
 #[cfg(test)]

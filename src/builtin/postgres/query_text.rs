@@ -1,24 +1,16 @@
 //! What is shown of a query's text.
 
+use crate::model::text::{SECRET_WORDS, cut, flat};
+
 /// The most letters that are shown.
 const MAX_LETTERS: usize = 1_000;
 
 /// How much of a text to ask the server for: more than is shown, so that a word behind that counts, too.
 pub(super) const ASKED_LETTERS: usize = 4 * MAX_LETTERS;
 
-/// Once one of these stands in a text, anything in it may be a secret: a value may stand far from its name. The last two
-/// are an address, which may hold a password, and a name whose letters are written as numbers.
-const WORDS: [&str; 9] = [
-    "password",
-    "passwd",
-    "pwd",
-    "secret",
-    "token",
-    "passphrase",
-    "crypt",
-    "://",
-    "u&\"",
-];
+/// Once one of these, or a word for a secret, stands in a text, anything in it may be one: a value may stand far from its name.
+/// The last two are an address, which may hold a password, and a name whose letters are written as numbers.
+const WORDS: [&str; 3] = ["crypt", "://", "u&\""];
 
 /// What stands in place of a literal.
 const HIDDEN: &str = "***";
@@ -26,29 +18,16 @@ const HIDDEN: &str = "***";
 /// The text, cut where it is too long; without its literals where one may be a password.
 pub(super) fn shown(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
-    let text = match WORDS.iter().any(|word| lower.contains(word)) {
+    let text = match words().any(|word| lower.contains(word)) {
         true => Text::without_literals(text),
         false => text.to_owned(),
     };
-    let mut letters = text.chars();
-    let mut shown: String = letters.by_ref().take(MAX_LETTERS).collect();
-    if letters.next().is_some() {
-        shown.push('…');
-    }
-    shown
+    cut(text, MAX_LETTERS)
 }
 
 /// A text that may be shown, in one line of at most so many letters.
 pub(super) fn line(text: &str, most: usize) -> String {
-    let words = text.split(|letter: char| letter.is_whitespace() || letter.is_control());
-    let flat = words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    match flat.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &flat[..end]),
-        None => flat,
-    }
+    cut(flat(text), most)
 }
 
 /// SQL that is read as PostgreSQL does, as far as it takes to tell what is a literal. What cannot be told for sure is one, to
@@ -184,9 +163,13 @@ fn is_inside(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_' || letter == '$' || !letter.is_ascii()
 }
 
+fn words() -> impl Iterator<Item = &'static str> {
+    SECRET_WORDS.into_iter().chain(WORDS)
+}
+
 fn is_secret(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    WORDS.iter().any(|secret| lower.contains(secret))
+    words().any(|secret| lower.contains(secret))
 }
 
 /// The length of a value without quotes.

@@ -15,6 +15,7 @@ use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, Te
 
 use crate::builtin::runbook::folder::{Found, LeftOut, Runbook};
 use crate::builtin::runbook::section::sections;
+use crate::model::text::flat;
 
 /// What a writer may use while it writes, in bytes; the least that it takes.
 const WRITER_BYTES: usize = 15_000_000;
@@ -301,13 +302,6 @@ fn schema() -> (Schema, Fields) {
         body: schema.add_text_field("body", searched.set_stored()),
     };
     (schema.build(), fields)
-}
-
-/// On one line, single spaces between words; without what would move the cursor of a terminal.
-fn flat(text: &str) -> String {
-    let words = text.split(|letter: char| letter.is_whitespace() || letter.is_control());
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    words.join(" ")
 }
 
 #[cfg(test)]

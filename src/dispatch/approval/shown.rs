@@ -1,6 +1,7 @@
 //! Arguments as they are shown to who must agree to them: without what is named like a secret, within a bound. Every member is
 //! there; who agrees to what was left out has agreed to nothing.
 
+use crate::model::text::SECRET_WORDS;
 use crate::wire::json::Json;
 use crate::wire::members::Members;
 
@@ -11,14 +12,8 @@ const MAX_SHOWN: usize = 64 << 10;
 const MAX_TEXT: usize = 500;
 const END_OF_TEXT: usize = 200;
 
-/// Parts of names that secrets have.
-const SECRET: [&str; 13] = [
-    "pwd",
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
+/// More parts of names that secrets have.
+const SECRET: [&str; 7] = [
     "api_key",
     "apikey",
     "api-key",
@@ -97,7 +92,8 @@ fn is_secret(name: &[u8], value: &Json) -> bool {
         return false;
     }
     let name = String::from_utf8_lossy(name).to_lowercase();
-    SECRET.iter().any(|part| name.contains(part))
+    let mut parts = SECRET_WORDS.iter().chain(&SECRET);
+    parts.any(|part| name.contains(part))
 }
 
 #[cfg(test)]
